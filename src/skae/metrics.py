@@ -1,0 +1,781 @@
+"""How good a reconstruction and a code are: numbers from arrays, for any transformer.
+
+Nothing here knows autoencoders. The scorers rank whatever has `transform` and
+`inverse_transform`, so that PCA, KernelPCA and an autoencoder compete in one grid.
+"""
+
+import warnings
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import pairwise_distances
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array, check_consistent_length, column_or_1d, gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils.extmath import row_norms
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import _check_sample_weight
+
+__all__ = [
+    "continuity",
+    "knn_accuracy",
+    "linear_probe_accuracy",
+    "neg_reconstruction_error_scorer",
+    "reconstruction_error",
+    "reconstruction_error_samples",
+    "reconstruction_r2",
+    "reconstruction_r2_scorer",
+    "trustworthiness",
+]
+
+# Rows are worked on in blocks of about this many float64 numbers (8 MiB), so that neither a sparse
+# X nor a matrix of all distances is ever held densely as a whole.
+BLOCK_SIZE = 2**20
+
+
+def _check_reconstruction(X, X_reconstructed):
+    """Validate two matrices of one shape, dense or CSR, without converting their numbers."""
+    X = check_array(X, accept_sparse="csr", input_name="X")
+    X_reconstructed = check_array(
+        X_reconstructed, accept_sparse="csr", input_name="X_reconstructed"
+    )
+    if X.shape != X_reconstructed.shape:
+        raise ValueError(
+            f"X has shape {X.shape}, but X_reconstructed has shape {X_reconstructed.shape}; "
+            "a reconstruction has the rows and the columns of what it reconstructs."
+        )
+    return X, X_reconstructed
+
+
+def _check_weight(sample_weight, X):
+    """Validate non-negative weights of which at least one is positive."""
+    sample_weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    # TODO: remove when scikit-learn >= 1.9 is the minimum; earlier ones let zeros pass.
+    if not sample_weight.any():
+        raise ValueError("sample_weight is zero for all rows; at least one must be positive.")
+    return sample_weight
+
+
+def _dense(block):
+    """Return a block of rows as float64 numbers."""
+    block = block.toarray() if issparse(block) else block
+    return np.asarray(block, dtype=np.float64, order="C")  # one order of summation for all
+
+
+def _blocks(X, X_reconstructed):
+    """Yield (rows, original, reconstruction) for consecutive rows, dense and float64."""
+    n_samples, n_features = X.shape
+    for rows in gen_batches(n_samples, max(1, BLOCK_SIZE // n_features)):
+        yield rows, _dense(X[rows]), _dense(X_reconstructed[rows])
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "X_reconstructed": ["array-like", "sparse matrix"],
+        "sample_weight": ["array-like", None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def reconstruction_r2(X, X_reconstructed, *, sample_weight=None):
+    r"""Share of the variance of X that a reconstruction explains.
+
+    .. math::
+
+        R^2 = 1 - \frac{\sum_{ij} w_i (x_{ij} - \hat x_{ij})^2}
+                       {\sum_{ij} w_i (x_{ij} - \bar x_j)^2}
+
+    1 is a perfect reconstruction, 0 is as good as the column means of X, and less than 0 is worse
+    than they are. On the rows that PCA was fitted on it equals PCA's
+    ``explained_variance_ratio_.sum()``.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        What was to be reconstructed.
+
+    X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The reconstruction, in the units of X.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows, not negative. None weighs all rows alike.
+
+    Returns
+    -------
+    r2 : float
+        Share of explained variance, without unit, in (-inf, 1]. NaN for a single row.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, if a value is missing or infinite, or if no weight is positive.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If X has a single row, which has no variance.
+
+    See Also
+    --------
+    reconstruction_error : Mean squared error, in the squared units of X.
+    reconstruction_r2_scorer : The same number, for `scoring=` in a grid search.
+    sklearn.metrics.r2_score : Coefficient of determination of a regression.
+
+    Notes
+    -----
+    The value is that of ``r2_score(X, X_reconstructed, multioutput="variance_weighted")``, but for
+    one case: an error in a constant column counts like every other, where `r2_score` gives that
+    column no weight. The conventions are those of `r2_score` too: if all columns are constant,
+    there is nothing to explain, and the value is 1 for an exact reconstruction and 0 for any
+    other.
+
+    Columns add up in the squared units of X. Standardise X first if columns of different units
+    should count alike.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import reconstruction_r2
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> pca = PCA(n_components=1).fit(X)
+    >>> X_reconstructed = pca.inverse_transform(pca.transform(X))
+    >>> print(f"{reconstruction_r2(X, X_reconstructed):.4f}")
+    0.9246
+    >>> print(f"{pca.explained_variance_ratio_.sum():.4f}")
+    0.9246
+    """
+    X, X_reconstructed = _check_reconstruction(X, X_reconstructed)
+    sample_weight = _check_weight(sample_weight, X)
+    if X.shape[0] < 2:
+        warnings.warn(
+            "reconstruction_r2 is not defined for a single row, which has no variance.",
+            UndefinedMetricWarning,
+            stacklevel=2,
+        )
+        return float("nan")
+
+    # Deviations from one of the rows are exactly zero in a constant column, those from a mean that
+    # was rounded are not.
+    row = int(np.argmax(sample_weight > 0))
+    origin = _dense(X[[row]])  # (1, n_features)
+    mean = sum(sample_weight[rows] @ (A - origin) for rows, A, _ in _blocks(X, X_reconstructed))
+    mean /= sample_weight.sum()
+
+    total = residual = 0.0
+    for rows, A, B in _blocks(X, X_reconstructed):
+        total += sample_weight[rows] @ row_norms(A - origin - mean, squared=True)
+        residual += sample_weight[rows] @ row_norms(A - B, squared=True)
+
+    if total == 0.0:
+        return 1.0 if residual == 0.0 else 0.0
+    return 1.0 - float(residual) / float(total)
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "X_reconstructed": ["array-like", "sparse matrix"],
+        "sample_weight": ["array-like", None],
+        "multioutput": [StrOptions({"uniform_average", "raw_values"})],
+    },
+    prefer_skip_nested_validation=True,
+)
+def reconstruction_error(X, X_reconstructed, *, sample_weight=None, multioutput="uniform_average"):
+    """Mean squared error of a reconstruction.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        What was to be reconstructed.
+
+    X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The reconstruction, in the units of X.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows, not negative. None weighs all rows alike.
+
+    multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
+        How the errors of the columns are put together, as in
+        :func:`~sklearn.metrics.mean_squared_error`: averaged, or one error for each column.
+
+    Returns
+    -------
+    error : float or ndarray of shape (n_features,)
+        Mean squared error over the rows (and, if averaged, the columns), in the squared units of
+        X. 0 is a perfect reconstruction.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, if a value is missing or infinite, or if no weight is positive.
+
+    See Also
+    --------
+    reconstruction_error_samples : Sum of squared errors of each row.
+    reconstruction_r2 : The error as a share of the variance, without unit.
+    neg_reconstruction_error_scorer : The negative of this number, for `scoring=`.
+
+    Examples
+    --------
+    >>> from skae.metrics import reconstruction_error
+    >>> X = [[0.0, 2.0], [4.0, 6.0]]
+    >>> X_reconstructed = [[0.0, 1.0], [2.0, 6.0]]
+    >>> reconstruction_error(X, X_reconstructed)
+    1.25
+    >>> reconstruction_error(X, X_reconstructed, multioutput="raw_values")
+    array([2. , 0.5])
+    """
+    X, X_reconstructed = _check_reconstruction(X, X_reconstructed)
+    sample_weight = _check_weight(sample_weight, X)
+    errors = sum(sample_weight[rows] @ (A - B) ** 2 for rows, A, B in _blocks(X, X_reconstructed))
+    errors /= sample_weight.sum()
+    return errors if multioutput == "raw_values" else float(errors.mean())
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "X_reconstructed": ["array-like", "sparse matrix"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def reconstruction_error_samples(X, X_reconstructed):
+    """Sum of squared errors of each row of a reconstruction.
+
+    A row that is reconstructed much worse than others is unlike them: the number serves to find
+    outliers.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        What was to be reconstructed.
+
+    X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The reconstruction, in the units of X.
+
+    Returns
+    -------
+    errors : ndarray of shape (n_samples,)
+        Squared Euclidean distance of each row to its reconstruction, in the squared units of X.
+        Their mean is `reconstruction_error` times n_features.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or if a value is missing or infinite.
+
+    See Also
+    --------
+    reconstruction_error : Mean over all rows and columns.
+
+    Examples
+    --------
+    >>> from skae.metrics import reconstruction_error_samples
+    >>> reconstruction_error_samples([[0.0, 2.0], [4.0, 6.0]], [[0.0, 1.0], [2.0, 6.0]])
+    array([1., 4.])
+    """
+    X, X_reconstructed = _check_reconstruction(X, X_reconstructed)
+    return np.concatenate(
+        [row_norms(A - B, squared=True) for _, A, B in _blocks(X, X_reconstructed)]
+    )
+
+
+def _reconstruct(estimator, X):
+    """Send X through the code and back."""
+    for method in ("transform", "inverse_transform"):
+        if not hasattr(estimator, method):
+            raise TypeError(
+                f"{type(estimator).__name__} has no {method}, and without it there is no "
+                "reconstruction to score: both transform and inverse_transform are needed, of a "
+                "Pipeline in every step."
+            )
+    return estimator.inverse_transform(estimator.transform(X))
+
+
+def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None):
+    """Score a fitted transformer by the share of variance that its reconstruction explains.
+
+    A callable for `scoring=` wherever scikit-learn takes one. It asks for `transform` and
+    `inverse_transform` only, hence ranks methods that have no `score`, or a `score` of another
+    meaning (the one of PCA is a log-likelihood), side by side.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted transformer, or a Pipeline of them, with `inverse_transform`.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The rows to transform and reconstruct.
+
+    y : Ignored
+        Not used, present for API consistency by convention.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows, not negative. None weighs all rows alike.
+
+    Returns
+    -------
+    score : float
+        Share of explained variance, in (-inf, 1]; greater is better. Of a Pipeline it is measured
+        at the entrance, in the units of the X given.
+
+    Raises
+    ------
+    TypeError
+        If the estimator lacks `transform` or `inverse_transform`.
+
+    See Also
+    --------
+    reconstruction_r2 : The number itself.
+    neg_reconstruction_error_scorer : The negative mean squared error.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA, KernelPCA
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.pipeline import Pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skae.metrics import reconstruction_r2_scorer
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> pipeline = Pipeline([("scale", StandardScaler()), ("reduce", PCA())])
+    >>> kernel_pca = KernelPCA(kernel="rbf", fit_inverse_transform=True)
+    >>> search = GridSearchCV(
+    ...     pipeline,
+    ...     {"reduce": [PCA(), kernel_pca], "reduce__n_components": [1, 2]},
+    ...     scoring=reconstruction_r2_scorer,
+    ... ).fit(X)
+    >>> search.best_params_
+    {'reduce': PCA(), 'reduce__n_components': 2}
+    """
+    return reconstruction_r2(X, _reconstruct(estimator, X), sample_weight=sample_weight)
+
+
+def neg_reconstruction_error_scorer(estimator, X, y=None, sample_weight=None):
+    """Score a fitted transformer by the negative mean squared error of its reconstruction.
+
+    A callable for `scoring=` wherever scikit-learn takes one.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted transformer, or a Pipeline of them, with `inverse_transform`.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The rows to transform and reconstruct.
+
+    y : Ignored
+        Not used, present for API consistency by convention.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows, not negative. None weighs all rows alike.
+
+    Returns
+    -------
+    score : float
+        Negative mean squared error over all rows and columns, in the squared units of the X
+        given; greater is better.
+
+    Raises
+    ------
+    TypeError
+        If the estimator lacks `transform` or `inverse_transform`.
+
+    See Also
+    --------
+    reconstruction_error : The error itself.
+    reconstruction_r2_scorer : The share of explained variance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import neg_reconstruction_error_scorer
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> print(f"{neg_reconstruction_error_scorer(PCA(n_components=2).fit(X), X):.4f}")
+    -0.0253
+    """
+    return -reconstruction_error(X, _reconstruct(estimator, X), sample_weight=sample_weight)
+
+
+def _check_embedding(X, X_embedded, n_neighbors, metric):
+    """Validate data and its code, row by row the same samples, and the size of a neighborhood."""
+    if metric == "precomputed":
+        raise ValueError("metric='precomputed' is not supported; give the rows and a metric.")
+    X = check_array(X, accept_sparse="csr", dtype=np.float64, input_name="X")
+    X_embedded = check_array(X_embedded, dtype=np.float64, input_name="X_embedded")
+    n_samples = X.shape[0]
+    if X_embedded.shape[0] != n_samples:
+        raise ValueError(
+            f"X has shape {X.shape}, but X_embedded has shape {X_embedded.shape}; each row of X "
+            "needs its embedding."
+        )
+    if n_neighbors >= n_samples / 2:
+        raise ValueError(
+            f"n_neighbors={n_neighbors} must be less than n_samples / 2 = {n_samples / 2:g}; "
+            "give more rows or a smaller neighborhood."
+        )
+    # Euclidean distances do not change with the origin, but lose their digits far away from it.
+    X_embedded = X_embedded - X_embedded[0]
+    if metric == "euclidean" and not issparse(X):
+        X = X - X[0]
+    return X, X_embedded
+
+
+def _distances_from(X, rows, metric):
+    """Distances from some rows to all rows, infinite from a row to itself."""
+    distances = pairwise_distances(X[rows], X, metric=metric)  # (len(rows), n_samples)
+    distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = np.inf
+    return distances
+
+
+def _neighbors_kept(distances_here, distances_there, n_samples, n_neighbors):
+    """1 if the neighbors here are neighbors there, less the farther away they rank there."""
+    excess = 0
+    for rows in gen_batches(n_samples, max(1, BLOCK_SIZE // n_samples)):
+        order = np.argsort(distances_here(rows), axis=1, kind="stable")
+        distances = distances_there(rows)
+        to_neighbors = np.take_along_axis(distances, order[:, :n_neighbors], axis=1)
+        for distance in to_neighbors.T:
+            rank = 1 + np.count_nonzero(distances < distance[:, np.newaxis], axis=1)
+            excess += np.maximum(rank - n_neighbors, 0).sum()
+    worst = n_samples * n_neighbors * (2 * n_samples - 3 * n_neighbors - 1) / 2
+    return float(1.0 - excess / worst)
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "X_embedded": ["array-like"],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [str, callable],
+    },
+    prefer_skip_nested_validation=True,
+)
+def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
+    r"""To what extent neighbors in a code are neighbors in the data.
+
+    .. math::
+
+        T(k) = 1 - \frac{2}{nk(2n - 3k - 1)} \sum_{i=1}^{n}
+               \sum_{j \in \mathcal{N}^k_i} \max(0, r(i, j) - k)
+
+    where :math:`\mathcal{N}^k_i` are the k nearest neighbors of row i in the code, and row j is
+    the r(i, j)-th nearest one to row i in the data. A cluster in a plot of the code is to be
+    trusted as far as this number is near 1.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        The code of each row, compared by Euclidean distance.
+
+    n_neighbors : int, default=5
+        Size k of a neighborhood, less than ``n_samples / 2``.
+
+    metric : str or callable, default="euclidean"
+        Distance between rows of X, as :func:`~sklearn.metrics.pairwise_distances` takes it,
+        without "precomputed".
+
+    Returns
+    -------
+    trustworthiness : float
+        A number in [0, 1], without unit; 1 if no row is new in a neighborhood.
+
+    Raises
+    ------
+    ValueError
+        If `n_neighbors` is not less than ``n_samples / 2``, if the numbers of rows differ, or if
+        a value is missing or infinite.
+
+    See Also
+    --------
+    continuity : The reverse: whether neighbors in the data stay neighbors in the code.
+    sklearn.manifold.trustworthiness : The same number where no distances are tied.
+
+    Notes
+    -----
+    Ties are broken the same way each time: equally near neighbors enter a neighborhood in the
+    order of the rows, and rows at the same distance share the smallest of their ranks. Distances
+    are computed for some rows at a time, so memory grows with n_samples, time with its square.
+
+    References
+    ----------
+    .. [1] J. Venna and S. Kaski, "Neighborhood preservation in nonlinear projection methods: an
+       experimental study", ICANN 2001. :doi:`10.1007/3-540-44668-0_68`
+
+    .. [2] S. Kaski et al., "Trustworthiness and metrics in visualizing similarity of gene
+       expression", BMC Bioinformatics 4:48, 2003. :doi:`10.1186/1471-2105-4-48`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import trustworthiness
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> print(f"{trustworthiness(X, PCA(n_components=2).fit_transform(X)):.2f}")
+    0.98
+    """
+    X, X_embedded = _check_embedding(X, X_embedded, n_neighbors, metric)
+    return _neighbors_kept(
+        partial(_distances_from, X_embedded, metric="euclidean"),
+        partial(_distances_from, X, metric=metric),
+        X.shape[0],
+        n_neighbors,
+    )
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "X_embedded": ["array-like"],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [str, callable],
+    },
+    prefer_skip_nested_validation=True,
+)
+def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
+    r"""To what extent neighbors in the data stay neighbors in a code.
+
+    .. math::
+
+        C(k) = 1 - \frac{2}{nk(2n - 3k - 1)} \sum_{i=1}^{n}
+               \sum_{j \in \mathcal{V}^k_i} \max(0, \hat r(i, j) - k)
+
+    where :math:`\mathcal{V}^k_i` are the k nearest neighbors of row i in the data, and row j is
+    the :math:`\hat r(i, j)`-th nearest one to row i in the code: trustworthiness with the roles
+    swapped. A code that tears apart what belongs together has a low continuity, one that folds
+    onto itself a low trustworthiness.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        The code of each row, compared by Euclidean distance.
+
+    n_neighbors : int, default=5
+        Size k of a neighborhood, less than ``n_samples / 2``.
+
+    metric : str or callable, default="euclidean"
+        Distance between rows of X, as :func:`~sklearn.metrics.pairwise_distances` takes it,
+        without "precomputed".
+
+    Returns
+    -------
+    continuity : float
+        A number in [0, 1], without unit; 1 if no row is missing from a neighborhood.
+
+    Raises
+    ------
+    ValueError
+        If `n_neighbors` is not less than ``n_samples / 2``, if the numbers of rows differ, or if
+        a value is missing or infinite.
+
+    See Also
+    --------
+    trustworthiness : The reverse: whether neighbors in the code are neighbors in the data. Its
+        notes on ties and memory hold here too.
+
+    References
+    ----------
+    .. [1] J. Venna and S. Kaski, "Neighborhood preservation in nonlinear projection methods: an
+       experimental study", ICANN 2001. :doi:`10.1007/3-540-44668-0_68`
+
+    .. [2] J. Venna and S. Kaski, "Local multidimensional scaling", Neural Networks 19, 2006.
+       :doi:`10.1016/j.neunet.2006.05.014`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import continuity
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> print(f"{continuity(X, PCA(n_components=2).fit_transform(X)):.2f}")
+    0.99
+    """
+    X, X_embedded = _check_embedding(X, X_embedded, n_neighbors, metric)
+    return _neighbors_kept(
+        partial(_distances_from, X, metric=metric),
+        partial(_distances_from, X_embedded, metric="euclidean"),
+        X.shape[0],
+        n_neighbors,
+    )
+
+
+def _check_labeled_codes(X, y, suffix):
+    """Validate codes and the class label of each row."""
+    X = check_array(X, dtype=np.float64, input_name=f"X_{suffix}")
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    target = type_of_target(y, input_name=f"y_{suffix}")
+    if target not in ("binary", "multiclass"):
+        raise ValueError(
+            f"y_{suffix} is a {target} target, but an accuracy needs class labels; bin the values "
+            "or score a regression on the codes instead."
+        )
+    return X, y
+
+
+def _check_probe(X_train, y_train, X_test, y_test):
+    """Validate the labeled codes that a probe learns from and those that it is tested on."""
+    X_train, y_train = _check_labeled_codes(X_train, y_train, "train")
+    X_test, y_test = _check_labeled_codes(X_test, y_test, "test")
+    if X_train.shape[1] != X_test.shape[1]:
+        raise ValueError(
+            f"X_train has shape {X_train.shape}, but X_test has shape {X_test.shape}; both must "
+            "be codes of one transformer."
+        )
+    return X_train, y_train, X_test, y_test
+
+
+@validate_params(
+    {
+        "X_train": ["array-like"],
+        "y_train": ["array-like"],
+        "X_test": ["array-like"],
+        "y_test": ["array-like"],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
+def knn_accuracy(X_train, y_train, X_test, y_test, *, n_neighbors=5):
+    """Accuracy of nearest neighbors on codes: whether rows of one class lie together.
+
+    The codes are compared as they are, by Euclidean distance, without scaling.
+
+    Parameters
+    ----------
+    X_train : array-like of shape (n_train, n_components)
+        Codes of the training rows.
+
+    y_train : array-like of shape (n_train,)
+        Their class labels.
+
+    X_test : array-like of shape (n_test, n_components)
+        Codes of the test rows.
+
+    y_test : array-like of shape (n_test,)
+        Their class labels.
+
+    n_neighbors : int, default=5
+        Number of training rows that vote, at most n_train.
+
+    Returns
+    -------
+    accuracy : float
+        Share of the test rows that get their label, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the targets are not class labels, if `n_neighbors` is greater than n_train, or if the
+        shapes do not fit together.
+
+    See Also
+    --------
+    linear_probe_accuracy : Whether a plane separates the classes.
+    sklearn.neighbors.KNeighborsClassifier : The classifier behind it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skae.metrics import knn_accuracy
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> pca = PCA(n_components=2).fit(X_train)
+    >>> accuracy = knn_accuracy(pca.transform(X_train), y_train, pca.transform(X_test), y_test)
+    >>> print(f"{accuracy:.1f}")
+    0.6
+    """
+    X_train, y_train, X_test, y_test = _check_probe(X_train, y_train, X_test, y_test)
+    if n_neighbors > len(X_train):
+        raise ValueError(
+            f"n_neighbors={n_neighbors} is more than the {len(X_train)} rows of X_train."
+        )
+    classifier = KNeighborsClassifier(n_neighbors=n_neighbors).fit(X_train, y_train)
+    return float(classifier.score(X_test, y_test))
+
+
+@validate_params(
+    {
+        "X_train": ["array-like"],
+        "y_train": ["array-like"],
+        "X_test": ["array-like"],
+        "y_test": ["array-like"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def linear_probe_accuracy(X_train, y_train, X_test, y_test):
+    """Accuracy of logistic regression on codes: whether planes separate the classes.
+
+    The codes are standardised first, so their scale, which an autoencoder may choose freely,
+    plays no role.
+
+    Parameters
+    ----------
+    X_train : array-like of shape (n_train, n_components)
+        Codes of the training rows.
+
+    y_train : array-like of shape (n_train,)
+        Their class labels, of two classes or more.
+
+    X_test : array-like of shape (n_test, n_components)
+        Codes of the test rows.
+
+    y_test : array-like of shape (n_test,)
+        Their class labels.
+
+    Returns
+    -------
+    accuracy : float
+        Share of the test rows that get their label, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the targets are not class labels, if `y_train` has a single class, or if the shapes do
+        not fit together.
+
+    See Also
+    --------
+    knn_accuracy : Whether rows of one class lie together.
+    sklearn.linear_model.LogisticRegression : The classifier behind it.
+
+    References
+    ----------
+    .. [1] G. Alain and Y. Bengio, "Understanding intermediate layers using linear classifier
+       probes", 2016. :arxiv:`1610.01644`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skae.metrics import linear_probe_accuracy
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> pca = PCA(n_components=2).fit(X_train)
+    >>> accuracy = linear_probe_accuracy(
+    ...     pca.transform(X_train), y_train, pca.transform(X_test), y_test
+    ... )
+    >>> print(f"{accuracy:.1f}")
+    0.6
+    """
+    X_train, y_train, X_test, y_test = _check_probe(X_train, y_train, X_test, y_test)
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10_000))
+    return float(probe.fit(X_train, y_train).score(X_test, y_test))
