@@ -42,7 +42,7 @@ lint: $(VENV)/.with-lint  ## Check style, types and docstrings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m numpydoc lint $$(find src -name "*.py")
+	$(BIN)/python -m pytest -q tests/test_docstrings.py
 
 .PHONY: format
 format: $(VENV)/.with-lint  ## Rewrite the code in the project's style
