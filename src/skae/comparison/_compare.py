@@ -1,0 +1,254 @@
+"""Comparing methods: one split of the rows for all of them, then one measurement each."""
+
+import sys
+from functools import partial
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils.validation import FLOAT_DTYPES, assert_all_finite
+from tqdm import tqdm
+
+from skae.comparison._measure import Rows, measure
+from skae.comparison._methods import build_method, check_methods
+from skae.comparison._result import Comparison
+
+MIN_TEST_ROWS = 3  # for a neighborhood of one row that is less than half of the rows
+
+
+def _target_type(y):
+    """Return whether y holds "classes" or is "continuous"."""
+    if y.dtype.kind not in "iuf":
+        return "classes"
+    n_values = len(np.unique(y))
+    if y.dtype.kind == "f":
+        return "classes" if n_values <= 20 and np.all(y == np.floor(y)) else "continuous"
+    return "classes" if 5 * n_values <= len(y) else "continuous"
+
+
+def _check_target(y, X):
+    """Return y as an array of one value for each row, and the kind of its values."""
+    if y is None:
+        return None, None
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    assert_all_finite(y, input_name="y")
+    if y.dtype.kind == "O":
+        y = np.asarray(y.tolist())
+    if len(np.unique(y)) < 2:
+        raise ValueError(f"y has the same value in all rows ({y[0]}); there is nothing to tell.")
+    return y, _target_type(y)
+
+
+def _split(n_samples, classes, test_size, seed):
+    """Return the positions of the training and of the test rows, stratified where possible."""
+    indices = np.arange(n_samples)
+    if classes is not None:
+        try:
+            return train_test_split(
+                indices, test_size=test_size, random_state=seed, stratify=classes
+            )
+        except ValueError:  # a class is too small to be on both sides
+            pass
+    return train_test_split(indices, test_size=test_size, random_state=seed)
+
+
+def _subsample(n_samples, max_samples, seed):
+    """Return the positions of at most max_samples rows, in order."""
+    if n_samples <= max_samples:
+        return np.arange(n_samples)
+    return np.sort(np.random.RandomState(seed).permutation(n_samples)[:max_samples])
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "y": ["array-like", None],
+        "methods": [str, list, tuple, dict, None],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "test_size": [
+            Interval(Real, 0, 1, closed="neither"),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "standardize": ["boolean"],
+        "max_samples": [Interval(Integral, 10, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=False,
+)
+def compare(
+    X,
+    y=None,
+    *,
+    methods=None,
+    n_components=2,
+    test_size=0.25,
+    standardize=False,
+    max_samples=2000,
+    n_neighbors=5,
+    random_state=None,
+    verbose=0,
+):
+    """Compare methods of dimensionality reduction on the same rows.
+
+    All methods are fitted on the same training rows and measured on the same test rows, which
+    none of them has seen. Each becomes a row of a table: how well it rebuilds the test rows, how
+    well it keeps their neighborhoods, how well its codes tell the target, and the seconds it
+    took. A number that does not exist (the reconstruction of a method without an inverse) is
+    n/a, and a method that fails is a row that says why.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data, ten rows or more.
+
+    y : array-like of shape (n_samples,), default=None
+        The target that the codes should tell; only methods that require one are fitted with it.
+        Text, booleans and whole numbers that repeat (each five times or more, on average) are
+        classes; floats are classes if they are at most 20 different whole numbers. Any other y is
+        a continuous target. ``y.astype(str)`` is always taken as classes.
+
+    methods : str, list of str or dict, default=None
+        Names of built-in methods, or a dictionary from a name of your choice to an unfitted
+        transformer (or to the name of a built-in method). None compares all built-in methods:
+        "pca", "kernel_pca", "isomap", "lle", "tsne", "autoencoder", "deep_autoencoder" and
+        "random_autoencoder".
+
+    n_components : int, default=2
+        Size of the codes of the built-in methods. Your own estimators keep theirs.
+
+    test_size : float or int, default=0.25
+        Share or number of the rows that are held out. The split is stratified if y holds classes.
+
+    standardize : bool, default=False
+        Whether to give each column the mean 0 and the variance 1 of the training rows, before
+        any method sees the rows. The reconstruction then is one of standardized columns.
+
+    max_samples : int, default=2000
+        The number of training rows that methods are fitted on that do not scale (kernel PCA,
+        Isomap, locally linear embedding), the number of labeled rows that the labels of test rows
+        are told from, and the number of test rows that all methods are measured on: random
+        samples, the same for all methods, where there are more rows. All other methods are fitted
+        on all training rows.
+
+    n_neighbors : int, default=5
+        Size of a neighborhood, of which trustworthiness, continuity and the nearest neighbors'
+        labels are measured. Less than half of the test rows; a larger one is cut.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the split, the samples and the seeds of the built-in methods. Pass an int for
+        the same numbers in each call. None leaves NumPy's global generator alone.
+
+    verbose : int or bool, default=0
+        Whether a progress bar on the standard error names the method at work.
+
+    Returns
+    -------
+    comparison : Comparison
+        The table, the fitted methods and their embeddings of the test rows. ``print`` shows the
+        table, `to_frame` makes it a DataFrame and `plot` a figure.
+
+    Raises
+    ------
+    ValueError
+        If X or y has missing or infinite values, if y is constant, or if a method's name is
+        unknown. What a method raises ends in its row.
+
+    See Also
+    --------
+    skae.AutoencoderTransformer : The autoencoder compared.
+    skae.metrics : The measures one by one.
+
+    Notes
+    -----
+    Methods that can't embed rows that they were not fitted on (they have no `transform`, like
+    t-SNE) are fitted on the test rows themselves and marked so. Their numbers are no held-out
+    ones, hence they are left out when the best value of a column is marked.
+
+    The targets of the test rows are told from codes of training rows, by the vote (or the mean)
+    of the nearest neighbors and by a linear model, as accuracies for classes and as R² for a
+    continuous target.
+
+    Seconds to transform and to invert are those of all test rows measured.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skae import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> methods = {"pca": PCA(2), "scaled": make_pipeline(StandardScaler(), PCA(2))}
+    >>> comparison = compare(X, y, methods=methods, random_state=0)
+    >>> for row in comparison.rows:
+    ...     print(f"{row['method']:6}  {row['reconstruction_r2']:.3f}")
+    pca     0.977
+    scaled  0.966
+    """
+    X = check_array(
+        X, dtype=FLOAT_DTYPES, ensure_min_samples=10, input_name="X", estimator="compare"
+    )
+    y, target_type = _check_target(y, X)
+    methods = check_methods(methods)
+    if random_state is None:
+        random_state = np.random.RandomState()
+    seed = random_state
+    if not isinstance(seed, Integral):
+        seed = check_random_state(random_state).randint(2**31 - 1)
+
+    classes = y if target_type == "classes" else None
+    train, held_out = _split(len(X), classes, test_size, seed)
+    test = held_out[_subsample(len(held_out), max_samples, seed)]
+    if len(test) < MIN_TEST_ROWS:
+        raise ValueError(
+            f"test_size={test_size} holds out {len(test)} of {len(X)} rows, but a comparison "
+            f"needs {MIN_TEST_ROWS} to measure neighborhoods; raise test_size."
+        )
+    X_train, X_test = X[train], X[test]
+    if standardize:
+        scaler = StandardScaler().fit(X_train)
+        X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+    rows = Rows(
+        X_train,
+        None if y is None else y[train],
+        X_test,
+        None if y is None else y[test],
+        subsample=_subsample(len(train), max_samples, seed),
+    )
+    n_neighbors = min(n_neighbors, (len(test) - 1) // 2, len(rows.subsample))
+
+    measurements = {}
+    n_seen = min(len(rows.subsample), len(test))
+    with tqdm(methods.items(), file=sys.stderr, disable=not verbose, leave=False) as progress:
+        for name, method in progress:
+            progress.set_description(name)
+            build = partial(build_method, method, n_components, n_seen, seed)
+            measurements[name] = measure(
+                build, rows, target_type=target_type, n_neighbors=n_neighbors, random_state=seed
+            )
+
+    return Comparison(
+        measurements,
+        target_type=target_type,
+        train_indices=train,
+        test_indices=test,
+        y_test=rows.y_test,
+        settings={
+            "n_samples": X.shape[0],
+            "n_features": X.shape[1],
+            "n_components": n_components,
+            "n_train": len(train),
+            "n_held_out": len(held_out),
+            "n_test": len(test),
+            "standardize": standardize,
+            "max_samples": max_samples,
+            "n_neighbors": n_neighbors,
+            "seed": int(seed),
+        },
+    )

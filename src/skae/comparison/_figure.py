@@ -1,0 +1,216 @@
+"""The figure of a comparison: embeddings side by side, and bars below them."""
+
+import math
+import textwrap
+
+import numpy as np
+
+from skae.comparison._table import COLUMNS, best_value
+
+# Ten colors that stay apart in a scatter plot under the common color vision deficiencies:
+# M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270.
+PALETTE = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+COLORMAP = "viridis"  # for continuous targets, and for more classes than the palette has
+GREY, DARK, BLUE, PALE, FRAME = "#7b818b", "#30343b", "#3f90da", "#b7c3d0", "#d0d4da"
+
+PANEL_SIZE = 2.45  # inches
+MAX_PANELS_PER_ROW = 4
+BAR_HEIGHT = 0.24  # inches
+MIN_SECONDS = 1e-4  # shorter ones are drawn like this one
+
+# What the bars show, as far as the comparison has it, and how it is called there.
+BARS = {
+    "reconstruction_r2": "held-out R²",
+    "trustworthiness": "trustworthiness",
+    "knn_accuracy": "kNN accuracy",
+    "knn_r2": "kNN R² of target",
+    "fit_seconds": "seconds to fit",
+}
+# The scores in the title of a panel.
+SHORT = {
+    "reconstruction_r2": "R²",
+    "trustworthiness": "trust",
+    "knn_accuracy": "kNN",
+    "knn_r2": "kNN R²",
+}
+
+
+def draw(comparison, *, title=None):
+    """Return a figure that pyplot does not know."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "Plotting needs matplotlib; install it with: pip install 'skae[plot]'"
+        ) from error
+
+    n_methods = len(comparison.rows)
+    n_columns = min(n_methods, MAX_PANELS_PER_ROW)
+    n_rows = math.ceil(n_methods / n_columns)
+    width = max(n_columns * PANEL_SIZE + 1.1, 7.5)
+    heights = n_rows * (PANEL_SIZE + 0.35), n_methods * BAR_HEIGHT + 0.95
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=heights, hspace=0.03)
+    if title is not None:
+        figure.suptitle(title, fontsize="x-large", fontweight="bold", color=DARK)
+
+    panels = upper.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for row, ax in zip(comparison.rows, panels, strict=False):
+        _draw_embedding(ax, row, comparison)
+    for ax in panels[n_methods:]:
+        ax.remove()
+    _draw_key(upper, panels[:n_methods], comparison)
+
+    columns = [column for column in BARS if column in comparison.columns]
+    for ax, column in zip(lower.subplots(1, len(columns), sharey=True), columns, strict=True):
+        _draw_bars(ax, column, comparison)
+    lower.supxlabel(_caption(comparison), fontsize="x-small", color=GREY)
+    return figure
+
+
+def _colors(comparison):
+    """Return what `scatter` needs to color the test rows by their target."""
+    y = comparison.y_test
+    if y is None:
+        return {"color": BLUE}
+    if comparison.target_type == "continuous":
+        return {"c": y, "cmap": COLORMAP}
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) > len(PALETTE):
+        return {"c": codes, "cmap": COLORMAP}
+    return {"c": np.array(PALETTE)[codes]}
+
+
+def _draw_embedding(ax, row, comparison):
+    """Draw the test rows as one method embeds them."""
+    ax.set_title(row["method"], fontsize="medium", fontweight="bold", color=DARK, pad=16)
+    ax.text(
+        0.5, 1.02, _short_scores(row), transform=ax.transAxes, ha="center", va="bottom",
+        fontsize="x-small", color=DARK,
+    )  # fmt: skip
+    ax.set(xticks=[], yticks=[], box_aspect=1)
+    ax.spines[:].set_color(FRAME)
+    if row["method"] not in comparison.embeddings:
+        reason = textwrap.fill("\n".join(row["notes"]), 30, max_lines=8)
+        ax.text(
+            0.5, 0.5, reason, transform=ax.transAxes, ha="center", va="center",
+            fontsize="x-small", color=GREY,
+        )  # fmt: skip
+        return
+
+    codes = comparison.embeddings[row["method"]]
+    if codes.shape[1] == 1 and comparison.y_test is None:
+        ax.hist(codes[:, 0], bins="auto", color=BLUE)
+        return
+    n_samples = len(codes)
+    size = np.clip(6000 / n_samples, 3, 22)
+    alpha = np.clip(400 / n_samples, 0.4, 0.85)
+    points = _plane(codes, comparison)
+    ax.scatter(*points.T, s=size, alpha=alpha, linewidths=0, **_colors(comparison))
+
+
+def _plane(codes, comparison):
+    """Return the codes as points in the plane."""
+    if codes.shape[1] == 2:
+        return codes
+    if codes.shape[1] > 2:
+        centered = codes - codes.mean(axis=0)
+        _, _, axes = np.linalg.svd(centered, full_matrices=False)
+        return centered @ axes[:2].T
+    if comparison.target_type == "continuous":
+        return np.column_stack([codes[:, 0], comparison.y_test])
+    # Classes one above the other, their rows spread a little.
+    _, height = np.unique(comparison.y_test, return_inverse=True)
+    spread = np.random.RandomState(0).uniform(-0.35, 0.35, size=len(codes))
+    return np.column_stack([codes[:, 0], -height + spread])
+
+
+def _short_scores(row):
+    """Return the scores in the title of a panel."""
+    texts = [
+        f"{name} {COLUMNS[column].text(row[column])}"
+        for column, name in SHORT.items()
+        if row.get(column) is not None
+    ]
+    return "   ".join(texts)
+
+
+def _draw_key(figure, panels, comparison):
+    """Say what the colors mean: a legend of classes, or a color bar."""
+    colors = _colors(comparison)
+    if "c" not in colors:
+        return
+    if "cmap" in colors:
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
+        norm = Normalize(colors["c"].min(), colors["c"].max())
+        label = "target" if comparison.target_type == "continuous" else "class"
+        bar = figure.colorbar(
+            ScalarMappable(norm, colors["cmap"]), ax=list(panels), aspect=40, pad=0.01, label=label
+        )
+        bar.outline.set_visible(False)
+        return
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=color, label=str(name))
+        for color, name in zip(PALETTE, np.unique(comparison.y_test), strict=False)
+    ]
+    figure.legend(
+        handles=handles, loc="outside right center", frameon=False, fontsize="small",
+        handletextpad=0.1,
+    )  # fmt: skip
+
+
+def _draw_bars(ax, column, comparison):
+    """Draw one number of all methods, the best one dark."""
+    values = [row[column] for row in comparison.rows]
+    names = [row["method"] for row in comparison.rows]
+    best = best_value(comparison, column)
+    present = [value for value in values if value is not None]
+    if column.endswith("seconds"):
+        present = [max(value, MIN_SECONDS) for value in present] or [1.0]
+        left = 10 ** math.floor(math.log10(min(present)) - 0.1)
+        right = max(present)
+        ax.set_xscale("log")
+        ax.set_xlim(left, right * (right / left) ** 0.3)
+        ax.minorticks_off()
+    else:
+        left = 0.0
+        ax.set_xlim(left, 1.3 * max([1e-3, *present]))
+
+    for i, (name, value) in enumerate(zip(names, values, strict=True)):
+        end = left
+        if value is not None:
+            end = max(value, left)
+            unranked = name in comparison.unranked
+            ax.barh(
+                i, end - left, left=left, height=0.72, linewidth=0, edgecolor="white",
+                color=BLUE if value == best and not unranked else PALE,
+                hatch="////" if unranked else None,
+            )  # fmt: skip
+        ax.annotate(
+            "n/a" if value is None else COLUMNS[column].text(value), (end, i), xytext=(3, 0),
+            textcoords="offset points", va="center", fontsize="x-small",
+            color=GREY if value is None else DARK,
+        )  # fmt: skip
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.set_yticks(range(len(names)), names, fontsize="small")
+    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="x", labelsize="x-small", colors=GREY)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["bottom"].set_color(FRAME)
+    ax.set_title(BARS[column], fontsize="small", fontweight="bold", color=DARK, loc="left")
+
+
+def _caption(comparison):
+    """Return what the reader of the figure has to know."""
+    s = comparison.settings
+    caption = f"{s['n_train']} rows to fit, {s['n_test']} held-out rows shown and measured"
+    if comparison.unranked:
+        caption += "; hatched: fitted on the held-out rows themselves"
+    return f"{caption}; blue: best"

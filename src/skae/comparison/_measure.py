@@ -1,0 +1,202 @@
+"""Measuring one method: seconds, the rows rebuilt, neighborhoods and labels in its embedding."""
+
+import warnings
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import SparseEfficiencyWarning
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import KFold
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.utils import check_array
+
+from skae.comparison._methods import embeds_new_rows, is_scalable, needs_target
+from skae.metrics import (
+    continuity,
+    knn_accuracy,
+    linear_probe_accuracy,
+    reconstruction_r2,
+    trustworthiness,
+)
+
+# Warnings that say nothing about what a method found.
+UNINFORMATIVE = (DeprecationWarning, PendingDeprecationWarning, SparseEfficiencyWarning)
+
+
+class Rows(NamedTuple):
+    """The rows that all methods share."""
+
+    X_train: np.ndarray  # (n_train, n_features)
+    y_train: np.ndarray | None  # (n_train,)
+    X_test: np.ndarray  # (n_test, n_features)
+    y_test: np.ndarray | None  # (n_test,)
+    subsample: np.ndarray  # positions in X_train: what methods that do not scale are fitted on
+
+
+class Embedding(NamedTuple):
+    """What a method makes of the rows."""
+
+    estimator: object
+    codes: np.ndarray  # (n_test, n_components)
+    labeled_codes: np.ndarray | None  # (n_subsample, n_components); None: can't embed new rows
+    seconds: dict
+
+
+@dataclass
+class Measurement:
+    """One row of the table, with what it was measured on."""
+
+    estimator: object | None
+    codes: np.ndarray | None
+    scores: dict
+    notes: list
+    ranked: bool
+
+
+def _knn_r2(X_train, y_train, X_test, y_test, *, n_neighbors):
+    """R² of the mean target of the nearest training rows."""
+    model = KNeighborsRegressor(n_neighbors=n_neighbors)
+    return model.fit(X_train, y_train).score(X_test, y_test)
+
+
+def _linear_r2(X_train, y_train, X_test, y_test):
+    """R² of a linear regression on the codes."""
+    return LinearRegression().fit(X_train, y_train).score(X_test, y_test)
+
+
+# How well the codes tell the target: by their neighbors, and by a linear model.
+PROBES = {
+    None: {},
+    "classes": {"knn_accuracy": knn_accuracy, "linear_accuracy": linear_probe_accuracy},
+    "continuous": {"knn_r2": _knn_r2, "linear_r2": _linear_r2},
+}
+
+
+def _probes(target_type, n_neighbors):
+    """Return the probes of a kind of target, told how many neighbors to ask."""
+    return {
+        column: partial(probe, n_neighbors=n_neighbors) if column.startswith("knn") else probe
+        for column, probe in PROBES[target_type].items()
+    }
+
+
+def measure(build, rows, *, target_type, n_neighbors, random_state):
+    """Fit a method and score it; what fails ends in the notes.
+
+    `build` returns the unfitted estimator. Nothing that the method raises (but an interruption
+    by the user) or warns of gets out of here.
+    """
+    result = Measurement(estimator=None, codes=None, scores={}, notes=[], ranked=True)
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        try:
+            _measure(result, build(), rows, target_type, n_neighbors, random_state)
+        except Exception as error:
+            result.notes.append(f"failed: {_reason(error)}")
+    informative = (w.message for w in caught if not issubclass(w.category, UNINFORMATIVE))
+    result.notes.extend(_first_sentence(message) for message in informative)
+    result.notes = list(dict.fromkeys(result.notes))
+    return result
+
+
+def _measure(result, estimator, rows, target_type, n_neighbors, random_state):
+    """Fill in `result` step by step, so that a failure leaves what came before it."""
+    if embeds_new_rows(estimator):
+        embedding = _embed_new_rows(estimator, rows, result.notes)
+    else:
+        embedding = _embed_the_test_rows(estimator, rows, result.notes)
+        result.ranked = False
+    result.estimator, result.codes = embedding.estimator, embedding.codes
+    result.scores.update(embedding.seconds)
+
+    def score(column, function, *args, **kwargs):
+        """Add the score, or a note that says why there is none."""
+        try:
+            value = float(function(*args, **kwargs))
+        except Exception as error:
+            result.notes.append(f"no {column}: {_reason(error)}")
+        else:
+            result.scores[column] = value if np.isfinite(value) else None
+
+    if hasattr(embedding.estimator, "inverse_transform"):
+        score("reconstruction_r2", _reconstruct_and_score, embedding, rows, result.scores)
+    for function in (trustworthiness, continuity):
+        score(function.__name__, function, rows.X_test, embedding.codes, n_neighbors=n_neighbors)
+    for column, probe in _probes(target_type, n_neighbors).items():
+        score(column, _probe_labels, probe, embedding, rows, random_state)
+
+
+def _embed_new_rows(estimator, rows, notes):
+    """Fit on the training rows, as many as the method bears, and embed the test rows."""
+    X, y = rows.X_train, rows.y_train
+    if not is_scalable(estimator) and len(rows.subsample) < len(X):
+        notes.append(f"fitted on {len(rows.subsample)} of {len(X)} training rows")
+        X, y = X[rows.subsample], None if y is None else y[rows.subsample]
+
+    # A target is for methods that ask for it: one that merely accepts it would peek.
+    target = [y] if needs_target(estimator) else []
+    estimator, fit_seconds = _timed(estimator.fit, X, *target)
+    codes, transform_seconds = _timed(estimator.transform, rows.X_test)
+    labeled_codes = estimator.transform(rows.X_train[rows.subsample])
+    return Embedding(
+        estimator,
+        _check_codes(codes),
+        _check_codes(labeled_codes),
+        {"fit_seconds": fit_seconds, "transform_seconds": transform_seconds},
+    )
+
+
+def _embed_the_test_rows(estimator, rows, notes):
+    """Embed the test rows by a method that can embed only what it is fitted on."""
+    notes.append(
+        "embedded the test rows themselves, as it can't embed new ones: not ranked, and labels "
+        "are cross-validated among these rows"
+    )
+    codes, seconds = _timed(estimator.fit_transform, rows.X_test)
+    return Embedding(estimator, _check_codes(codes), None, {"fit_seconds": seconds})
+
+
+def _reconstruct_and_score(embedding, rows, scores):
+    """Return the R² of the test rows rebuilt from their codes, and note the seconds it took."""
+    X_rec, seconds = _timed(embedding.estimator.inverse_transform, embedding.codes)
+    r2 = reconstruction_r2(rows.X_test, X_rec)
+    scores["inverse_seconds"] = seconds
+    return r2
+
+
+def _probe_labels(probe, embedding, rows, random_state):
+    """Return how well the codes of the test rows tell their target."""
+    codes = embedding.codes
+    if embedding.labeled_codes is not None:
+        y_labeled = rows.y_train[rows.subsample]
+        return probe(embedding.labeled_codes, y_labeled, codes, rows.y_test)
+
+    folds = KFold(min(5, len(codes)), shuffle=True, random_state=random_state).split(codes)
+    return np.mean([probe(codes[i], rows.y_test[i], codes[j], rows.y_test[j]) for i, j in folds])
+
+
+def _check_codes(codes):
+    """Return the codes as a finite array, whatever the container they came in."""
+    if hasattr(codes, "toarray"):
+        codes = codes.toarray()
+    return check_array(codes, input_name="the embedding")
+
+
+def _timed(function, *args):
+    """Return what the function returns, and the seconds it took."""
+    start = perf_counter()
+    result = function(*args)
+    return result, perf_counter() - start
+
+
+def _reason(error):
+    """Return the kind of an error and the first line of its message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _first_sentence(message):
+    """Return the first sentence of a warning."""
+    return " ".join(str(message).split()).split(". ")[0].rstrip(".")

@@ -1,0 +1,174 @@
+"""The methods that `compare` knows by name, and what it has to know of any other."""
+
+import difflib
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.decomposition import PCA, KernelPCA
+from sklearn.manifold import TSNE, Isomap, LocallyLinearEmbedding
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+# Methods whose fit takes the square or the cube of the number of rows.
+NOT_SCALABLE = (KernelPCA, Isomap, LocallyLinearEmbedding)
+
+
+class UnitVarianceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Centre the rows and divide them by one number, so that their total variance is 1.
+
+    Distances keep their proportions, unlike with `StandardScaler`; a kernel's width then means
+    the same for every data set.
+    """
+
+    def fit(self, X, y=None):
+        X = validate_data(self, X, dtype=np.float64)
+        self.mean_ = X.mean(axis=0)
+        self.scale_ = np.sqrt(X.var(axis=0).sum()) or 1.0
+        return self
+
+    def transform(self, X):
+        check_is_fitted(self)
+        return (validate_data(self, X, dtype=np.float64, reset=False) - self.mean_) / self.scale_
+
+    def inverse_transform(self, X):
+        check_is_fitted(self)
+        return X * self.scale_ + self.mean_
+
+
+def _pca(n_components, n_samples, random_state):
+    """Principal component analysis: the best linear reconstruction."""
+    return PCA(n_components, random_state=random_state)
+
+
+def _kernel_pca(n_components, n_samples, random_state):
+    """Kernel PCA: RBF kernel as wide as the rows lie apart, inverse learnt by ridge regression."""
+    # Rows of total variance 1 lie apart by sqrt(2), root mean square: gamma = 1 / (2 * 2). The
+    # inverse is a kernel ridge on the codes with the same gamma, hence the small penalty.
+    kernel_pca = KernelPCA(
+        n_components,
+        kernel="rbf",
+        gamma=0.25,
+        alpha=1e-3,
+        fit_inverse_transform=True,
+        random_state=random_state,
+    )
+    return make_pipeline(UnitVarianceScaler(), kernel_pca)
+
+
+def _isomap(n_components, n_samples, random_state):
+    """Isomap: distances along the graph of the 10 nearest neighbors."""
+    return Isomap(n_components=n_components, n_neighbors=min(10, n_samples - 1))
+
+
+def _lle(n_components, n_samples, random_state):
+    """Locally linear embedding: rows as weighted means of their 10 nearest neighbors."""
+    return LocallyLinearEmbedding(
+        n_components=n_components,
+        n_neighbors=min(10, n_samples - 1),
+        random_state=random_state,
+    )
+
+
+def _tsne(n_components, n_samples, random_state):
+    """t-SNE: neighborhoods of the rows at hand; it cannot embed new ones."""
+    return TSNE(
+        n_components,
+        perplexity=min(30.0, (n_samples - 1) / 3),
+        method="barnes_hut" if n_components <= 3 else "exact",
+        random_state=random_state,
+    )
+
+
+def _autoencoder(n_components, n_samples, random_state):
+    """Autoencoder with its defaults: starts as PCA and improves on it."""
+    from skae._autoencoder import AutoencoderTransformer
+
+    return AutoencoderTransformer(n_components, random_state=random_state)
+
+
+def _deep_autoencoder(n_components, n_samples, random_state):
+    """Deeper autoencoder, with hidden layers of 512, 256 and 128 units."""
+    from skae._autoencoder import AutoencoderTransformer
+
+    return AutoencoderTransformer(
+        n_components, hidden_layer_sizes=(512, 256, 128), random_state=random_state
+    )
+
+
+def _random_autoencoder(n_components, n_samples, random_state):
+    """Textbook autoencoder, which starts from random weights."""
+    from skae._autoencoder import AutoencoderTransformer
+
+    return AutoencoderTransformer(n_components, init="random", random_state=random_state)
+
+
+# name -> function of (n_components, n_samples, random_state), where n_samples is the number of
+# rows that the method is sure to see.
+METHODS = {
+    "pca": _pca,
+    "kernel_pca": _kernel_pca,
+    "isomap": _isomap,
+    "lle": _lle,
+    "tsne": _tsne,
+    "autoencoder": _autoencoder,
+    "deep_autoencoder": _deep_autoencoder,
+    "random_autoencoder": _random_autoencoder,
+}
+
+
+def check_methods(methods):
+    """Return `methods` as a dictionary from a name to a key of METHODS or an estimator."""
+    if methods is None:
+        methods = list(METHODS)
+    if isinstance(methods, str):
+        methods = [methods]
+    if not hasattr(methods, "items"):
+        methods = {name: name for name in methods}
+    if not methods:
+        raise ValueError("methods is empty; name at least one of: " + ", ".join(METHODS) + ".")
+    for name, method in methods.items():
+        if not isinstance(name, str):
+            raise TypeError(
+                f"A method is named by a string, not by {name!r}; give estimators as a "
+                "dictionary, such as {'mine': PCA(2)}."
+            )
+        if isinstance(method, str) and method not in METHODS:
+            raise ValueError(_unknown_method(method))
+    return dict(methods)
+
+
+def _unknown_method(name):
+    """Return the message for a name that METHODS does not have."""
+    close = difflib.get_close_matches(name, METHODS, n=1)
+    suggestion = f" Did you mean {close[0]!r}?" if close else ""
+    return f"There is no method {name!r}.{suggestion} The methods are: {', '.join(METHODS)}."
+
+
+def build_method(method, n_components, n_samples, random_state):
+    """Return an unfitted estimator: a new one of METHODS, or a clone of the one given."""
+    if isinstance(method, str):
+        return METHODS[method](n_components, n_samples, random_state)
+    return clone(method)
+
+
+def is_scalable(estimator):
+    """Tell whether the estimator can be fitted on any number of rows."""
+    return not any(isinstance(step, NOT_SCALABLE) for step in _steps(estimator))
+
+
+def needs_target(estimator):
+    """Tell whether the estimator can't be fitted without a target."""
+    return any(get_tags(step).target_tags.required for step in _steps(estimator))
+
+
+def embeds_new_rows(estimator):
+    """Tell whether the estimator can embed rows that it was not fitted on."""
+    return hasattr(estimator, "transform")
+
+
+def _steps(estimator):
+    """Return the estimators that a pipeline consists of, or the estimator itself."""
+    if not isinstance(estimator, Pipeline):
+        return [estimator]
+    return [step for _, step in estimator.steps if hasattr(step, "fit")]

@@ -1,0 +1,169 @@
+"""What a comparison found: numbers, fitted methods and embeddings, shown on request."""
+
+import csv
+import json
+
+from skae.comparison._figure import draw
+from skae.comparison._measure import PROBES
+from skae.comparison._table import as_html, as_text
+
+SECONDS = ("fit_seconds", "transform_seconds", "inverse_seconds")
+
+
+class Comparison:
+    """Result of :func:`skae.compare`: a table, the fitted methods and their embeddings.
+
+    ``print(comparison)`` shows the table, and a notebook shows it as HTML.
+
+    Attributes
+    ----------
+    rows : list of dict
+        A row of the table for each method: its name ("method"), a number or None for each of
+        `columns`, and "notes", a list of str.
+
+    columns : list of str
+        The names of the numbers: "reconstruction_r2", "trustworthiness", "continuity",
+        "knn_accuracy" and "linear_accuracy" (if y holds classes) or "knn_r2" and "linear_r2" (if
+        y is continuous), "fit_seconds", "transform_seconds" and "inverse_seconds".
+
+    estimators : dict
+        From the name of a method to the fitted estimator; without the methods that failed.
+
+    embeddings : dict
+        From the name of a method to the codes of the rows at `test_indices`, of shape
+        (n_test, n_components); without the methods that failed.
+
+    unranked : list of str
+        Names of the methods that could embed only the rows that they were fitted on, hence were
+        fitted on the test rows.
+
+    target_type : {"classes", "continuous", None}
+        What y was taken for; None without y.
+
+    train_indices : ndarray of shape (n_train,)
+        The rows of X that were there to fit.
+
+    test_indices : ndarray of shape (n_test,)
+        The rows of X that all methods were measured on.
+
+    y_test : ndarray of shape (n_test,) or None
+        The target of the test rows.
+
+    settings : dict
+        Numbers of rows and features, and the parameters of the comparison.
+    """
+
+    def __init__(self, measurements, *, target_type, train_indices, test_indices, y_test, settings):
+        self.columns = [
+            "reconstruction_r2",
+            "trustworthiness",
+            "continuity",
+            *PROBES[target_type],
+            *SECONDS,
+        ]
+        self.rows = [
+            {
+                "method": name,
+                **{column: measurement.scores.get(column) for column in self.columns},
+                "notes": measurement.notes,
+            }
+            for name, measurement in measurements.items()
+        ]
+        done = {name: m for name, m in measurements.items() if m.codes is not None}
+        self.estimators = {name: measurement.estimator for name, measurement in done.items()}
+        self.embeddings = {name: measurement.codes for name, measurement in done.items()}
+        self.unranked = [name for name, m in measurements.items() if not m.ranked]
+        self.target_type = target_type
+        self.train_indices = train_indices
+        self.test_indices = test_indices
+        self.y_test = y_test
+        self.settings = settings
+
+    def __str__(self):
+        return as_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        return as_html(self)
+
+    def to_frame(self):
+        """Return the table as a pandas DataFrame, one row for each method.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Indexed by the methods' names, with the columns of `columns` and "notes" (as text).
+            NaN stands for a number that does not exist.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "to_frame needs pandas (pip install pandas); `rows` is the table without it."
+            ) from error
+        rows = [{**row, "notes": "; ".join(row["notes"])} for row in self.rows]
+        frame = pd.DataFrame(rows).set_index("method")
+        return frame.astype(dict.fromkeys(self.columns, float))
+
+    def to_csv(self, path):
+        """Write the table as comma-separated values.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, overwritten if it exists. Numbers that do not exist are empty cells.
+        """
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, ["method", *self.columns, "notes"])
+            writer.writeheader()
+            writer.writerows({**row, "notes": "; ".join(row["notes"])} for row in self.rows)
+
+    def to_json(self, path):
+        """Write the settings and the table as JSON.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, overwritten if it exists. Numbers that do not exist are null.
+        """
+        content = {
+            "settings": self.settings,
+            "target_type": self.target_type,
+            "rows": self.rows,
+        }
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+
+    def plot(self, *, title=None):
+        """Draw the embeddings side by side, and the main numbers as bars below them.
+
+        Parameters
+        ----------
+        title : str, default=None
+            The title of the figure.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+            Not known to pyplot, so there is nothing to close. ``figure.savefig`` writes it, and a
+            notebook shows it.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+
+        Notes
+        -----
+        Each panel shows the same test rows in the same order of drawing. Codes with one component
+        are drawn against the target (or as a histogram, without one), and codes with more than
+        two by their first two principal axes.
+        """
+        return draw(self, title=title)

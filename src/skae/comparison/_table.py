@@ -1,0 +1,128 @@
+"""The table of a comparison, for terminals and notebooks."""
+
+import html
+import textwrap
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tabulate import tabulate
+
+NOT_AVAILABLE = "n/a"
+WIDTH = 100  # columns of a terminal that the lines under the table fill
+
+
+def _score_text(value):
+    return f"{value:.3f}"
+
+
+def _seconds_text(value):
+    """Two significant digits, or all before the point: 0.0012, 0.35, 1.0, 123."""
+    if value < 0.001:
+        return "<0.001"
+    if value < 1:
+        return f"{value:.2g}"
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+class Column(NamedTuple):
+    """How a number is shown, and which one is best."""
+
+    title: str
+    best: Callable  # max or min
+    text: Callable
+
+
+COLUMNS = {
+    "reconstruction_r2": Column("held-out\nR²", max, _score_text),
+    "trustworthiness": Column("trust-\nworthiness", max, _score_text),
+    "continuity": Column("conti-\nnuity", max, _score_text),
+    "knn_accuracy": Column("kNN\naccuracy", max, _score_text),
+    "linear_accuracy": Column("linear\naccuracy", max, _score_text),
+    "knn_r2": Column("kNN R²\nof target", max, _score_text),
+    "linear_r2": Column("linear R²\nof target", max, _score_text),
+    "fit_seconds": Column("fit\n[s]", min, _seconds_text),
+    "transform_seconds": Column("transform\n[s]", min, _seconds_text),
+    "inverse_seconds": Column("invert\n[s]", min, _seconds_text),
+}
+
+
+def as_text(comparison):
+    """Return the table as lines of text: the best of each column starred, notes underneath."""
+    table = tabulate(
+        _cells(comparison, mark=lambda text: f"{text}*", pad=" "),
+        headers=["\nmethod", *(COLUMNS[column].title for column in comparison.columns)],
+        colalign=["left", *("right" for _ in comparison.columns)],
+        disable_numparse=True,
+        tablefmt="simple",
+    )
+    notes = [
+        textwrap.fill(note, WIDTH, initial_indent=f"[{i}] ", subsequent_indent="    ")
+        for i, note in enumerate(footnotes(comparison), start=1)
+    ]
+    legend = "* best of the ranked methods as far as shown; n/a: the number does not exist"
+    lines = [*textwrap.wrap(describe(comparison), WIDTH), "", table, "", legend, *notes]
+    return "\n".join(lines)
+
+
+def as_html(comparison):
+    """Return the table as HTML, the best of each column in bold."""
+    table = tabulate(
+        _cells(comparison, mark=lambda text: f"<b>{text}</b>", escape=html.escape),
+        headers=["method", *(COLUMNS[c].title.replace("-\n", "") for c in comparison.columns)],
+        colalign=["left", *("right" for _ in comparison.columns)],
+        disable_numparse=True,
+        tablefmt="unsafehtml",
+    )
+    notes = "<br>".join(
+        f"[{i}] {html.escape(note)}" for i, note in enumerate(footnotes(comparison), start=1)
+    )
+    description = html.escape(describe(comparison))
+    return f"<div><p>{description}</p>{table}<p><small>{notes}</small></p></div>"
+
+
+def describe(comparison):
+    """Return a sentence on the rows that the numbers are from."""
+    s = comparison.settings
+    measured = f"{s['n_test']}"
+    if s["n_test"] < s["n_held_out"]:
+        measured = f"{s['n_test']} of {s['n_held_out']}"
+    standardized = "standardized " if s["standardize"] else ""
+    return (
+        f"{s['n_samples']} rows of {s['n_features']} {standardized}features: "
+        f"{s['n_train']} rows to fit, {measured} held-out rows to measure; "
+        f"neighborhoods of {s['n_neighbors']}; seed {s['seed']}."
+    )
+
+
+def footnotes(comparison):
+    """Return the notes of all methods in order, each once."""
+    return list(dict.fromkeys(note for row in comparison.rows for note in row["notes"]))
+
+
+def best_value(comparison, column):
+    """Return the best value that a ranked method has in a column, None if no two compete."""
+    values = [row[column] for row in comparison.rows if row["method"] not in comparison.unranked]
+    values = [value for value in values if value is not None]
+    return COLUMNS[column].best(values) if len(values) > 1 else None
+
+
+def _cells(comparison, *, mark, pad="", escape=str):
+    """Return the rows of the table as text; a marked cell may be wider than others by `pad`."""
+    notes = footnotes(comparison)
+    best = {c: _text(best_value(comparison, c), c) for c in comparison.columns}
+    lines = []
+    for row in comparison.rows:
+        references = ",".join(str(notes.index(note) + 1) for note in row["notes"])
+        ranked = row["method"] not in comparison.unranked
+        line = [escape(row["method"]) + (f" [{references}]" if references else "")]
+        for column in comparison.columns:
+            text = _text(row[column], column)
+            is_best = ranked and text == best[column] != NOT_AVAILABLE
+            line.append(mark(text) if is_best else text + pad)
+        lines.append(line)
+    return lines
+
+
+def _text(value, column):
+    """Return a number of a column as it is shown."""
+    return NOT_AVAILABLE if value is None else COLUMNS[column].text(value)
