@@ -135,8 +135,9 @@ def test_an_error_in_a_constant_column_counts():
 
 
 def test_r2_of_a_single_row_is_undefined():
-    with pytest.warns(UndefinedMetricWarning, match="single row"):
+    with pytest.warns(UndefinedMetricWarning, match="single row") as warned:
         assert np.isnan(reconstruction_r2([[1.0, 2.0]], [[1.0, 2.0]]))
+    assert warned[0].filename == __file__
 
 
 def test_r2_does_not_suffer_from_a_distant_origin(pair):

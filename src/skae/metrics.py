@@ -159,7 +159,7 @@ def reconstruction_r2(X, X_reconstructed, *, sample_weight=None):
         warnings.warn(
             "reconstruction_r2 is not defined for a single row, which has no variance.",
             UndefinedMetricWarning,
-            stacklevel=2,
+            stacklevel=3,  # past the validation of parameters
         )
         return float("nan")
 
