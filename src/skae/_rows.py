@@ -1,0 +1,198 @@
+"""Rows, dense or sparse: merged where they are equal, standardized, and cut into batches."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import Dataset
+
+_CHUNK_VALUES = 2**18  # values that are dense in double precision at one time: two megabytes
+
+
+def _chunks(n_rows: int, n_features: int) -> Iterator[slice]:
+    """Yield slices of ``range(n_rows)`` that hold a bounded number of values."""
+    size = max(1, _CHUNK_VALUES // n_features)
+    return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
+
+
+def merge_equal_rows(X, sample_weight):
+    """Return which rows of X differ, in an order that depends on nothing but them.
+
+    Equal rows count as one with the sum of their weights, and rows of no weight not at
+    all. So a row of weight two is two rows, to the last bit; a row and its copy are
+    never one in training and the other in validation; and neither the order of the rows
+    nor whether they are stored sparse changes a fit.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_array} of shape (n_samples, n_features)
+    sample_weight : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    indices : ndarray of int of shape (n_different,)
+    sample_weight : ndarray of shape (n_different,)
+    """
+    kept = np.flatnonzero(sample_weight)
+    keys = _row_hashes(X)[kept]
+    order = np.argsort(keys, kind="stable")
+    kept, keys = kept[order], keys[order]
+    new = np.ones(len(kept), dtype=bool)
+    same = np.flatnonzero(keys[1:] == keys[:-1]) + 1
+    for chunk in _chunks(len(same), X.shape[1]):
+        i = same[chunk]
+        new[i] = ~_equal_rows(X, kept[i - 1], kept[i])
+    first = np.flatnonzero(new)
+    if len(first):
+        sample_weight = np.add.reduceat(sample_weight[kept], first)
+    return kept[first], sample_weight
+
+
+def _row_hashes(X) -> np.ndarray:
+    """Return 64 bits a row, the same for a sparse row and its dense twin."""
+    multipliers = np.random.RandomState(0).randint(1, 2**62, size=X.shape[1], dtype=np.uint64)
+    multipliers = 2 * multipliers + 1
+    if sp.issparse(X):
+        terms = _bits(X.data) * multipliers[X.indices]
+        sums = np.concatenate([[np.uint64(0)], np.cumsum(terms, dtype=np.uint64)])
+        return sums[X.indptr[1:]] - sums[X.indptr[:-1]]
+    hashes = np.empty(len(X), dtype=np.uint64)
+    for chunk in _chunks(*X.shape):
+        hashes[chunk] = _bits(X[chunk]) @ multipliers
+    return hashes
+
+
+def _bits(values: np.ndarray) -> np.ndarray:
+    """Return the bits of each value as an integer, zero for zero, low bits set by high ones."""
+    values = np.ascontiguousarray(values + values.dtype.type(0))  # -0.0 becomes 0.0
+    if values.dtype == np.float32:
+        return values.view(np.uint32).astype(np.uint64)
+    bits = values.view(np.uint64)
+    return bits ^ (bits >> np.uint64(32))
+
+
+def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Whether row ``i[n]`` of X equals row ``j[n]``, for each n."""
+    if sp.issparse(X):
+        return np.asarray(abs(X[i] - X[j]).sum(axis=1)).ravel() == 0
+    return (X[i] == X[j]).all(axis=1)
+
+
+def dense_chunks(X, indices: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the rows of X at the indices in double precision, a few megabytes at a time."""
+    for chunk in _chunks(len(indices), X.shape[1]):
+        rows = X[indices[chunk]]
+        rows = rows.toarray() if sp.issparse(rows) else rows
+        yield chunk, rows.astype(np.float64, copy=False)
+
+
+def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the columns' means and the root of their mean variance.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_array} of shape (n_samples, n_features)
+    indices : ndarray of int of shape (n_rows,)
+        The rows that count.
+    weight : ndarray of shape (n_rows,)
+        Their weights.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,)
+    scale : float
+        0 where no column varies by more than rounding.
+    """
+    n_features = X.shape[1]
+    mean = np.zeros(n_features)
+    total = weight.sum()
+    for chunk, rows in dense_chunks(X, indices):
+        mean += weight[chunk] @ rows / total
+    variance = 0.0
+    for chunk, rows in dense_chunks(X, indices):
+        centered = rows - mean
+        variance += weight[chunk] @ np.einsum("ij,ij->i", centered, centered) / total
+    scale = float(np.sqrt(variance / n_features))
+    rounding = 10 * np.finfo(X.dtype).eps * np.abs(mean).max()
+    return mean, scale if scale > rounding else 0.0
+
+
+class StandardizedRows(Dataset):
+    """Rows of X, less the mean and divided by the scale, taken by index as float32.
+
+    Dense rows are standardized once; sparse ones stay sparse, and each batch of them is
+    made dense by itself.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_array} of shape (n_samples, n_features)
+    indices : ndarray of int of shape (n_rows,)
+        The rows of X that these rows are.
+    weight : ndarray of shape (n_rows,)
+        Scaled here to a mean of 1.
+    mean : ndarray of shape (n_features,)
+    scale : float
+    """
+
+    def __init__(self, X, indices, weight, mean, scale) -> None:
+        self.X = X
+        self.indices = indices
+        self.weight = torch.from_numpy((weight / weight.mean()).astype(np.float32))
+        self.mean = mean
+        self.scale = scale
+        self._dense: Tensor | None = None
+        if not sp.issparse(X):
+            dense = np.empty((len(indices), X.shape[1]), dtype=np.float32)
+            for chunk, rows in dense_chunks(X, indices):
+                dense[chunk] = (rows - mean) / scale
+            self._dense = torch.from_numpy(dense)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
+        """Return a batch as skorch takes it: rows, and the target with its weights."""
+        if self._dense is not None:
+            Z = self._dense[index]
+        else:
+            rows = self.X[self.indices[index if isinstance(index, slice) else index.numpy()]]
+            Z = torch.from_numpy(((rows.toarray() - self.mean) / self.scale).astype(np.float32))
+        return Z, [Z, self.weight[index]]
+
+
+class Batches:
+    """Cut rows into batches, whole tensors at a time, in a new random order each time.
+
+    A last batch of one row is joined to the batch before it, as batch statistics of one
+    row do not exist.
+
+    Parameters
+    ----------
+    rows : StandardizedRows
+    batch_size : int
+    generator : torch.Generator or None
+        Where the order comes from; ``None`` keeps the rows' own.
+    """
+
+    def __init__(
+        self, rows: StandardizedRows, batch_size: int, generator: Generator | None = None
+    ) -> None:
+        self.rows = rows
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        n_rows = len(self.rows)
+        n_batches = -(-n_rows // self.batch_size)
+        return n_batches - (n_batches > 1 and n_rows % self.batch_size == 1)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        n_rows, n_batches = len(self.rows), len(self)
+        stops = [self.batch_size * (i + 1) for i in range(n_batches - 1)] + [n_rows]
+        order = None if self.generator is None else torch.randperm(n_rows, generator=self.generator)
+        start = 0
+        for stop in stops:
+            yield self.rows[slice(start, stop) if order is None else order[start:stop]]
+            start = stop

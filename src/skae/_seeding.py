@@ -1,0 +1,30 @@
+"""Randomness of our own: one torch generator a fit, and the caller's global ones as found."""
+
+from contextlib import contextmanager
+
+import torch
+from sklearn.utils import check_random_state
+
+
+def draw_seed(random_state) -> int:
+    """Return a seed below 2**31, drawn from a scikit-learn ``random_state``."""
+    return int(check_random_state(random_state).randint(2**31))
+
+
+def torch_generator(seed: int) -> torch.Generator:
+    """Return a generator on the CPU with the given seed."""
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    return generator
+
+
+@contextmanager
+def global_torch_seed(seed: int):
+    """Seed torch's global generator inside the block and give it back as found.
+
+    For modules of the user's that draw from the global generator (dropout, the
+    constructors of ``torch.nn``); our own parts draw from `torch_generator`.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,430 @@
+"""Training and applying networks: arrays in, arrays out. The only module that knows skorch."""
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from math import cos, pi
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy.stats import t as student
+from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from ._rows import Batches, StandardizedRows, dense_chunks
+from ._seeding import torch_generator
+from ._threads import single_thread
+from .nn import RowLoss
+
+SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.AdamW, fused=True),
+    "sgd": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+    "nadam": partial(torch.optim.NAdam, decoupled_weight_decay=True),
+    "radam": partial(torch.optim.RAdam, decoupled_weight_decay=True),
+    "adamax": torch.optim.Adamax,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+
+
+def _one_cycle(progress: float, warm_up: float = 0.2) -> float:
+    """Rise from a 25th along half a cosine, then fall to zero along the other half."""
+    if progress < warm_up:
+        return 0.04 + 0.96 * (1 - cos(pi * progress / warm_up)) / 2
+    return (1 + cos(pi * (progress - warm_up) / (1 - warm_up))) / 2
+
+
+# The share of learning_rate_init at a share of all steps.
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda progress: 1.0,
+    "adaptive": lambda progress: 1.0,
+    "cosine": lambda progress: (1 + cos(pi * progress)) / 2,
+    "one_cycle": _one_cycle,
+}
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+_EVALUATION_BATCH = 1024  # rows
+
+# A network of this many multiplications a batch trains as fast on one thread as on more.
+_SMALL_WORK = 4e6
+
+# skorch's words for what has a word of ours.
+_OUR_WORDS = {
+    "module": "encoder and decoder",
+    "criterion": "loss",
+    "optimizer": "solver",
+    "lr": "learning_rate_init",
+    "optimizer__lr": "learning_rate_init",
+    "optimizer__weight_decay": "alpha",
+    "max_epochs": "max_iter",
+    "batch_size": "batch_size",
+    "iterator_train": "shuffle and batch_size",
+    "dataset": "X in fit",
+    "train_split": "validation_fraction",
+    "callbacks": "callbacks",
+    "warm_start": "warm_start",
+    "verbose": "verbose",
+    "device": "device",
+}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train: the estimators' parameters of these names, resolved."""
+
+    solver: str
+    learning_rate: str
+    learning_rate_init: float
+    alpha: float
+    batch_size: int
+    max_iter: int
+    n_iter_no_change: int
+    tol: float
+    shuffle: bool
+    device: str
+    precision: str
+    verbose: bool
+    seed: int
+    callbacks: Sequence[Callback] = ()
+    net_params: dict[str, Any] = field(default_factory=dict)
+
+
+class Trained(NamedTuple):
+    """What training on all rows leaves behind."""
+
+    loss_curve: list[float]  # (n_epochs,)
+    solver_state: dict[str, Any]
+
+
+class Validated(NamedTuple):
+    """What training with validation found."""
+
+    loss_curve: list[float]  # (n_epochs,), the mean of all networks
+    validation_loss_curve: list[float]  # (n_epochs + 1,): the first is the untrained network's
+    best_iter: int  # 0 where no epoch was better than none
+
+
+def resolve_device(device: str) -> str:
+    """Return the device that ``"auto"`` stands for; refuse one that is not there."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available()}
+    available["mps"] = torch.backends.mps.is_available()
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available[device]:
+        raise ValueError(
+            f"device={device!r} is not available to torch on this machine; expected one of "
+            f"{[name for name in available if available[name]]}. Use device='auto' to take "
+            "the best there is."
+        )
+    return device
+
+
+def check_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
+    """Refuse skorch's names for what the estimators name themselves."""
+    for name in net_params or {}:
+        if name in _OUR_WORDS:
+            raise ValueError(
+                f"net_params={net_params!r} sets {name!r}, which the parameter "
+                f"{_OUR_WORDS[name]} of the estimator decides. Set that one instead."
+            )
+    return dict(net_params or {})
+
+
+def train(
+    network: nn.Module,
+    loss: RowLoss,
+    rows: StandardizedRows,
+    settings: TrainingSettings,
+    *,
+    n_epochs: int | None = None,
+    solver_state: dict[str, Any] | None = None,
+) -> Trained:
+    """Train a network in place on all the rows.
+
+    ``n_epochs`` ends it before the ``settings.max_iter`` epochs that the learning rate's
+    schedule is laid out for. ``solver_state`` is where an earlier training left the solver.
+    """
+    n_epochs = settings.max_iter if n_epochs is None else n_epochs
+    curve: list[float] = []
+    with _session(settings, [network], n_epochs, "training") as bar:
+        run = _Run(network, loss, rows, settings)
+        if solver_state is not None:
+            run.net.optimizer_.load_state_dict(solver_state)
+        while len(curve) < n_epochs and not run.stopped:
+            curve.append(run.epoch())
+            if not np.isfinite(curve[-1]):
+                raise ValueError(
+                    f"The training loss is {curve[-1]} after epoch {len(curve)}: training "
+                    f"diverged with learning_rate_init={settings.learning_rate_init}. Lower "
+                    "it, or scale X."
+                )
+            _show(bar, loss=curve[-1])
+        run.close()
+    return Trained(curve, run.net.optimizer_.state_dict())
+
+
+def train_with_validation(
+    parts: Sequence[tuple[nn.Module, RowLoss, StandardizedRows]],
+    held_out: Sequence[StandardizedRows],
+    settings: TrainingSettings,
+) -> Validated:
+    """Train networks side by side, each with rows held out, and find the best epoch.
+
+    One part is a hold-out, several are the folds of a cross-validation: an epoch is
+    judged by all validation rows together. The best epoch is left at 0, the untrained
+    networks, unless the best one lowers the loss of the validation rows significantly (a
+    paired t-test of the rows' losses, one-sided, 1 %).
+
+    The networks end with their weights at the epoch of the lowest validation loss.
+    """
+    networks = [network for network, *_ in parts]
+    weight = np.concatenate([rows.weight.numpy() for rows in held_out])
+    label = "training" if len(parts) == 1 else f"{len(parts)}-fold cross-validation"
+    with _session(settings, networks, settings.max_iter, label) as bar:
+        watches = [_Validation(rows) for rows in held_out]
+        runs = [
+            _Run(*part, settings, watch, private=len(parts) > 1)
+            for part, watch in zip(parts, watches, strict=True)
+        ]
+        start = best = _losses_of(watches)
+        best_states = [copy.deepcopy(network.state_dict()) for network in networks]
+        curve, validation_curve = [], [float(np.average(start, weights=weight))]
+        best_iter, goal, waited = 0, validation_curve[0] - settings.tol, 0
+        while len(curve) < settings.max_iter and waited < settings.n_iter_no_change:
+            curve.append(float(np.mean([run.epoch() for run in runs])))
+            losses = _losses_of(watches)
+            validation_curve.append(float(np.average(losses, weights=weight)))
+            _show(bar, loss=curve[-1], validation_loss=validation_curve[-1])
+            if not np.isfinite(validation_curve[-1]):
+                warnings.warn(
+                    f"The validation loss is {validation_curve[-1]} after epoch {len(curve)}: "
+                    f"training diverged with learning_rate_init={settings.learning_rate_init} "
+                    f"and ends there; epoch {best_iter} is kept. Lower it, or scale X.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
+                break
+            if validation_curve[-1] < validation_curve[best_iter]:
+                best, best_iter = losses, len(curve)
+                best_states = [copy.deepcopy(network.state_dict()) for network in networks]
+            waited += 1
+            if validation_curve[-1] < goal:
+                goal, waited = validation_curve[-1] - settings.tol, 0
+            if any(run.stopped for run in runs):
+                break
+        for run, state in zip(runs, best_states, strict=True):
+            run.network.load_state_dict(state)
+            run.close()
+    if best_iter and not _is_better(start - best, weight):
+        best_iter = 0
+    return Validated(curve, validation_curve, best_iter)
+
+
+def _losses_of(watches: Sequence["_Validation"]) -> np.ndarray:
+    """Return the losses of all validation rows, one part after the other."""
+    return np.concatenate([watch.losses_ for watch in watches])
+
+
+def _is_better(gain: np.ndarray, weight: np.ndarray, level: float = 0.01) -> bool:
+    """Whether the weighted mean gain of the rows is above zero beyond its own scatter."""
+    mean = np.average(gain, weights=weight)
+    n_effective = weight.sum() ** 2 / (weight**2).sum()
+    if n_effective < 2:
+        return False
+    error = np.sqrt(np.average((gain - mean) ** 2, weights=weight) / (n_effective - 1))
+    return bool(mean > student.ppf(1 - level, n_effective - 1) * error)
+
+
+class _Run:
+    """One network in training: a skorch net that is asked for one epoch at a time."""
+
+    def __init__(self, network, loss, rows, settings, watch=None, *, private=False) -> None:
+        # Each fold of a cross-validation has its own copies of the user's callbacks, which
+        # themselves see the one training that the fitted network comes from.
+        callbacks = copy.deepcopy(settings.callbacks) if private else settings.callbacks
+        generator = torch_generator(settings.seed) if settings.shuffle else None
+        n_batches = len(Batches(rows, settings.batch_size))
+        module = network if settings.precision == "float32" else _Autocast(network, settings)
+        self.network = network
+        self.rows = rows
+        self.stopped = False
+        self.net = NeuralNet(
+            module,
+            criterion=loss,
+            optimizer=SOLVERS[settings.solver],
+            optimizer__lr=settings.learning_rate_init,
+            optimizer__weight_decay=settings.alpha,
+            # What decays is the correction of the linear path: towards PCA, not to zero.
+            optimizer__param_groups=[
+                ("*body.linear.*", {"weight_decay": 0.0}),
+                ("*bias", {"weight_decay": 0.0}),
+            ],
+            max_epochs=settings.max_iter,
+            batch_size=settings.batch_size,
+            iterator_train=partial(Batches, generator=generator),
+            train_split=None,
+            callbacks=[
+                *([] if watch is None else [("validation", watch)]),
+                ("schedule", _Schedule(settings, n_batches)),
+                *callbacks,
+            ],
+            callbacks__print_log=None,
+            verbose=0,
+            device=settings.device,
+            **settings.net_params,
+        ).initialize()
+        self.net.notify("on_train_begin", X=rows, y=None)
+
+    def epoch(self) -> float:
+        """Train for one epoch and return the mean training loss."""
+        try:
+            self.net.fit_loop(self.rows, epochs=1)
+        except KeyboardInterrupt as interrupt:
+            # A callback stops training with the same exception that Ctrl-C raises.
+            if not _came_from_callback(interrupt):
+                raise
+            self.stopped = True
+        return float(self.net.history[-1, "train_loss"])
+
+    def close(self) -> None:
+        self.net.notify("on_train_end", X=self.rows, y=None)
+        self.network.to("cpu").eval()
+
+
+def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:
+    trace = interrupt.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and isinstance(trace.tb_frame.f_locals.get("self"), Callback)
+
+
+class _Validation(Callback):
+    """Record the loss of rows that are not trained on, as ``valid_loss``."""
+
+    def __init__(self, rows: StandardizedRows) -> None:
+        self.rows = rows
+
+    def on_train_begin(self, net, **kwargs) -> None:
+        self.losses_ = self._evaluate(net)  # (n_rows,)
+
+    def on_epoch_end(self, net, **kwargs) -> None:
+        self.losses_ = self._evaluate(net)
+        net.history.record("valid_loss", float(np.average(self.losses_, weights=self.rows.weight)))
+
+    def _evaluate(self, net) -> np.ndarray:
+        net.module_.eval()
+        losses = []
+        with torch.no_grad():
+            for Z, _ in Batches(self.rows, _EVALUATION_BATCH):
+                Z = Z.to(net.device)
+                losses.append(net.criterion_.rows(net.module_(Z), Z).cpu())
+        return torch.cat(losses).double().numpy()
+
+
+class _Schedule(Callback):
+    """Set the learning rate before each batch, or lower it when the loss no longer falls."""
+
+    def __init__(self, settings: TrainingSettings, n_batches: int) -> None:
+        self.settings = settings
+        self.n_steps = settings.max_iter * n_batches
+
+    def initialize(self):
+        self.step_ = 0
+        self.rate_ = self.settings.learning_rate_init
+        self.goal_, self.waited_ = np.inf, 0
+        return self
+
+    def on_batch_begin(self, net, training=False, **kwargs) -> None:
+        if training:
+            progress = min(self.step_ / self.n_steps, 1.0)
+            rate = self.rate_ * SCHEDULES[self.settings.learning_rate](progress)
+            for group in net.optimizer_.param_groups:
+                group["lr"] = rate
+            self.step_ += 1
+
+    def on_epoch_end(self, net, **kwargs) -> None:
+        if self.settings.learning_rate != "adaptive":
+            return
+        epoch = net.history[-1]
+        loss = epoch.get("valid_loss", epoch["train_loss"])
+        self.waited_ += 1
+        if loss < self.goal_:
+            self.goal_, self.waited_ = loss - self.settings.tol, 0
+        if self.waited_ == 2:
+            self.rate_, self.waited_ = self.rate_ / 5, 0
+
+
+class _Autocast(nn.Module):
+    """Run a network's matrix products in a shorter floating-point type."""
+
+    def __init__(self, network: nn.Module, settings: TrainingSettings) -> None:
+        super().__init__()
+        self.network = network
+        self.device, self.dtype = settings.device, PRECISIONS[settings.precision]
+
+    def forward(self, Z: Tensor):
+        with torch.autocast(self.device, self.dtype):
+            output = self.network(Z)
+        return type(output)(*(field.float() for field in output))
+
+
+@contextmanager
+def _session(settings, networks, n_epochs, label) -> Iterator[tqdm]:
+    """Hold what training borrows: threads, and a line of the terminal."""
+    n_parameters = sum(p.numel() for p in networks[0].parameters())
+    small = settings.device == "cpu" and n_parameters * settings.batch_size < _SMALL_WORK
+    bar = tqdm(total=n_epochs, desc=label, unit="epoch", disable=not settings.verbose)
+    with single_thread(small), bar:
+        yield bar
+
+
+def _show(bar: tqdm, **losses: float) -> None:
+    bar.set_postfix({name: f"{loss:.4g}" for name, loss in losses.items()}, refresh=False)
+    bar.update()
+
+
+def apply(
+    function: Callable[[nn.Module, Tensor], Tensor],
+    network: nn.Module,
+    X,
+    *,
+    device: str,
+    before: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
+    after: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
+) -> np.ndarray:
+    """Apply a part of a network to X, some rows at a time, in the precision of X.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(network, batch)`` returns one row for each row of the batch.
+    network : torch.nn.Module
+        Left as it is; where the precision or the device is another, a copy is used.
+    X : {ndarray, csr_array} of shape (n_samples, n_in)
+    device : str
+    before, after : callable
+        What happens to the rows in double precision on their way in and out.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_out) and the dtype of X
+    """
+    dtype = torch.float64 if X.dtype == np.float64 and device != "mps" else torch.float32
+    parameter = next(iter(network.parameters()), torch.empty(0))
+    if network.training or (parameter.dtype, parameter.device.type) != (dtype, device):
+        network = copy.deepcopy(network).to(device, dtype).eval()
+    n_parameters = sum(p.numel() for p in network.parameters())
+    results = []
+    with single_thread(n_parameters * X.shape[0] < _SMALL_WORK), torch.inference_mode():
+        for _, rows in dense_chunks(X, np.arange(X.shape[0])):
+            batch = torch.from_numpy(before(rows)).to(device, dtype)
+            results.append(after(function(network, batch).cpu().numpy()).astype(X.dtype))
+    return np.concatenate(results)

@@ -1,0 +1,140 @@
+"""The autoencoder's network: standardize, encode, decode, and the start at PCA."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class AutoencoderOutput(NamedTuple):
+    """What one forward pass produces, and all that a loss may look at."""
+
+    reconstruction: Tensor  # (batch, n_features), standardized
+    code: Tensor  # (batch, n_components)
+    preactivation: Tensor  # (batch, n_features), before the output activation
+
+
+class Standardize(nn.Module):
+    """Subtract each column's mean and divide by one number for all columns.
+
+    One number, so that the squared error of what comes out is minimized by what
+    minimizes the squared error of what went in.
+    """
+
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)  # (n_features,)
+        self.register_buffer("scale", scale)  # ()
+
+    def forward(self, X: Tensor) -> Tensor:
+        return (X - self.mean) / self.scale
+
+    def inverse(self, Z: Tensor) -> Tensor:
+        return Z * self.scale + self.mean
+
+    def extra_repr(self) -> str:
+        return f"n_features={len(self.mean)}"
+
+
+class SkipConnection(nn.Module):
+    """A linear path plus a nonlinear one that starts at zero.
+
+    With its linear path at the principal axes an encoder or a decoder begins as PCA's,
+    and whatever the nonlinear path learns is a correction of it. Residual connections
+    that start at the identity: He et al. 2016, arXiv:1603.05027; with a gate at zero:
+    Bachlechner et al. 2020, arXiv:2003.04887.
+    """
+
+    def __init__(self, linear: nn.Linear, correction: nn.Module) -> None:
+        super().__init__()
+        self.linear = linear
+        self.correction = correction
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.linear(X) + self.correction(X)
+
+
+class Gate(nn.Module):
+    """Multiply each output of a module by a learned number that starts at zero."""
+
+    def __init__(self, module: nn.Module, n_outputs: int) -> None:
+        super().__init__()
+        self.module = module
+        self.gain = nn.Parameter(torch.zeros(n_outputs))
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.module(X) * self.gain
+
+
+class Encoder(nn.Module):
+    """Rows in their own units in, codes out."""
+
+    def __init__(self, standardize: Standardize, body: nn.Module, activation: nn.Module) -> None:
+        super().__init__()
+        self.standardize = standardize
+        self.body = body
+        self.activation = activation
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.from_standardized(self.standardize(X))
+
+    def from_standardized(self, Z: Tensor) -> Tensor:
+        """Encode rows that are standardized already."""
+        return self.activation(self.body(Z))
+
+
+class Decoder(nn.Module):
+    """Codes in, rows in their own units out.
+
+    Without an output activation (``None``) the body's output is a standardized row. With
+    one, the body's output is scaled to where the activation's argument lies, and the
+    activation gives the row in its own units: a logistic output lies in [0, 1] whatever
+    the mean and scale of the data.
+    """
+
+    def __init__(
+        self,
+        standardize: Standardize,
+        body: nn.Module,
+        activation: nn.Module | None = None,
+        argument: Standardize | None = None,
+    ) -> None:
+        super().__init__()
+        self.standardize = standardize
+        self.body = body
+        self.activation = activation
+        self.argument = argument
+
+    def forward(self, code: Tensor) -> Tensor:
+        if self.activation is None:
+            return self.standardize.inverse(self.body(code))
+        return self.activation(self.preactivation(code))
+
+    def preactivation(self, code: Tensor) -> Tensor:
+        """Return what the output activation is applied to."""
+        output = self.body(code)
+        return output if self.argument is None else self.argument.inverse(output)
+
+    def to_standardized(self, preactivation: Tensor) -> Tensor:
+        """Return the standardized row that belongs to a preactivation."""
+        if self.activation is None:
+            return preactivation
+        return self.standardize(self.activation(preactivation))
+
+
+class AutoencoderNetwork(nn.Module):
+    """An encoder and a decoder, each usable alone on rows and codes in their own units.
+
+    The forward pass itself, which is for training, takes standardized rows: they are
+    standardized once, in double precision, and not anew in every batch.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(self, Z: Tensor) -> AutoencoderOutput:
+        code = self.encoder.from_standardized(Z)  # (batch, n_components)
+        preactivation = self.decoder.preactivation(code)  # (batch, n_features)
+        return AutoencoderOutput(self.decoder.to_standardized(preactivation), code, preactivation)
