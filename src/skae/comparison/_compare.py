@@ -24,9 +24,9 @@ def _target_type(y):
     if y.dtype.kind not in "iuf":
         return "classes"
     n_values = len(np.unique(y))
-    if y.dtype.kind == "f":
-        return "classes" if n_values <= 20 and np.all(y == np.floor(y)) else "continuous"
-    return "classes" if 5 * n_values <= len(y) else "continuous"
+    few = n_values <= 20 and np.all(y == np.floor(y))
+    repeated = y.dtype.kind != "f" and 5 * n_values <= len(y)
+    return "classes" if few or repeated else "continuous"
 
 
 def _check_target(y, X):
@@ -37,6 +37,8 @@ def _check_target(y, X):
     check_consistent_length(X, y)
     assert_all_finite(y, input_name="y")
     if y.dtype.kind == "O":
+        if any(value is None for value in y):
+            raise ValueError("Input y has missing values (None).")
         y = np.asarray(y.tolist())
     if len(np.unique(y)) < 2:
         raise ValueError(f"y has the same value in all rows ({y[0]}); there is nothing to tell.")
@@ -109,9 +111,9 @@ def compare(
 
     y : array-like of shape (n_samples,), default=None
         The target that the codes should tell; only methods that require one are fitted with it.
-        Text, booleans and whole numbers that repeat (each five times or more, on average) are
-        classes; floats are classes if they are at most 20 different whole numbers. Any other y is
-        a continuous target. ``y.astype(str)`` is always taken as classes.
+        Text, booleans and at most 20 different whole numbers are classes, and so are integers
+        that appear five times each, on average. Any other y is a continuous target.
+        ``y.astype(str)`` is always taken as classes.
 
     methods : str, list of str or dict, default=None
         Names of built-in methods, or a dictionary from a name of your choice to an unfitted

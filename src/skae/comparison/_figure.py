@@ -18,6 +18,10 @@ GREY, DARK, BLUE, PALE, FRAME = "#7b818b", "#30343b", "#3f90da", "#b7c3d0", "#d0
 
 PANEL_SIZE = 2.45  # inches
 MAX_PANELS_PER_ROW = 4
+MAX_PANEL_HEIGHT = 4.0  # inches
+TITLE_HEIGHT = 0.4  # inches
+MIN_WIDTH = 7.5  # inches
+KEY_WIDTH = 1.0  # inches
 BAR_HEIGHT = 0.24  # inches
 MIN_SECONDS = 1e-4  # shorter ones are drawn like this one
 
@@ -50,19 +54,24 @@ def draw(comparison, *, title=None):
     n_methods = len(comparison.rows)
     n_columns = min(n_methods, MAX_PANELS_PER_ROW)
     n_rows = math.ceil(n_methods / n_columns)
-    width = max(n_columns * PANEL_SIZE + 1.1, 7.5)
-    heights = n_rows * (PANEL_SIZE + 0.35), n_methods * BAR_HEIGHT + 0.95
+    key_width = 0.0 if comparison.y_test is None else KEY_WIDTH
+    width = max(n_columns * PANEL_SIZE + key_width, MIN_WIDTH)
+    panel_height = min((width - key_width) / n_columns, MAX_PANEL_HEIGHT) + TITLE_HEIGHT
+    heights = n_rows * panel_height, n_methods * BAR_HEIGHT + 0.95
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=heights, hspace=0.03)
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights, hspace=0.03)
+    upper, lower = parts.ravel()
     if title is not None:
         figure.suptitle(title, fontsize="x-large", fontweight="bold", color=DARK)
 
+    if key_width:
+        upper, key = upper.subfigures(1, 2, width_ratios=(width - key_width, key_width))
+        _draw_key(key, comparison)
     panels = upper.subplots(n_rows, n_columns, squeeze=False).ravel()
     for row, ax in zip(comparison.rows, panels, strict=False):
         _draw_embedding(ax, row, comparison)
     for ax in panels[n_methods:]:
         ax.remove()
-    _draw_key(upper, panels[:n_methods], comparison)
 
     columns = [column for column in BARS if column in comparison.columns]
     for ax, column in zip(lower.subplots(1, len(columns), sharey=True), columns, strict=True):
@@ -91,7 +100,7 @@ def _draw_embedding(ax, row, comparison):
         0.5, 1.02, _short_scores(row), transform=ax.transAxes, ha="center", va="bottom",
         fontsize="x-small", color=DARK,
     )  # fmt: skip
-    ax.set(xticks=[], yticks=[], box_aspect=1)
+    ax.set(xticks=[], yticks=[])
     ax.spines[:].set_color(FRAME)
     if row["method"] not in comparison.embeddings:
         reason = textwrap.fill("\n".join(row["notes"]), 30, max_lines=8)
@@ -138,31 +147,32 @@ def _short_scores(row):
     return "   ".join(texts)
 
 
-def _draw_key(figure, panels, comparison):
+def _draw_key(figure, comparison):
     """Say what the colors mean: a legend of classes, or a color bar."""
-    colors = _colors(comparison)
-    if "c" not in colors:
-        return
-    if "cmap" in colors:
-        from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import Normalize
-
-        norm = Normalize(colors["c"].min(), colors["c"].max())
-        label = "target" if comparison.target_type == "continuous" else "class"
-        bar = figure.colorbar(
-            ScalarMappable(norm, colors["cmap"]), ax=list(panels), aspect=40, pad=0.01, label=label
-        )
-        bar.outline.set_visible(False)
-        return
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
     from matplotlib.lines import Line2D
 
+    colors = _colors(comparison)
+    if "cmap" in colors:
+        norm = Normalize(colors["c"].min(), colors["c"].max())
+        bar = figure.colorbar(
+            ScalarMappable(norm, colors["cmap"]), cax=figure.add_axes((0.05, 0.2, 0.15, 0.6))
+        )
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize="small", colors=DARK)
+        bar.ax.set_title(
+            "target" if comparison.target_type == "continuous" else "class",
+            fontsize="small", color=DARK, loc="left",
+        )  # fmt: skip
+        return
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=str(name))
+        Line2D([], [], marker="o", linestyle="", color=color, label=textwrap.shorten(str(name), 14))
         for color, name in zip(PALETTE, np.unique(comparison.y_test), strict=False)
     ]
     figure.legend(
-        handles=handles, loc="outside right center", frameon=False, fontsize="small",
-        handletextpad=0.1,
+        handles=handles, loc="center left", frameon=False, fontsize="small", handletextpad=0.1,
+        borderpad=0, handlelength=1.2,
     )  # fmt: skip
 
 
