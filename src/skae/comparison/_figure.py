@@ -46,6 +46,7 @@ def draw(comparison, *, title=None):
     """Return a figure that pyplot does not know."""
     try:
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise ImportError(
             "Plotting needs matplotlib; install it with: pip install 'skae[plot]'"
@@ -58,7 +59,8 @@ def draw(comparison, *, title=None):
     width = max(n_columns * PANEL_SIZE + key_width, MIN_WIDTH)
     panel_height = min((width - key_width) / n_columns, MAX_PANEL_HEIGHT) + TITLE_HEIGHT
     heights = n_rows * panel_height, n_methods * BAR_HEIGHT + 0.95
-    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05)
+    figure = Figure(figsize=(width, sum(heights)), layout=layout)
     parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights, hspace=0.03)
     upper, lower = parts.ravel()
     if title is not None:

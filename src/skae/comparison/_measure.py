@@ -150,6 +150,8 @@ def _embed_new_rows(estimator, rows, notes):
 
 def _embed_the_test_rows(estimator, rows, notes):
     """Embed the test rows by a method that can embed only what it is fitted on."""
+    if not hasattr(estimator, "fit_transform"):
+        raise TypeError(f"{type(estimator).__name__} has neither transform nor fit_transform")
     notes.append(
         "embedded the test rows themselves, as it can't embed new ones: not ranked, and labels "
         "are cross-validated among these rows"

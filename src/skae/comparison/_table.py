@@ -73,7 +73,7 @@ def as_html(comparison):
         disable_numparse=True,
         tablefmt="unsafehtml",
     )
-    notes = "<br>".join(
+    notes = "<br/>".join(
         f"[{i}] {html.escape(note)}" for i, note in enumerate(footnotes(comparison), start=1)
     )
     description = html.escape(describe(comparison))
@@ -88,9 +88,9 @@ def describe(comparison):
         measured = f"{s['n_test']} of {s['n_held_out']}"
     standardized = "standardized " if s["standardize"] else ""
     return (
-        f"{s['n_samples']} rows of {s['n_features']} {standardized}features: "
-        f"{s['n_train']} rows to fit, {measured} held-out rows to measure; "
-        f"neighborhoods of {s['n_neighbors']}; seed {s['seed']}."
+        f"{s['n_samples']} rows of {s['n_features']} {standardized}features, "
+        f"{s['n_components']} components: {s['n_train']} rows to fit, {measured} held-out rows "
+        f"to measure; seed {s['seed']}."
     )
 
 
@@ -118,6 +118,7 @@ def _cells(comparison, *, mark, pad="", escape=str):
         for column in comparison.columns:
             text = _text(row[column], column)
             is_best = ranked and text == best[column] != NOT_AVAILABLE
+            text = escape(text)
             line.append(mark(text) if is_best else text + pad)
         lines.append(line)
     return lines
