@@ -424,7 +424,7 @@ def test_the_html_escapes_names_and_holds_the_same_rows():
     page = comparison._repr_html_()
     assert "&lt;pca&gt;" in page
     rows = ElementTree.fromstring(page).findall("table/tbody/tr")
-    assert [row[0].text for row in rows] == ["<pca>", "lle"]
+    assert [row[0].text.strip() for row in rows] == ["<pca>", "lle"]
     assert [len(row) for row in rows] == [1 + len(comparison.columns)] * 2
     assert page.count("<b>") >= len(comparison.columns) - 2
 

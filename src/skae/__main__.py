@@ -206,6 +206,8 @@ def _parquet_columns(path):
             frame = import_module(reader).read_parquet(path)
         except ImportError:
             continue
+        except Exception:  # each reader has errors of its own
+            raise BadInput(f"{str(path)!r} can't be read as Parquet by {reader}") from None
         return {str(name): frame[name].to_numpy() for name in frame.columns}
     raise BadInput("reading .parquet needs polars, or pandas with pyarrow: pip install polars")
 
