@@ -546,6 +546,13 @@ def test_a_comparison_in_which_all_fails_is_still_drawn():
     assert "n/a" in str(comparison)
 
 
+def test_names_are_drawn_as_they_are_and_never_as_formulas():
+    y = np.array(["$a$", "$\\nothing$", "a name that is much too long"])[IRIS[1]]
+    methods = {"$\\frac$": "pca", "$1$": Failing()}
+    figure = compare(IRIS[0], y, methods=methods, random_state=0).plot(title="$\\x$")
+    figure.savefig(io.BytesIO())
+
+
 def test_without_matplotlib_plotting_is_an_error_that_says_so(digits, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"pip install 'skae\[plot\]'"):

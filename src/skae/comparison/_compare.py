@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import FLOAT_DTYPES, assert_all_finite
 from tqdm import tqdm
 
-from skae.comparison._measure import Rows, measure
+from skae.comparison._measure import PROBES, Rows, measure
 from skae.comparison._methods import build_method, check_methods
 from skae.comparison._result import Comparison
 
@@ -63,6 +63,25 @@ def _subsample(n_samples, max_samples, seed):
     if n_samples <= max_samples:
         return np.arange(n_samples)
     return np.sort(np.random.RandomState(seed).permutation(n_samples)[:max_samples])
+
+
+def _columns(target_type):
+    """Return the names of the numbers in the table."""
+    return [
+        "reconstruction_r2",
+        "trustworthiness",
+        "continuity",
+        *PROBES[target_type],
+        "fit_seconds",
+        "transform_seconds",
+        "inverse_seconds",
+    ]
+
+
+def _table_row(name, result, columns):
+    """Return one row of the table: a number or None for each column."""
+    scores = {column: result.scores.get(column) for column in columns}
+    return {"method": name, **scores, "notes": result.notes}
 
 
 @validate_params(
@@ -235,8 +254,14 @@ def compare(
                 build, rows, target_type=target_type, n_neighbors=n_neighbors, random_state=seed
             )
 
+    done = {name: result for name, result in measurements.items() if result.codes is not None}
+    columns = _columns(target_type)
     return Comparison(
-        measurements,
+        rows=[_table_row(name, result, columns) for name, result in measurements.items()],
+        columns=columns,
+        estimators={name: result.estimator for name, result in done.items()},
+        embeddings={name: result.codes for name, result in done.items()},
+        unranked=[name for name, result in measurements.items() if not result.ranked],
         target_type=target_type,
         train_indices=train,
         test_indices=test,

@@ -64,7 +64,7 @@ def draw(comparison, *, title=None):
     parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights, hspace=0.03)
     upper, lower = parts.ravel()
     if title is not None:
-        figure.suptitle(title, fontsize="x-large", fontweight="bold", color=DARK)
+        figure.suptitle(_literal(title), fontsize="x-large", fontweight="bold", color=DARK)
 
     if key_width:
         upper, key = upper.subfigures(1, 2, width_ratios=(width - key_width, key_width))
@@ -97,7 +97,7 @@ def _colors(comparison):
 
 def _draw_embedding(ax, row, comparison):
     """Draw the test rows as one method embeds them."""
-    ax.set_title(row["method"], fontsize="medium", fontweight="bold", color=DARK, pad=16)
+    ax.set_title(_literal(row["method"]), fontsize="medium", fontweight="bold", color=DARK, pad=16)
     ax.text(
         0.5, 1.02, _short_scores(row), transform=ax.transAxes, ha="center", va="bottom",
         fontsize="x-small", color=DARK,
@@ -105,7 +105,7 @@ def _draw_embedding(ax, row, comparison):
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_color(FRAME)
     if row["method"] not in comparison.embeddings:
-        reason = textwrap.fill("\n".join(row["notes"]), 30, max_lines=8)
+        reason = textwrap.fill(_literal("; ".join(row["notes"])), 30, max_lines=8)
         ax.text(
             0.5, 0.5, reason, transform=ax.transAxes, ha="center", va="center",
             fontsize="x-small", color=GREY,
@@ -169,7 +169,7 @@ def _draw_key(figure, comparison):
         )  # fmt: skip
         return
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=textwrap.shorten(str(name), 14))
+        Line2D([], [], marker="o", linestyle="", color=color, label=_shortened(str(name)))
         for color, name in zip(PALETTE, np.unique(comparison.y_test), strict=False)
     ]
     figure.legend(
@@ -178,8 +178,18 @@ def _draw_key(figure, comparison):
     )  # fmt: skip
 
 
+def _shortened(name):
+    """Return the name of a class, cut to what fits into the legend."""
+    return _literal(name if len(name) <= 14 else f"{name[:13]}…")
+
+
+def _literal(text):
+    """Return text that matplotlib does not take for a formula."""
+    return text.replace("$", r"\$")
+
+
 def _draw_bars(ax, column, comparison):
-    """Draw one number of all methods, the best one dark."""
+    """Draw one number of all methods, the best one in blue."""
     values = [row[column] for row in comparison.rows]
     names = [row["method"] for row in comparison.rows]
     best = best_value(comparison, column)
@@ -211,7 +221,7 @@ def _draw_bars(ax, column, comparison):
             color=GREY if value is None else DARK,
         )  # fmt: skip
     ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_yticks(range(len(names)), names, fontsize="small")
+    ax.set_yticks(range(len(names)), [_literal(name) for name in names], fontsize="small")
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", labelsize="x-small", colors=GREY)
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -2,20 +2,23 @@
 
 import csv
 import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from skae.comparison._figure import draw
-from skae.comparison._measure import PROBES
 from skae.comparison._table import as_html, as_text
 
-SECONDS = ("fit_seconds", "transform_seconds", "inverse_seconds")
 
-
+@dataclass(repr=False, eq=False)
 class Comparison:
     """Result of :func:`skae.compare`: a table, the fitted methods and their embeddings.
 
-    ``print(comparison)`` shows the table, and a notebook shows it as HTML.
+    ``print(comparison)`` shows the table, and a notebook shows it as HTML. All that it holds are
+    the attributes below.
 
-    Attributes
+    Parameters
     ----------
     rows : list of dict
         A row of the table for each method: its name ("method"), a number or None for each of
@@ -53,36 +56,22 @@ class Comparison:
         Numbers of rows and features, and the parameters of the comparison.
     """
 
-    def __init__(self, measurements, *, target_type, train_indices, test_indices, y_test, settings):
-        self.columns = [
-            "reconstruction_r2",
-            "trustworthiness",
-            "continuity",
-            *PROBES[target_type],
-            *SECONDS,
-        ]
-        self.rows = [
-            {
-                "method": name,
-                **{column: measurement.scores.get(column) for column in self.columns},
-                "notes": measurement.notes,
-            }
-            for name, measurement in measurements.items()
-        ]
-        done = {name: m for name, m in measurements.items() if m.codes is not None}
-        self.estimators = {name: measurement.estimator for name, measurement in done.items()}
-        self.embeddings = {name: measurement.codes for name, measurement in done.items()}
-        self.unranked = [name for name, m in measurements.items() if not m.ranked]
-        self.target_type = target_type
-        self.train_indices = train_indices
-        self.test_indices = test_indices
-        self.y_test = y_test
-        self.settings = settings
+    rows: list[dict]
+    columns: list[str]
+    estimators: dict[str, Any]
+    embeddings: dict[str, np.ndarray]
+    unranked: list[str]
+    target_type: str | None
+    train_indices: np.ndarray
+    test_indices: np.ndarray
+    y_test: np.ndarray | None
+    settings: dict[str, Any]
 
     def __str__(self):
         return as_text(self)
 
-    __repr__ = __str__
+    def __repr__(self):
+        return as_text(self)
 
     def _repr_html_(self):
         return as_html(self)
