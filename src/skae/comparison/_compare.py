@@ -45,6 +45,15 @@ def _check_target(y, X):
     return y, _target_type(y)
 
 
+def _seed(random_state):
+    """Return an int given as it is, or one drawn anywhere but from NumPy's global generator."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    if random_state is None:
+        random_state = np.random.RandomState()
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
 def _split(n_samples, classes, test_size, seed):
     """Return the positions of the training and of the test rows, stratified where possible."""
     indices = np.arange(n_samples)
@@ -217,11 +226,7 @@ def compare(
     )
     y, target_type = _check_target(y, X)
     methods = check_methods(methods)
-    if random_state is None:
-        random_state = np.random.RandomState()
-    seed = random_state
-    if not isinstance(seed, Integral):
-        seed = check_random_state(random_state).randint(2**31 - 1)
+    seed = _seed(random_state)
 
     classes = y if target_type == "classes" else None
     train, held_out = _split(len(X), classes, test_size, seed)
@@ -276,6 +281,6 @@ def compare(
             "standardize": standardize,
             "max_samples": max_samples,
             "n_neighbors": n_neighbors,
-            "seed": int(seed),
+            "seed": seed,
         },
     )
