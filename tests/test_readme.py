@@ -1,0 +1,104 @@
+"""The README and the first page of the documentation do what they say."""
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "docs/getting_started.md"]
+OUTPUT_TOLERANCE = 0.05  # numbers differ a little from machine to machine
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)")
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+    line: int  # of the first line of text, from 1
+
+
+def blocks(page: str) -> list[Block]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [
+        Block(match[1], match[2], text.count("\n", 0, match.start(2)) + 1)
+        for match in FENCE.finditer(text)
+    ]
+
+
+def commands() -> list[str]:
+    shell = [block for page in PAGES for block in blocks(page) if block.language == "bash"]
+    lines = [line.split("#")[0].strip() for block in shell for line in block.text.splitlines()]
+    return sorted({line for line in lines if line})
+
+
+def alike(printed: str, expected: str) -> bool:
+    """Return whether two texts have the same words, and numbers that are close."""
+    pairs = list(zip(printed.split(), expected.split(), strict=False))
+    return len(printed.split()) == len(expected.split()) and all(
+        one == other or close(one, other) for one, other in pairs
+    )
+
+
+def close(one: str, other: str) -> bool:
+    try:
+        return abs(float(one) - float(other)) <= OUTPUT_TOLERANCE
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_code_on_a_page_runs_and_prints_what_the_page_shows(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    namespace: dict[str, object] = {}
+    printed = ""
+    for block in blocks(page):
+        if block.language == "python":
+            code = compile("\n" * (block.line - 1) + block.text, page, "exec")
+            with contextlib.redirect_stdout(io.StringIO()) as stdout:
+                exec(code, namespace)
+            printed = stdout.getvalue()
+        elif block.language == "text" and printed:
+            assert alike(printed, block.text), f"{page}:{block.line} shows, but printed:\n{printed}"
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_on_a_page_exists(command):
+    program, *arguments = command.split()
+    if program == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(arguments) <= set(targets)
+    elif program == "skae":
+        call = [sys.executable, "-m", "skae", *arguments, "--help"]
+        assert subprocess.run(call, capture_output=True, check=False).returncode == 0
+    else:
+        assert program in {"pip", "git", "cd"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_to_a_file_leads_to_one(page):
+    links = LINK.findall((ROOT / page).read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected", "same"),
+    [
+        ("PCA 0.59", "PCA  0.61\n", True),
+        ("PCA 0.59", "PCA 0.69", False),
+        ("PCA 0.59", "NMF 0.59", False),
+        ("PCA 0.59", "PCA 0.59 0.60", False),
+    ],
+)
+def test_output_is_compared_by_words_and_by_close_numbers(printed, expected, same):
+    assert alike(printed, expected) is same
