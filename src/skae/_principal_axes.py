@@ -8,6 +8,8 @@ from sklearn.utils.extmath import svd_flip
 
 from ._rows import dense_chunks
 
+_PRODUCT_VALUES = 2**21  # of the rows that are multiplied at one time
+
 _LARGEST_EIGENPROBLEM = 2000  # columns or rows, beyond which only the axes asked for are sought
 
 
@@ -48,9 +50,12 @@ def _of_covariance(X, indices, weight, mean, n_components):
     """Diagonalize the columns' scatter matrix, summed over a few rows at a time."""
     n_features = len(mean)
     scatter = np.zeros((n_features, n_features))
-    for chunk, rows in dense_chunks(X, indices):
-        rows = (rows - mean) * np.sqrt(weight[chunk])[:, None]
-        scatter += rows.T @ rows
+    root = np.sqrt(weight)[:, None]
+    for chunk, rows in dense_chunks(X, indices, n_values=_PRODUCT_VALUES):
+        centered = (rows - mean) * root[chunk]
+        # Products of single-precision rows are as exact as the rows; their sum is double.
+        centered = centered.astype(X.dtype, copy=False)
+        scatter += centered.T @ centered
     first = max(0, n_features - n_components)
     squares, vectors = eigh(scatter, subset_by_index=[first, n_features - 1])
     return squares[::-1], vectors.T[::-1]

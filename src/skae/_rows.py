@@ -11,9 +11,9 @@ from torch.utils.data import Dataset
 _CHUNK_VALUES = 2**18  # values that are dense in double precision at one time: two megabytes
 
 
-def _chunks(n_rows: int, n_features: int) -> Iterator[slice]:
+def _chunks(n_rows: int, n_features: int, n_values: int = _CHUNK_VALUES) -> Iterator[slice]:
     """Yield slices of ``range(n_rows)`` that hold a bounded number of values."""
-    size = max(1, _CHUNK_VALUES // n_features)
+    size = max(1, n_values // n_features)
     return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
 
 
@@ -80,9 +80,11 @@ def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     return (X[i] == X[j]).all(axis=1)
 
 
-def dense_chunks(X, indices: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+def dense_chunks(
+    X, indices: np.ndarray, n_values: int = _CHUNK_VALUES
+) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the rows of X at the indices in double precision, a few megabytes at a time."""
-    for chunk in _chunks(len(indices), X.shape[1]):
+    for chunk in _chunks(len(indices), X.shape[1], n_values):
         rows = X[indices[chunk]]
         rows = rows.toarray() if sp.issparse(rows) else rows
         yield chunk, rows.astype(np.float64, copy=False)

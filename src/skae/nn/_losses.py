@@ -21,6 +21,9 @@ class RowLoss(nn.Module):
         super().__init__()
         self.standardize = standardize
 
+    def train(self, mode: bool = True) -> "RowLoss":
+        return self if mode == self.training else super().train(mode)
+
     def forward(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
         Z, weight = target  # (batch, n_features), (batch,)
         return (self.rows(output, Z) * weight).mean()
@@ -72,11 +75,22 @@ class CallableLoss(RowLoss):
         super().__init__(standardize)
         self.loss = loss
 
+    def forward(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
+        Z, weight = target
+        losses = self._values(output, Z)
+        if losses.ndim == 0 and (weight == weight[0]).all():
+            return losses * weight[0]
+        return super().forward(output, target)
+
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
-        X = self.standardize.inverse(Z)
+        losses = self._values(output, Z)
+        if losses.ndim == 0:
+            rows = zip(*(part.split(1) for part in (*output, Z)), strict=True)
+            losses = torch.stack(
+                [self._values(AutoencoderOutput(*row[:-1]), row[-1]) for row in rows]
+            )
+        return losses.reshape(len(Z), -1).mean(dim=1)
+
+    def _values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         reconstruction = self.standardize.inverse(output.reconstruction)
-        losses = self.loss(reconstruction, X)
-        if losses.ndim == 0 and len(X) > 1:
-            pairs = zip(reconstruction.split(1), X.split(1), strict=True)
-            return torch.stack([self.loss(*pair).reshape(()) for pair in pairs])
-        return losses.reshape(len(X), -1).mean(dim=1)
+        return self.loss(reconstruction, self.standardize.inverse(Z))

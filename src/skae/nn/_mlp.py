@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Generator, nn
@@ -54,7 +55,7 @@ def mlp(
     stack does.
     """
     make = partial(linear, generator=generator)
-    *inner, last = zip(layer_sizes[:-1], layer_sizes[1:], strict=True)
+    *inner, last = pairwise(layer_sizes)
     layers: list[nn.Module] = []
     for in_features, out_features in inner:
         layers.append(make(in_features, out_features, gain=_GAINS[activation]))

@@ -134,6 +134,10 @@ class AutoencoderNetwork(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
 
+    def train(self, mode: bool = True) -> "AutoencoderNetwork":
+        # Asked before every batch; a walk through all modules costs as much as a small layer.
+        return self if mode == self.training else super().train(mode)
+
     def forward(self, Z: Tensor) -> AutoencoderOutput:
         code = self.encoder.from_standardized(Z)  # (batch, n_components)
         preactivation = self.decoder.preactivation(code)  # (batch, n_features)
