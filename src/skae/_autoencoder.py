@@ -3,7 +3,7 @@
 import copy
 import inspect
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import ClassVar, NamedTuple
@@ -102,7 +102,226 @@ class _Fitted(NamedTuple):
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Dimensionality reduction by a dense autoencoder that starts at PCA.
 
-    PLACEHOLDER
+    An encoder maps each row to a code of a few numbers, a decoder maps the code back to a
+    row, and both are trained so that the row changes as little as possible [1]_. A linear
+    autoencoder that minimizes the squared error spans the principal subspace [2]_; with
+    hidden layers between, codes can follow curved surfaces, which PCA can't.
+
+    With ``init="pca"`` the network is a linear path plus a nonlinear one,
+    ``code = P x + f(x)`` and ``x = P' code + g(code)``. P starts at the principal axes and
+    f and g start at zero: before the first epoch this estimator *is* PCA. Training departs
+    from there, and only as far as rows that were not trained on confirm: see
+    `early_stopping`.
+
+    The network sees ``(X - mean) / scale`` with one scale for all columns, the root of their
+    mean variance, so what it minimizes is the squared error in the units of X, as in PCA. To
+    give columns of different units the same say, put a
+    `sklearn.preprocessing.StandardScaler` before it.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Number of numbers in a code. It may exceed the number of columns or rows; with
+        ``init="pca"`` the codes beyond the rank of the data then start at zero.
+
+    hidden_layer_sizes : int or array-like of int, default=(256, 128)
+        Widths of the encoder's hidden layers, from the rows to the codes. Empty for none.
+
+    decoder_layer_sizes : int or array-like of int, default=None
+        Widths of the decoder's hidden layers, from the codes to the rows. None mirrors
+        ``hidden_layer_sizes``.
+
+    activation : {"identity", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", \
+            "logistic", "softplus"}, default="silu"
+        What follows each hidden layer.
+
+    latent_activation : str, default="identity"
+        What the code passes through, a name as in ``activation``. Any but "identity" makes
+        the start a near relative of PCA: codes of unit variance through the activation, and
+        a linear decoder fitted to them by least squares.
+
+    output_activation : str, default=None
+        What the reconstruction passes through, in the units of X: "logistic" bounds it to
+        [0, 1], "relu" and "softplus" to positive numbers. A name as in ``activation``. None
+        is "identity", and "logistic" for the log loss.
+
+    loss : {"squared_error", "absolute_error", "huber", "log_loss"} or callable, \
+            default="squared_error"
+        What training minimizes, a mean over columns and rows. The first three are measured
+        on standardized rows; the Huber loss is quadratic up to one ``scale_``. "log_loss"
+        is the cross-entropy of X, which must lie in [0, 1], and of the probability that the
+        network gives. A callable takes a reconstruction and the rows themselves, two tensors
+        of shape (batch, n_features) in the units of X, and returns a tensor: a number for
+        each value, for each row, or one for the batch.
+
+        The start does not depend on the loss: with ``init="pca"`` it is PCA, the minimum of
+        the squared error, and the epochs are judged by the loss. For outputs that pass
+        through an activation it is the least-squares fit to PCA's reconstruction before the
+        activation.
+
+    init : {"pca", "random"}, default="pca"
+        Where training starts. "random" is the textbook network, layer for layer, without a
+        linear path; its weights are uniform, scaled for the activation as in [3]_.
+
+    encoder : torch.nn.Module or callable, default=None
+        Takes the place of the encoder's layers: a module from standardized rows
+        (batch, n_features) to codes (batch, n_components), of which a copy is trained, or a
+        function of ``n_features`` and ``n_components`` that returns one. With
+        ``init="pca"`` it is the nonlinear path, multiplied by a gain for each code that
+        starts at zero [4]_; with ``init="random"`` it is the encoder.
+
+    decoder : torch.nn.Module or callable, default=None
+        Takes the place of the decoder's layers, from codes to standardized rows.
+
+    alpha : float, default=0.0
+        Weight decay. The linear path is exempt: what decays is the departure from PCA.
+
+    solver : {"adam", "sgd", "nadam", "radam", "adamax", "adagrad", "rmsprop"}, \
+            default="adam"
+        What changes the weights. "adam", "nadam" and "radam" decay weights apart from the
+        gradient [5]_; "sgd" has a Nesterov momentum of 0.9.
+
+    learning_rate : {"one_cycle", "cosine", "constant", "adaptive"}, default="one_cycle"
+        How the step changes over the ``max_iter`` epochs. "cosine" falls to zero along half
+        a cosine, "one_cycle" rises before over 5 % of the steps [6]_, and "adaptive" divides
+        by five whenever the loss did not fall by ``tol`` in two epochs in a row (the
+        validation loss with early stopping).
+
+    learning_rate_init : float, default=0.003
+        The largest step.
+
+    batch_size : int or "auto", default="auto"
+        Rows in a mini-batch. "auto" is a fortieth of the rows, at least 32 and at most 256.
+
+    max_iter : int or "auto", default="auto"
+        Epochs: how often each row is seen. "auto" aims at 2000 steps, with at least 20 and
+        at most 300 epochs.
+
+    early_stopping : bool, default=True
+        Whether to hold rows out and keep the best epoch by their loss. The start counts as
+        epoch 0 and is kept unless the best epoch lowers the loss of the rows held out
+        significantly (a paired t-test, one-sided, at 1 %). What is kept at epoch 0 is fitted
+        to all rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows
+        and keeps the last.
+
+    validation_fraction : float or "auto", default="auto"
+        Share of the rows to hold out. "auto" is 0.1 from 2000 rows on. Below, every row is
+        held out once, in a five-fold cross-validation of the number of epochs, and a sixth
+        training takes all rows that far.
+
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
+        ``max_iter``, and at least 10.
+
+    tol : float, default=1e-4
+        The least fall of a loss that counts.
+
+    shuffle : bool, default=True
+        Whether the rows are put in a new order for each epoch. Without, they keep that of X.
+
+    warm_start : bool, default=False
+        Whether another `fit` goes on from the weights of the last one, with its ``mean_``
+        and ``scale_``.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides the starting weights, the rows held out and the order of the rows. An int
+        gives the same result bit for bit on the same machine. None is different each time,
+        without a draw from numpy's global generator.
+
+    verbose : bool, default=False
+        Whether to show a progress bar with the losses, on the standard error.
+
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+        Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
+
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products of training. "bfloat16" has eight bits and is several times
+        faster on processors that have instructions for it.
+
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Called while the network is trained that becomes ``module_``. In a cross-validation
+        each fold has copies of them.
+
+    net_params : dict, default=None
+        Further parameters of `skorch.NeuralNet`, such as
+        ``{"optimizer__betas": (0.9, 0.99)}``.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The network, on the CPU. ``module_.encoder`` takes rows in the units of X and
+        returns codes, ``module_.decoder`` the reverse; both are plain torch modules.
+
+    mean_ : ndarray of shape (n_features,)
+        Means of the columns of the rows that ``module_`` was trained on.
+
+    scale_ : float
+        Root of their mean variance, in the units of X.
+
+    loss_curve_ : list of float
+        Training loss of each epoch. The squared error is in units of ``scale_ ** 2``: the
+        share of variance that is not explained.
+
+    validation_loss_curve_ : list of float or None
+        Loss of the rows held out, before the first epoch and after each. None without
+        early stopping.
+
+    n_iter_ : int
+        Number of epochs that were run.
+
+    best_iter_ : int
+        Number of epochs after which ``module_`` is taken; 0 is the start.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all are strings.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : The linear method that this one starts from.
+    sklearn.decomposition.KernelPCA : PCA of a nonlinear map of the rows.
+    compare : Both, and others, side by side on your data.
+
+    Notes
+    -----
+    Equal rows are merged and weighted, so that a row and its copy are never on both sides
+    of a validation; a fit does not depend on the order of the rows.
+
+    Sparse rows stay sparse: only a mini-batch of them is dense at a time.
+
+    The same bits for any number of threads are sure for small networks, which are trained
+    on one thread. Large ones are trained on all threads that torch may use, and the order
+    of sums depends on their number.
+
+    References
+    ----------
+    .. [1] Hinton, G. E. & Salakhutdinov, R. R. (2006). Reducing the dimensionality of data
+       with neural networks. Science 313, 504-507. :doi:`10.1126/science.1127647`
+    .. [2] Baldi, P. & Hornik, K. (1989). Neural networks and principal component analysis:
+       learning from examples without local minima. Neural Networks 2, 53-58.
+       :doi:`10.1016/0893-6080(89)90014-2`
+    .. [3] He, K. et al. (2015). Delving deep into rectifiers. :arxiv:`1502.01852`
+    .. [4] Bachlechner, T. et al. (2020). ReZero is all you need. :arxiv:`2003.04887`
+    .. [5] Loshchilov, I. & Hutter, F. (2019). Decoupled weight decay regularization.
+       :arxiv:`1711.05101`
+    .. [6] Smith, L. N. & Topin, N. (2017). Super-convergence. :arxiv:`1708.07120`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae import AutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> pca = PCA(2).fit(X)
+    >>> print(f"{pca.explained_variance_ratio_.sum():.2f}")
+    0.29
+    >>> autoencoder = AutoencoderTransformer(2, max_iter=10, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 2)
+    >>> autoencoder.score(X) > 0.45
+    True
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -224,6 +443,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If a parameter or X is not what is expected, if parameters exclude each other,
             or if training diverges without early stopping.
         """
+        with _or_as_before(self):
+            return self._fit(X, sample_weight)
+
+    def _fit(self, X, sample_weight):
         resumed = self.warm_start and hasattr(self, "module_")
         X, weight = self._validate(X, sample_weight, reset=not resumed)
         indices, weight = merge_equal_rows(X, weight)
@@ -231,11 +454,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             order = np.argsort(indices)
             indices, weight = indices[order], weight[order]
         settings = self._settings(len(indices))
-        if not resumed:
-            self._check_data(X)
+        self._check_data(X)
 
         with self._own_randomness(settings.seed):
-            if self.early_stopping:
+            if self.early_stopping and len(indices) > 1:
                 fitted = self._fit_with_validation(X, indices, weight, settings, resumed)
             else:
                 start = self._start(X, indices, weight, settings.seed, resumed)
@@ -275,6 +497,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ValueError
             If a parameter or X is not what is expected, or if training diverges.
         """
+        with _or_as_before(self):
+            return self._partial_fit(X, sample_weight)
+
+    def _partial_fit(self, X, sample_weight):
         resumed = hasattr(self, "module_")
         X, weight = self._validate(X, sample_weight, reset=not resumed)
         self._check_data(X)
@@ -653,6 +879,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+@contextmanager
+def _or_as_before(estimator):
+    """Undo all that a block changes of an estimator's attributes, if the block fails."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def _encode(network, Z):

@@ -1,0 +1,679 @@
+"""AutoencoderTransformer: scikit-learn's contract, PCA's promises, and what is refused."""
+
+import io
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.linalg import subspace_angles
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_digits, load_iris, make_moons
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning, NotFittedError, UndefinedMetricWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback, GradientNormClipping
+from torch import nn
+
+from skae import AutoencoderTransformer
+from skae.metrics import reconstruction_r2, reconstruction_r2_scorer
+
+CHECKED = [
+    AutoencoderTransformer(),
+    AutoencoderTransformer(3, max_iter=4, hidden_layer_sizes=16, alpha=0.01),
+    AutoencoderTransformer(init="random", max_iter=4, activation="tanh"),
+    AutoencoderTransformer(early_stopping=False, max_iter=3, solver="nadam"),
+    AutoencoderTransformer(
+        solver="sgd", learning_rate="adaptive", learning_rate_init=0.01, max_iter=4
+    ),
+    AutoencoderTransformer(
+        hidden_layer_sizes=(16, 8),
+        decoder_layer_sizes=(5,),
+        activation="relu",
+        learning_rate="cosine",
+        max_iter=4,
+    ),
+    AutoencoderTransformer(
+        latent_activation="logistic", output_activation="softplus", loss="huber", max_iter=4
+    ),
+    AutoencoderTransformer(
+        validation_fraction=0.3, max_iter=4, loss="absolute_error", hidden_layer_sizes=()
+    ),
+    AutoencoderTransformer(precision="bfloat16", early_stopping=False, max_iter=3),
+    AutoencoderTransformer(
+        init="random",
+        encoder=lambda n_features, n_components: nn.Linear(n_features, n_components),
+        loss=nn.functional.mse_loss,
+        max_iter=3,
+    ),
+    AutoencoderTransformer(warm_start=True, max_iter=3, batch_size=8, tol=0.0, n_iter_no_change=2),
+]
+
+
+@parametrize_with_checks(CHECKED)
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits().data[::4]
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris().data
+
+
+def quick(n_components=2, **parameters):
+    """Return a small transformer that trains for a moment, on all rows."""
+    defaults = {"hidden_layer_sizes": (16,), "max_iter": 3, "early_stopping": False}
+    defaults["random_state"] = 0
+    if parameters.get("encoder") is not None and parameters.get("decoder") is not None:
+        del defaults["hidden_layer_sizes"]
+    return AutoencoderTransformer(n_components, **defaults | parameters)
+
+
+def untrained(n_components=2, **parameters):
+    """Return a transformer that moves by next to nothing from its start."""
+    return quick(n_components, max_iter=1, learning_rate_init=1e-12, **parameters)
+
+
+# The start at PCA
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 10])
+def test_the_start_is_pca(digits, n_components):
+    pca = PCA(n_components).fit(digits)
+    start = untrained(n_components).fit(digits)
+    codes = start.transform(digits) * start.scale_
+    signs = np.sign((codes * pca.transform(digits)).sum(axis=0))
+    np.testing.assert_allclose(codes * signs, pca.transform(digits), atol=1e-4)
+    assert start.score(digits) == pytest.approx(pca.explained_variance_ratio_.sum(), abs=1e-6)
+
+
+def test_the_start_is_pca_of_weighted_rows(iris):
+    weight = np.random.RandomState(0).randint(0, 4, len(iris))
+    start = untrained(1).fit(iris, sample_weight=weight)
+    pca = PCA(1).fit(np.repeat(iris, weight, axis=0))
+    angle = subspace_angles(
+        start.module_.encoder.body.linear.weight.detach().numpy().T, pca.components_.T
+    )
+    assert angle.max() < 1e-5
+
+
+def test_a_fit_that_keeps_epoch_zero_is_pca_on_all_rows():
+    noise = np.random.RandomState(0).normal(size=(60, 5)) * [5, 4, 3, 2, 1]
+    fitted = AutoencoderTransformer(2, random_state=0, max_iter=20).fit(noise)
+    assert fitted.best_iter_ == 0
+    assert fitted.n_iter_ >= 1
+    ratio = PCA(2).fit(noise).explained_variance_ratio_.sum()
+    assert fitted.score(noise) == pytest.approx(ratio, abs=1e-6)
+
+
+def test_leaves_pca_where_the_data_is_curved():
+    X = make_moons(400, noise=0.05, random_state=0)[0]
+    train, test = X[:300], X[300:]
+    fitted = AutoencoderTransformer(1, random_state=0).fit(train)
+    assert fitted.best_iter_ > 0
+    assert fitted.score(test) > reconstruction_r2_scorer(PCA(1).fit(train), test) + 0.1
+
+
+def test_codes_beyond_the_rank_start_at_zero():
+    X = np.random.RandomState(0).normal(size=(6, 4))
+    start = untrained(9).fit(X)
+    assert start.transform(X).shape == (6, 9)
+    np.testing.assert_allclose(start.transform(X)[:, 4:], 0, atol=1e-6)
+    assert start.score(X) == pytest.approx(1, abs=1e-6)
+
+
+def test_more_components_than_rows_and_columns_train(iris):
+    fitted = quick(20, early_stopping=True, max_iter=5).fit(iris[:12])
+    assert np.isfinite(fitted.transform(iris)).all()
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
+def test_the_start_is_pca_whatever_the_loss(iris, loss):
+    ratio = PCA(2).fit(iris).explained_variance_ratio_.sum()
+    assert untrained(2, loss=loss).fit(iris).score(iris) == pytest.approx(ratio, abs=1e-6)
+
+
+def test_the_log_loss_starts_near_pca(digits):
+    X = digits / 16
+    start = untrained(8, loss="log_loss").fit(X)
+    ratio = PCA(8).fit(X).explained_variance_ratio_.sum()
+    assert start.score(X) > 0.8 * ratio
+    reconstruction = start.inverse_transform(start.transform(X))
+    assert ((reconstruction >= 0) & (reconstruction <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("output_activation", "low", "high"),
+    [("logistic", 0, 1), ("tanh", -1, 1), ("relu", 0, np.inf), ("softplus", 0, np.inf)],
+)
+def test_output_activations_bound_the_reconstruction_in_units_of_X(
+    digits, output_activation, low, high
+):
+    X = digits / 16
+    fitted = quick(4, output_activation=output_activation, max_iter=10).fit(X)
+    reconstruction = fitted.inverse_transform(10 * fitted.transform(X))
+    assert reconstruction.min() >= low
+    assert reconstruction.max() <= high
+    assert fitted.score(X) > 0.3
+
+
+def test_a_latent_activation_starts_near_pca(digits):
+    start = untrained(2, latent_activation="tanh").fit(digits)
+    ratio = PCA(2).fit(digits).explained_variance_ratio_.sum()
+    assert ratio - 0.05 < start.score(digits) <= ratio + 1e-6
+    assert np.abs(start.transform(digits)).max() <= 1
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_a_linear_autoencoder_finds_the_principal_subspace(init):
+    random = np.random.RandomState(0)
+    X = random.normal(size=(600, 8)) @ random.normal(size=(8, 8)) + 3
+    fitted = AutoencoderTransformer(
+        2,
+        activation="identity",
+        hidden_layer_sizes=(8,),
+        init=init,
+        max_iter=150,
+        early_stopping=False,
+        random_state=0,
+    ).fit(X)
+    # The reconstruction is affine: its directions are the differences of decoded codes.
+    directions = fitted.inverse_transform(np.eye(2)) - fitted.inverse_transform(np.zeros((1, 2)))
+    angles = subspace_angles(directions.T, PCA(2).fit(X).components_.T)
+    assert np.degrees(angles.max()) < 1
+
+
+def test_a_random_start_is_the_textbook_network(digits):
+    fitted = quick(2, init="random", hidden_layer_sizes=(32, 16), max_iter=1).fit(digits)
+    linears = [m for m in fitted.module_.modules() if isinstance(m, nn.Linear)]
+    sizes = [(layer.in_features, layer.out_features) for layer in linears]
+    assert sizes == [(64, 32), (32, 16), (16, 2), (2, 16), (16, 32), (32, 64)]
+
+
+# What scikit-learn's users expect
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtypes_are_kept(iris, dtype):
+    fitted = quick().fit(iris.astype(dtype))
+    codes = fitted.transform(iris.astype(dtype))
+    assert codes.dtype == dtype
+    assert fitted.inverse_transform(codes).dtype == dtype
+    assert all(parameter.dtype == torch.float32 for parameter in fitted.module_.parameters())
+
+
+def test_far_from_zero_nothing_is_lost(iris):
+    near = untrained().fit(iris).transform(iris)
+    far = untrained().fit(iris + 1e9)
+    np.testing.assert_allclose(np.abs(far.transform(iris + 1e9)), np.abs(near), atol=1e-4)
+    restored = far.inverse_transform(far.transform(iris + 1e9)) - 1e9
+    assert reconstruction_r2(iris, restored) == pytest.approx(0.977685, abs=1e-5)
+
+
+def test_same_seed_same_bits_and_another_seed_another_result(iris):
+    codes = [quick(random_state=seed).fit(iris).transform(iris) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(codes[0], codes[1])
+    assert not np.array_equal(codes[0], codes[2])
+
+
+def test_no_random_state_is_different_each_time(iris):
+    first, second = (quick().set_params(random_state=None).fit(iris) for _ in range(2))
+    assert not np.array_equal(first.transform(iris), second.transform(iris))
+
+
+@pytest.mark.parametrize("random_state", [None, 0])
+def test_global_state_is_left_as_found(iris, random_state):
+    np.random.seed(3)  # noqa: NPY002
+    torch.manual_seed(3)
+    numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    factory = {"encoder": lambda i, o: nn.Sequential(nn.Linear(i, o), nn.Dropout(0.1))}
+    for parameters in ({}, factory, {"early_stopping": True}):
+        model = quick(**parameters).set_params(random_state=random_state).fit(iris)
+        model.score(iris)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert (torch.get_num_threads(), torch.get_default_dtype()) == (threads, dtype)
+    assert torch.is_grad_enabled()
+
+
+def test_the_order_of_rows_does_not_matter(iris):
+    order = np.random.RandomState(0).permutation(len(iris))
+    in_order, mixed = quick().fit(iris), quick().fit(iris[order])
+    np.testing.assert_array_equal(in_order.transform(iris), mixed.transform(iris))
+
+
+def test_a_weight_of_two_is_the_row_twice(iris):
+    weight = np.random.RandomState(0).randint(0, 3, len(iris))
+    model = AutoencoderTransformer(2, max_iter=10, hidden_layer_sizes=8, random_state=0)
+    weighted = clone(model).fit(iris, sample_weight=weight)
+    repeated = clone(model).fit(np.repeat(iris, weight, axis=0))
+    np.testing.assert_array_equal(weighted.transform(iris), repeated.transform(iris))
+    assert weighted.score(iris, sample_weight=weight) == pytest.approx(
+        repeated.score(np.repeat(iris, weight, axis=0))
+    )
+
+
+def test_sample_weights_are_routed(iris):
+    with config_context(enable_metadata_routing=True):
+        weight = np.random.RandomState(0).randint(0, 3, len(iris))
+        step = quick().set_fit_request(sample_weight=True)
+        pipeline = make_pipeline(MinMaxScaler(), step).fit(iris, sample_weight=weight)
+    alone = quick().fit(MinMaxScaler().fit_transform(iris), sample_weight=weight)
+    np.testing.assert_array_equal(
+        pipeline[-1].module_.encoder.body.linear.weight.detach(),
+        alone.module_.encoder.body.linear.weight.detach(),
+    )
+
+
+@pytest.mark.parametrize("container", [sp.csr_array, sp.csr_matrix, sp.csc_array, sp.coo_array])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_sparse_rows_give_the_dense_result(digits, container, early_stopping):
+    model = quick(3, early_stopping=early_stopping)
+    dense, sparse = clone(model).fit(digits), clone(model).fit(container(digits))
+    np.testing.assert_allclose(
+        sparse.transform(container(digits)), dense.transform(digits), atol=1e-12
+    )
+    assert sparse.score(container(digits)) == pytest.approx(dense.score(digits))
+
+
+def test_score_is_the_reconstruction_r2(digits):
+    fitted = quick().fit(digits)
+    reconstruction = fitted.inverse_transform(fitted.transform(digits))
+    weight = np.random.RandomState(0).uniform(size=len(digits))
+    for sample_weight in (None, weight):
+        assert fitted.score(digits, sample_weight=sample_weight) == pytest.approx(
+            reconstruction_r2(digits, reconstruction, sample_weight=sample_weight)
+        )
+    np.testing.assert_allclose(
+        fitted.score_samples(digits), -((digits - reconstruction) ** 2).sum(axis=1)
+    )
+
+
+def test_constant_columns_and_constant_data(iris):
+    X = np.column_stack([iris, np.full(len(iris), 7.0)])
+    fitted = quick().fit(X)
+    np.testing.assert_allclose(fitted.inverse_transform(fitted.transform(X))[:, 4], 7, atol=0.2)
+    constant = np.full((10, 3), 1e9)
+    fitted = quick().fit(np.vstack([constant]))
+    assert fitted.scale_ == 1
+    assert fitted.score(constant) == 1
+    np.testing.assert_allclose(fitted.inverse_transform(fitted.transform(constant)), 1e9)
+
+
+def test_a_single_row_has_no_score(iris):
+    fitted = quick().fit(iris)
+    with pytest.warns(UndefinedMetricWarning, match="single row"):
+        assert np.isnan(fitted.score(iris[:1]))
+
+
+def test_output_containers_and_names(iris):
+    frame = load_iris(as_frame=True).data
+    fitted = quick().set_output(transform="pandas").fit(frame)
+    codes = fitted.transform(frame)
+    assert isinstance(codes, pd.DataFrame)
+    assert list(codes.columns) == ["autoencodertransformer0", "autoencodertransformer1"]
+    assert list(fitted.feature_names_in_) == list(frame.columns)
+    assert isinstance(fitted.set_output(transform="polars").transform(frame), pl.DataFrame)
+
+
+def test_takes_the_place_of_pca_in_pipelines(iris):
+    y = load_iris().target
+    columns = ColumnTransformer([("codes", quick(1), [0, 1, 2])], remainder="passthrough")
+    scores = cross_val_score(
+        make_pipeline(StandardScaler(), columns, LogisticRegression()), iris, y
+    )
+    assert scores.mean() > 0.85
+
+
+def test_a_grid_search_ranks_pca_and_autoencoders_and_is_the_same_in_parallel():
+    X = load_digits().data[:300]
+    pipeline = Pipeline([("scale", MinMaxScaler()), ("reduce", PCA())])
+    grid = [
+        {"reduce": [PCA(2), PCA(4)]},
+        {"reduce": [quick(early_stopping=True, max_iter=5)], "reduce__n_components": [2, 4]},
+        {"reduce": [quick(2, max_iter=5)], "reduce__hidden_layer_sizes": [(256, 128), (8,)]},
+    ]
+    serial, parallel = (
+        GridSearchCV(pipeline, grid, scoring=reconstruction_r2_scorer, cv=3, n_jobs=n_jobs).fit(X)
+        for n_jobs in (1, 2)
+    )
+    np.testing.assert_array_equal(
+        serial.cv_results_["mean_test_score"], parallel.cv_results_["mean_test_score"]
+    )
+    assert not isinstance(serial.best_estimator_[-1], PCA)
+
+
+def test_a_pickle_works_the_same_and_carries_the_network_alone(iris):
+    fitted = AutoencoderTransformer(2, random_state=0, max_iter=10).fit(iris)
+    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(restored.transform(iris), fitted.transform(iris))
+    buffer = io.BytesIO()
+    torch.save(fitted.module_.state_dict(), buffer)
+    assert len(pickle.dumps(fitted)) < 1.5 * buffer.tell() + 10_000
+    assert "skorch" not in pickle.dumps(fitted).decode("latin-1")
+
+
+def test_the_html_repr_shows_what_was_set():
+    assert "n_components" in quick(7)._repr_html_()
+
+
+def test_encoder_and_decoder_are_modules_in_units_of_X(digits):
+    fitted = quick(3, max_iter=5).fit(digits)
+    with torch.no_grad():
+        codes = fitted.module_.encoder(torch.from_numpy(digits).float())
+        rows = fitted.module_.decoder(codes).numpy()
+    np.testing.assert_allclose(codes, fitted.transform(digits), atol=1e-4)
+    np.testing.assert_allclose(rows, fitted.inverse_transform(codes.numpy()), atol=1e-3)
+
+
+# Training
+
+
+def test_loss_curves_and_epochs(digits):
+    fitted = AutoencoderTransformer(
+        2, hidden_layer_sizes=(64,), max_iter=12, validation_fraction=0.2, random_state=0
+    ).fit(digits)
+    assert len(fitted.loss_curve_) == fitted.n_iter_ <= 12
+    assert len(fitted.validation_loss_curve_) == fitted.n_iter_ + 1
+    assert fitted.best_iter_ == np.argmin(fitted.validation_loss_curve_) > 0
+    assert fitted.loss_curve_[-1] < fitted.loss_curve_[0]
+
+
+def test_the_loss_is_the_share_of_variance_not_explained(digits):
+    fitted = untrained(5).fit(digits)
+    assert fitted.loss_curve_[0] == pytest.approx(1 - fitted.score(digits), abs=1e-5)
+
+
+def test_the_best_epoch_is_restored():
+    states = []
+
+    class Keep(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            states.append({k: v.clone() for k, v in net.module_.state_dict().items()})
+
+    X = np.random.RandomState(0).normal(size=(120, 6))
+    fitted = quick(
+        init="random",
+        early_stopping=True,
+        validation_fraction=0.5,
+        max_iter=80,
+        n_iter_no_change=80,
+        learning_rate="constant",
+        learning_rate_init=0.01,
+        hidden_layer_sizes=(128,),
+        callbacks=[Keep()],
+    ).fit(X)
+    curve = fitted.validation_loss_curve_
+    assert curve[-1] > 1.05 * min(curve)
+    assert 0 < fitted.best_iter_ == np.argmin(curve) < fitted.n_iter_
+    best = states[fitted.best_iter_ - 1]
+    assert all(torch.equal(v, best[k]) for k, v in fitted.module_.state_dict().items())
+
+
+def test_patience_ends_training():
+    noise = np.random.RandomState(0).normal(size=(80, 5))
+    fitted = quick(2, early_stopping=True, max_iter=200, n_iter_no_change=4).fit(noise)
+    assert fitted.n_iter_ < 100
+
+
+def test_partial_fit_trains_on_batches(digits):
+    model = quick(2, learning_rate_init=0.01)
+    for _ in range(10):
+        for rows in np.array_split(digits, 4):
+            model.partial_fit(rows)
+    assert model.n_iter_ == 40
+    assert model.score(digits) > PCA(2).fit(digits).explained_variance_ratio_.sum() + 0.05
+
+
+def test_partial_fit_keeps_mean_and_scale_of_the_first_batch(digits):
+    model = quick().partial_fit(digits[:100])
+    mean, scale = model.mean_, model.scale_
+    model.partial_fit(digits[100:] + 5)
+    np.testing.assert_array_equal(model.mean_, mean)
+    assert model.scale_ == scale
+
+
+def test_partial_fit_takes_a_single_row_after_the_first_batch(digits):
+    model = quick().partial_fit(digits[:50]).partial_fit(digits[50:51])
+    assert np.isfinite(model.transform(digits)).all()
+
+
+def test_warm_start_goes_on(digits):
+    model = quick(2, warm_start=True, max_iter=5).fit(digits)
+    first = model.score(digits)
+    assert model.fit(digits).score(digits) > first
+    with pytest.raises(ValueError, match="features"):
+        model.fit(digits[:, :10])
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_an_early_end_by_a_callback_is_quiet(digits, early_stopping):
+    class StopAtTwo(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    model = quick(
+        callbacks=[StopAtTwo()], max_iter=9, early_stopping=early_stopping,
+        **({"validation_fraction": 0.2} if early_stopping else {}),
+    ).fit(digits)  # fmt: skip
+    assert model.n_iter_ == 2
+
+
+def test_an_interrupt_by_the_user_leaves_the_old_model(digits):
+    model = quick().fit(digits)
+    before = model.transform(digits)
+
+    def interrupted(reconstruction, X):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(loss=interrupted).fit(digits)
+    np.testing.assert_array_equal(model.set_params(loss="squared_error").transform(digits), before)
+
+
+def test_a_fit_that_fails_leaves_nothing_or_the_old_model(iris):
+    model = quick(encoder=nn.Linear(3, 2))
+    with pytest.raises(ValueError, match="fails on a batch"):
+        model.fit(iris)
+    with pytest.raises(NotFittedError):
+        model.transform(iris)
+    model.fit(iris[:, :3])
+    with pytest.raises(ValueError, match="fails on a batch"):
+        model.fit(iris)
+    assert model.n_features_in_ == 3
+    assert np.isfinite(model.transform(iris[:, :3])).all()
+
+
+def test_callbacks_and_net_params_reach_skorch(digits):
+    seen = []
+
+    class Spy(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append((net.history[-1]["train_loss"], net.optimizer_.param_groups[0]["betas"]))
+
+    quick(
+        callbacks=[Spy(), GradientNormClipping(1.0)], net_params={"optimizer__betas": (0.8, 0.9)}
+    ).fit(digits)
+    assert [betas for _, betas in seen] == [(0.8, 0.9)] * 3
+
+
+def test_divergence_without_validation_is_an_error(iris):
+    with pytest.raises(ValueError, match="diverged with learning_rate_init=1e\\+30"):
+        quick(solver="sgd", learning_rate="constant", learning_rate_init=1e30).fit(iris)
+
+
+def test_divergence_with_validation_keeps_the_best_epoch(iris):
+    model = quick(
+        solver="sgd", learning_rate="constant", learning_rate_init=1e30, early_stopping=True
+    )
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        model.fit(iris)
+    assert model.best_iter_ == 0
+    assert np.isfinite(model.transform(iris)).all()
+
+
+def test_progress_goes_to_standard_error_on_request(iris, capsys):
+    quick().fit(iris)
+    assert capsys.readouterr() == ("", "")
+    quick(early_stopping=True, verbose=True).fit(iris)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "cross-validation" in captured.err
+    assert "validation_loss" in captured.err
+
+
+# The user's own modules
+
+
+class Wide(nn.Module):
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(n_in, 24), nn.BatchNorm1d(24), nn.ReLU())
+        self.out = nn.Linear(24, n_out)
+
+    def forward(self, X):
+        return self.out(self.layers(X))
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("given", [Wide, Wide(64, 3)], ids=["factory", "module"])
+def test_own_modules_take_the_place_of_ours(digits, init, given):
+    model = quick(3, encoder=given, init=init, max_iter=20, learning_rate_init=0.01).fit(digits)
+    assert any(isinstance(module, Wide) for module in model.module_.encoder.modules())
+    assert model.score(digits) > PCA(3).fit(digits).explained_variance_ratio_.sum() - 0.1
+
+
+def test_own_modules_begin_as_pca_too(digits):
+    model = untrained(3, encoder=Wide, decoder=Wide).fit(digits)
+    ratio = PCA(3).fit(digits).explained_variance_ratio_.sum()
+    assert model.score(digits) == pytest.approx(ratio, abs=1e-6)
+
+
+def test_an_own_module_is_copied_and_not_trained(digits):
+    torch.manual_seed(0)
+    module = Wide(64, 3)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    quick(3, encoder=module).fit(digits)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_factories_start_the_same_for_the_same_seed(digits):
+    first, second = (quick(3, encoder=Wide, decoder=Wide).fit(digits) for _ in range(2))
+    np.testing.assert_array_equal(first.transform(digits), second.transform(digits))
+
+
+def test_a_callable_loss_is_the_built_in_one(digits):
+    for loss in (nn.functional.mse_loss, nn.MSELoss(), nn.MSELoss(reduction="none")):
+        own = quick(loss=loss, alpha=0.0).fit(digits)
+        built_in = quick(loss="squared_error").fit(digits)
+        # The same minimum in other units: Adam does not see the factor scale_ ** 2.
+        assert own.score(digits) == pytest.approx(built_in.score(digits), abs=1e-3)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_components": 0}, "n_components"),
+        ({"hidden_layer_sizes": (4, 0)}, "positive integers"),
+        ({"hidden_layer_sizes": (4, 2.5)}, "positive integers"),
+        ({"activation": "swish"}, "activation"),
+        ({"loss": "log_loss", "output_activation": "tanh"}, "probabilities"),
+        ({"validation_fraction": 0.2}, "no effect"),
+        ({"n_iter_no_change": 3}, "no effect"),
+        ({"decoder": nn.Linear(2, 4), "decoder_layer_sizes": (3,)}, "no effect"),
+        ({"encoder": nn.Linear(4, 2), "decoder": nn.Linear(2, 4), "activation": "relu"}, "effect"),
+        ({"encoder": nn.Linear(3, 2)}, "fails on a batch of shape"),
+        ({"encoder": nn.Linear(4, 5)}, "is expected"),
+        ({"encoder": lambda i, o: "no module"}, "returned str"),
+        ({"net_params": {"lr": 0.1}}, "learning_rate_init"),
+        ({"net_params": {"train_split": None}}, "validation_fraction"),
+        ({"learning_rate_init": 0.0}, "learning_rate_init"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(iris, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        quick(**parameters).fit(iris)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
+def test_a_device_that_is_not_there_is_refused(iris):
+    with pytest.raises(ValueError, match="device='cuda' is not available"):
+        quick(device="cuda").fit(iris)
+
+
+def test_the_log_loss_refuses_values_beyond_one(iris):
+    with pytest.raises(ValueError, match=r"values from 0.1 to 7.9.*MinMaxScaler"):
+        quick(loss="log_loss").fit(iris)
+
+
+def test_codes_of_another_width_are_refused(iris):
+    with pytest.raises(ValueError, match=r"X has 3 features, but .*expects codes with 2"):
+        quick().fit(iris).inverse_transform(np.zeros((4, 3)))
+
+
+def test_weights_that_leave_less_than_two_rows_are_refused(iris):
+    weight = np.zeros(len(iris))
+    weight[3] = 1
+    with pytest.raises(ValueError, match="positive for 1 of 150 rows"):
+        quick().fit(iris, sample_weight=weight)
+
+
+# Whatever the data
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    X=arrays(
+        np.float64,
+        st.tuples(st.integers(2, 25), st.integers(1, 6)),
+        elements=st.floats(-1e6, 1e6, allow_subnormal=False),
+    ),
+    n_components=st.integers(1, 8),
+    init=st.sampled_from(["pca", "random"]),
+    early_stopping=st.booleans(),
+    latent_activation=st.sampled_from(["identity", "relu", "logistic"]),
+    loss=st.sampled_from(["squared_error", "absolute_error", "huber"]),
+)
+def test_any_finite_data_gives_finite_codes(
+    X, n_components, init, early_stopping, latent_activation, loss
+):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = AutoencoderTransformer(
+            n_components,
+            hidden_layer_sizes=(5,),
+            init=init,
+            latent_activation=latent_activation,
+            loss=loss,
+            early_stopping=early_stopping,
+            max_iter=2,
+            random_state=0,
+        ).fit(X)
+    codes = fitted.transform(X)
+    assert np.isfinite(codes).all()
+    assert np.isfinite(fitted.inverse_transform(codes)).all()
+    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(restored.transform(X), codes)
