@@ -31,7 +31,7 @@ demo: $(VENV)/.with-plot  ## Compare autoencoders with PCA on the digits: a tabl
 
 .PHONY: test
 test: $(VENV)/.with-test  ## Run the tests, and the examples in the docstrings
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: test-oldest
 test-oldest:  ## Run the tests with the oldest supported versions
