@@ -37,7 +37,7 @@ CHECKED = [
     AutoencoderTransformer(init="random", max_iter=4, activation="tanh"),
     AutoencoderTransformer(early_stopping=False, max_iter=3, solver="nadam"),
     AutoencoderTransformer(
-        solver="sgd", learning_rate="adaptive", learning_rate_init=0.01, max_iter=4
+        solver="sgd", learning_rate="adaptive", learning_rate_init=0.001, max_iter=4
     ),
     AutoencoderTransformer(
         hidden_layer_sizes=(16, 8),
@@ -55,7 +55,7 @@ CHECKED = [
     AutoencoderTransformer(precision="bfloat16", early_stopping=False, max_iter=3),
     AutoencoderTransformer(
         init="random",
-        encoder=lambda n_features, n_components: nn.Linear(n_features, n_components),
+        encoder=nn.Linear,
         loss=nn.functional.mse_loss,
         max_iter=3,
     ),

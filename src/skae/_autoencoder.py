@@ -207,7 +207,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     validation_fraction : float or "auto", default="auto"
         Share of the rows to hold out. "auto" is 0.1 from 2000 rows on. Below, every row is
         held out once, in a five-fold cross-validation of the number of epochs, and a sixth
-        training takes all rows that far.
+        training on all rows has that number of epochs.
 
     n_iter_no_change : int or "auto", default="auto"
         Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
@@ -620,7 +620,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Find the best epoch on rows not trained on, and return the network of that epoch.
 
         With few rows each of them is held out once, in a cross-validation, and a last
-        training takes all of them to the epoch that was found. With many, the network that
+        training takes all of them through as many epochs as were found best, with the whole
+        fall of the learning rate in these. With many, the network that
         was validated on a share of them is the result. Where no epoch is better than the
         start, the start on all rows is the result.
         """
@@ -640,7 +641,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         else:
             start = self._start(X, indices, weight, settings.seed, resumed)
         if best_iter > 0 and len(folds) > 1:
-            train(*start, settings, n_epochs=best_iter)
+            train(*start, replace(settings, max_iter=best_iter))
         return _Fitted(start, curve, validation_curve, best_iter)
 
     def _folds(self, n_rows, seed, resumed):

@@ -144,21 +144,18 @@ def train(
     rows: StandardizedRows,
     settings: TrainingSettings,
     *,
-    n_epochs: int | None = None,
     solver_state: dict[str, Any] | None = None,
 ) -> Trained:
-    """Train a network in place on all the rows.
+    """Train a network in place on all the rows for ``settings.max_iter`` epochs.
 
-    ``n_epochs`` ends it before the ``settings.max_iter`` epochs that the learning rate's
-    schedule is laid out for. ``solver_state`` is where an earlier training left the solver.
+    ``solver_state`` is where an earlier training left the solver.
     """
-    n_epochs = settings.max_iter if n_epochs is None else n_epochs
     curve: list[float] = []
-    with _session(settings, [network], n_epochs, "training") as bar:
+    with _session(settings, [network], "training") as bar:
         run = _Run(network, loss, rows, settings)
         if solver_state is not None:
             run.net.optimizer_.load_state_dict(solver_state)
-        while len(curve) < n_epochs and not run.stopped:
+        while len(curve) < settings.max_iter and not run.stopped:
             curve.append(run.epoch())
             if not np.isfinite(curve[-1]):
                 raise ValueError(
@@ -188,7 +185,7 @@ def train_with_validation(
     networks = [network for network, *_ in parts]
     weight = np.concatenate([rows.weight.numpy() for rows in held_out])
     label = "training" if len(parts) == 1 else f"{len(parts)}-fold cross-validation"
-    with _session(settings, networks, settings.max_iter, label) as bar:
+    with _session(settings, networks, label) as bar:
         watches = [_Validation(rows) for rows in held_out]
         runs = [
             _Run(*part, settings, watch, private=len(parts) > 1)
@@ -385,11 +382,11 @@ class _Autocast(nn.Module):
 
 
 @contextmanager
-def _session(settings, networks, n_epochs, label) -> Iterator[tqdm]:
+def _session(settings, networks, label) -> Iterator[tqdm]:
     """Hold what training borrows: threads, and a line of the terminal."""
     n_parameters = sum(p.numel() for p in networks[0].parameters())
     small = settings.device == "cpu" and n_parameters * settings.batch_size < _SMALL_WORK
-    bar = tqdm(total=n_epochs, desc=label, unit="epoch", disable=not settings.verbose)
+    bar = tqdm(total=settings.max_iter, desc=label, unit="epoch", disable=not settings.verbose)
     with single_thread(small), bar:
         yield bar
 
