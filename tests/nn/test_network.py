@@ -1,0 +1,164 @@
+"""The network: its parts in units of X, its forward pass on standardized rows, its start."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from torch import nn
+
+from skae.nn import (
+    ACTIVATIONS,
+    AutoencoderNetwork,
+    Decoder,
+    Encoder,
+    Gate,
+    SkipConnection,
+    Standardize,
+    linear,
+    mlp,
+)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def rows(n_rows=20, n_features=5, seed=0):
+    return 3 * torch.randn(n_rows, n_features, generator=generator(seed)) + 7
+
+
+def standardize_of(X):
+    return Standardize(X.mean(dim=0), X.var(dim=0, unbiased=False).mean().sqrt())
+
+
+def network(X, output="identity", latent="identity", n_components=2):
+    """Return a network of random weights; an output activation has an argument of its own."""
+    n_features = X.shape[1]
+    standardize = standardize_of(X)
+    encode = mlp((n_features, 6, n_components), "tanh", generator=generator(1))
+    decode = mlp((n_components, 6, n_features), "tanh", generator=generator(2))
+    encoder = Encoder(standardize, encode, ACTIVATIONS[latent]())
+    if output == "identity":
+        return AutoencoderNetwork(encoder, Decoder(standardize, decode))
+    argument = Standardize(torch.linspace(-1, 1, n_features), torch.tensor(2.5))
+    decoder = Decoder(standardize, decode, ACTIVATIONS[output](), argument)
+    return AutoencoderNetwork(encoder, decoder)
+
+
+def test_standardizing_is_undone_by_its_inverse():
+    X = rows()
+    standardize = standardize_of(X)
+    Z = standardize(X)
+    torch.testing.assert_close(Z.mean(dim=0), torch.zeros(5), atol=1e-5, rtol=0)
+    assert Z.var(dim=0, unbiased=False).mean().item() == pytest.approx(1, abs=1e-5)
+    torch.testing.assert_close(standardize.inverse(Z), X)
+
+
+def test_mean_and_scale_travel_with_the_weights_and_are_not_learned():
+    standardize = standardize_of(rows())
+    assert set(standardize.state_dict()) == {"mean", "scale"}
+    assert not list(standardize.parameters())
+    assert standardize.double()(rows().double()).dtype == torch.float64
+    assert "n_features=5" in repr(standardize)
+
+
+@pytest.mark.parametrize("output", ["identity", "logistic", "softplus"])
+@pytest.mark.parametrize("latent", ["identity", "tanh"])
+def test_encoder_and_decoder_on_raw_rows_are_the_forward_pass_on_standardized_ones(output, latent):
+    X = rows()
+    net = network(X, output, latent)
+    result = net(net.encoder.standardize(X))
+    torch.testing.assert_close(net.encoder(X), result.code)
+    decoded = net.decoder(result.code)
+    torch.testing.assert_close(decoded, net.encoder.standardize.inverse(result.reconstruction))
+
+
+@pytest.mark.parametrize("output", ["logistic", "softplus", "tanh"])
+def test_an_output_activation_is_applied_to_the_preactivation_in_units_of_X(output):
+    X = rows()
+    net = network(X, output)
+    result = net(net.encoder.standardize(X))
+    expected = ACTIVATIONS[output]()(result.preactivation)
+    torch.testing.assert_close(net.decoder(result.code), expected)
+    body = net.decoder.body(result.code)
+    torch.testing.assert_close(result.preactivation, body * 2.5 + torch.linspace(-1, 1, 5))
+
+
+def test_without_an_output_activation_the_preactivation_is_the_reconstruction():
+    X = rows()
+    result = network(X)(standardize_of(X)(X))
+    assert torch.equal(result.preactivation, result.reconstruction)
+
+
+def test_a_latent_activation_bounds_the_codes():
+    X = 100 * rows()
+    assert network(X, latent="logistic").encoder(X).min() >= 0
+
+
+def test_a_correction_starts_at_zero_and_learns():
+    path = linear(5, 2, gain=1.0, generator=generator())
+    skip = SkipConnection(path, mlp((5, 8, 2), "silu", generator=generator(), zero_last=True))
+    X = rows()
+    assert torch.equal(skip(X), path(X))
+    skip(X).sum().backward()
+    assert skip.correction[-1].weight.grad.any()
+    with torch.no_grad():
+        skip.correction[-1].bias += 1
+    torch.testing.assert_close(skip(X), path(X) + 1)
+
+
+def test_a_gate_starts_closed_and_learns_to_open_for_each_output():
+    inner = nn.Linear(5, 3)
+    gate = Gate(inner, 3)
+    X = rows()
+    assert not gate(X).any()
+    gate(X).sum().backward()
+    torch.testing.assert_close(gate.gain.grad, inner(X).sum(dim=0))
+    with torch.no_grad():
+        gate.gain.copy_(torch.tensor([0.0, 1.0, -2.0]))
+    torch.testing.assert_close(gate(X), inner(X) * torch.tensor([0.0, 1.0, -2.0]))
+
+
+def test_a_linear_path_at_the_principal_axes_is_pca():
+    X = rows(50).double()
+    pca = PCA(2).fit(X.numpy())
+    axes = torch.from_numpy(pca.components_)
+    skips = []
+    for weight in (axes, axes.T):
+        n_out, n_in = weight.shape
+        path = linear(n_in, n_out, gain=0.0, generator=generator())
+        path.weight.data = weight.clone()
+        correction = mlp((n_in, 8, n_out), "silu", generator=generator(), zero_last=True)
+        skips.append(SkipConnection(path, correction).double())
+        skips[-1].linear.weight.data = weight.clone()
+    standardize = standardize_of(X)
+    net = AutoencoderNetwork(
+        Encoder(standardize, skips[0], nn.Identity()), Decoder(standardize, skips[1])
+    ).double()
+    with torch.no_grad():
+        codes, decoded = net.encoder(X), net.decoder(net.encoder(X))
+    expected = pca.transform(X.numpy())
+    np.testing.assert_allclose(codes * standardize.scale, expected, atol=1e-5)
+    np.testing.assert_allclose(decoded, pca.inverse_transform(expected), atol=1e-5)
+
+
+def test_switching_modes_reaches_all_modules():
+    net = network(rows())
+    for mode in (False, True, True, False):
+        assert net.train(mode) is net
+        assert {module.training for module in net.modules()} == {mode}
+    assert net.eval() is net
+
+
+def test_weights_can_be_saved_and_loaded():
+    X = rows()
+    net, other = network(X, "softplus"), network(2 * X, "softplus")
+    buffer = io.BytesIO()
+    torch.save(net.state_dict(), buffer)
+    buffer.seek(0)
+    other.load_state_dict(torch.load(buffer))
+    assert torch.equal(other.encoder(X), net.encoder(X))
+    assert not math.isnan(other.decoder(net.encoder(X)).sum().item())

@@ -1,0 +1,274 @@
+"""Rows: merged without a trace of order or storage, standardized, and each in one batch."""
+
+import tracemalloc
+from collections import Counter
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from skae import _rows
+from skae._rows import Batches, StandardizedRows, dense_chunks, mean_and_scale, merge_equal_rows
+from skae._seeding import torch_generator
+
+DTYPES = [np.float32, np.float64]
+# Few enough that rows repeat, and what is hard to hash: both zeros, neighbours, extremes.
+VALUES = [0.0, -0.0, 1.0, -1.0, 2.0, 3.0, 255.0, 0.1, 1 + 2.0**-20, 1e-30, -1e30]
+
+
+@st.composite
+def weighted_rows(draw):
+    """Return a matrix with equal rows and a whole weight for each, not all of them zero."""
+    dtype = draw(st.sampled_from(DTYPES))
+    pool = draw(arrays(dtype, (draw(st.integers(1, 4)), 3), elements=st.sampled_from(VALUES)))
+    which = draw(st.lists(st.integers(0, len(pool) - 1), min_size=1, max_size=12))
+    weight = draw(arrays(np.int64, len(which), elements=st.integers(0, 3)))
+    weight[draw(st.integers(0, len(which) - 1))] += 1
+    return pool[which], weight
+
+
+def merged(X, weight):
+    """Return the merged rows themselves, with minus zero as zero, and their weights."""
+    indices, weight = merge_equal_rows(X, np.asarray(weight, dtype=np.float64))
+    rows = X[indices]
+    return (rows.toarray() if sp.issparse(rows) else rows) + 0.0, weight
+
+
+def counted(rows, weight):
+    """Return the total weight of each different row."""
+    total = Counter()
+    for row, w in zip(rows.tolist(), weight, strict=True):
+        total[tuple(value + 0.0 for value in row)] += float(w)
+    return {row: w for row, w in total.items() if w}
+
+
+@given(weighted_rows())
+def test_each_different_row_is_kept_once_with_its_total_weight(X_weight):
+    X, weight = X_weight
+    rows, total = merged(X, weight)
+    assert counted(rows, total) == counted(X, weight)
+    assert len(rows) == len(counted(X, weight))
+
+
+@given(weighted_rows(), st.randoms(use_true_random=False))
+def test_a_row_of_weight_two_is_two_rows_in_any_order(X_weight, random):
+    X, weight = X_weight
+    repeated = np.repeat(np.arange(len(X)), weight).tolist()
+    random.shuffle(repeated)
+    rows, total = merged(X, weight)
+    rows_of_repeated, total_of_repeated = merged(X[repeated], np.ones(len(repeated)))
+    np.testing.assert_array_equal(rows, rows_of_repeated)
+    np.testing.assert_array_equal(total, total_of_repeated)
+
+
+@given(weighted_rows(), st.sampled_from([sp.csr_array, sp.csr_matrix]))
+def test_a_sparse_row_is_its_dense_twin(X_weight, container):
+    X, weight = X_weight
+    rows, total = merged(X, weight)
+    sparse_rows, sparse_total = merged(container(X), weight)
+    np.testing.assert_array_equal(rows, sparse_rows)
+    np.testing.assert_array_equal(total, sparse_total)
+
+
+def test_stored_zeros_change_nothing():
+    X = np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 0.0]])
+    stored = sp.csr_array(
+        (np.array([0.0, 1.0, 1.0, 2.0, -0.0]), [0, 1, 1, 0, 1], [0, 2, 3, 5]), shape=(3, 2)
+    )
+    weight = np.ones(3)
+    for dense, sparse in zip(merged(X, weight), merged(stored, weight), strict=True):
+        np.testing.assert_array_equal(dense, sparse)
+
+
+def test_the_order_of_storage_changes_nothing():
+    X = np.random.RandomState(0).randint(0, 2, size=(200, 5)).astype(float)
+    weight = np.ones(len(X))
+    for c, fortran in zip(merged(X, weight), merged(np.asfortranarray(X), weight), strict=True):
+        np.testing.assert_array_equal(c, fortran)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@given(X_weight=weighted_rows())
+def test_rows_of_equal_hash_stay_apart(container, X_weight):
+    X, weight = X_weight
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_rows, "_row_hashes", lambda X: np.zeros(X.shape[0], dtype=np.uint64))
+        rows, total = merged(container(X), weight)
+    assert counted(rows, total) == counted(X, weight)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_hashes_tell_rows_apart(dtype):
+    bits = np.unpackbits(np.arange(2**16, dtype=">u2").view(np.uint8)).reshape(-1, 16)
+    for X in (bits, bits / 16, np.eye(16, dtype=int)[:, ::-1] * 255):
+        assert len(np.unique(_rows._row_hashes(np.asarray(X, dtype=dtype)))) == len(X)
+
+
+def test_many_equal_rows_are_merged_a_few_at_a_time():
+    X = np.zeros((1000, 2**15))
+    X[::2, 0] = 1
+    assert sorted(merge_equal_rows(X, np.ones(1000))[1]) == [500, 500]
+
+
+def test_dense_chunks_are_the_rows_in_order():
+    X = np.random.RandomState(0).normal(size=(50, 7)).astype(np.float32)
+    indices = np.random.RandomState(1).permutation(50)[:30]
+    for matrix in (X, sp.csr_array(X)):
+        chunks = list(dense_chunks(matrix, indices, n_values=20))
+        assert all(rows.size <= 20 and rows.dtype == np.float64 for _, rows in chunks)
+        np.testing.assert_array_equal(np.concatenate([rows for _, rows in chunks]), X[indices])
+        assert [i for chunk, _ in chunks for i in range(30)[chunk]] == list(range(30))
+
+
+# The mean and the scale
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sp.csr_array])
+def test_mean_and_scale_are_those_of_weighted_rows(dtype, container):
+    random = np.random.RandomState(0)
+    X = (random.normal(size=(90, 4000)) * 3 + 2).astype(dtype)  # more than one chunk
+    indices, weight = np.arange(0, 90, 3), random.uniform(size=30)
+    mean, scale = mean_and_scale(container(X), indices, weight)
+    rows = X[indices].astype(np.float64)
+    expected = np.average(rows, axis=0, weights=weight)
+    variance = np.average((rows - expected) ** 2, axis=0, weights=weight)
+    np.testing.assert_allclose(mean, expected, rtol=1e-12, atol=1e-12)
+    assert scale == pytest.approx(np.sqrt(variance.mean()), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("value", [0.0, 0.1, -7.3, 1e8 + 0.1, 1e-8])
+def test_constant_columns_have_no_scale(dtype, value):
+    X = np.full((1000, 3), value, dtype=dtype)
+    mean, scale = mean_and_scale(X, np.arange(1000), np.random.RandomState(0).uniform(size=1000))
+    np.testing.assert_allclose(mean, X[0], rtol=1e-12)
+    assert scale == 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_small_spread_far_from_zero_is_seen(dtype):
+    spread = np.random.RandomState(0).normal(size=(500, 3))
+    X = (spread * 10.0 + 1e5).astype(dtype)
+    scale = mean_and_scale(X, np.arange(500), np.ones(500))[1]
+    assert scale == pytest.approx(np.sqrt(X.astype(float).var(axis=0).mean()), rel=1e-9)
+
+
+@pytest.mark.xfail(reason="the rounding of the largest column hides the spread of the others")
+def test_a_constant_column_far_from_zero_does_not_hide_the_others():
+    X = np.random.RandomState(0).normal(size=(500, 3)).astype(np.float32)
+    X[:, 0] = 1e8
+    scale = mean_and_scale(X, np.arange(500), np.ones(500))[1]
+    assert scale == pytest.approx(np.sqrt(X.astype(float).var(axis=0).mean()), rel=1e-6)
+
+
+# Standardized rows
+
+
+@pytest.fixture
+def X():
+    return np.random.RandomState(0).poisson(0.5, size=(37, 6)).astype(np.float64)
+
+
+def standardized(X, indices=None, weight=None):
+    indices = np.arange(X.shape[0]) if indices is None else indices
+    weight = np.ones(len(indices)) if weight is None else weight
+    return StandardizedRows(X, indices, weight, *mean_and_scale(X, indices, weight))
+
+
+def test_standardized_rows_have_mean_zero_and_unit_mean_variance(X):
+    Z = standardized(X)[:][0].double().numpy()
+    np.testing.assert_allclose(Z.mean(axis=0), 0, atol=1e-7)
+    assert Z.var(axis=0).mean() == pytest.approx(1, abs=1e-6)
+
+
+def test_weights_are_scaled_to_a_mean_of_one(X):
+    weight = np.random.RandomState(0).uniform(1, 9, size=len(X))
+    rows = standardized(X, weight=weight)
+    np.testing.assert_allclose(rows.weight, weight / weight.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("index", [slice(3, 9), torch.tensor([5, 0, 5, 11])], ids=["slice", "list"])
+def test_sparse_batches_are_the_dense_ones_to_the_last_bit(X, index):
+    indices = np.random.RandomState(1).permutation(len(X))[:12]
+    weight = np.arange(1.0, 13.0)
+    dense = standardized(X, indices, weight)
+    sparse = standardized(sp.csr_array(X), indices, weight)
+    assert len(dense) == len(sparse) == 12
+    for rows in (dense, sparse):
+        Z, (target, row_weight) = rows[index]
+        assert Z.dtype == row_weight.dtype == torch.float32
+        assert torch.equal(Z, dense[index][0])
+        assert target is Z
+        assert torch.equal(row_weight, dense.weight[index])
+
+
+def test_rows_far_from_zero_are_standardized_in_double_precision():
+    X = np.random.RandomState(0).normal(size=(20, 3)) + 1e9
+    Z = standardized(X)[:][0].numpy()
+    np.testing.assert_allclose(Z, (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0).mean()), atol=1e-6)
+
+
+def sparse_rows(n_rows, n_features):
+    """Return rows of one number each."""
+    columns = np.random.RandomState(0).randint(n_features, size=n_rows)
+    return sp.csr_array((np.ones(n_rows), columns, np.arange(n_rows + 1)), (n_rows, n_features))
+
+
+def test_sparse_rows_are_never_dense_all_at_once():
+    X = sparse_rows(3000, 2000)
+    tracemalloc.start()
+    indices, weight = merge_equal_rows(X, np.ones(3000))
+    rows = standardized(X, indices, weight)
+    for _ in Batches(rows, 32, torch_generator(0)):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3000 * 2000 * 8 / 4
+
+
+# Batches
+
+
+class Numbered:
+    """Rows that are their own numbers."""
+
+    def __init__(self, n_rows):
+        self.n_rows = n_rows
+
+    def __len__(self):
+        return self.n_rows
+
+    def __getitem__(self, index):
+        return torch.arange(self.n_rows)[index]
+
+
+@given(st.integers(1, 60), st.integers(1, 70), st.sampled_from([None, 0, 1]))
+@settings(max_examples=200)
+def test_every_row_is_in_one_batch(n_rows, batch_size, seed):
+    generator = None if seed is None else torch_generator(seed)
+    batches = Batches(Numbered(n_rows), batch_size, generator)
+    for _ in range(2):  # epochs
+        cut = list(batches)
+        assert len(cut) == len(batches)
+        assert sorted(torch.cat(cut).tolist()) == list(range(n_rows))
+        assert all(len(batch) == batch_size for batch in cut[:-1])
+        assert len(cut[-1]) <= batch_size + 1
+        if n_rows > 1 and batch_size > 1:
+            assert all(len(batch) > 1 for batch in cut)
+        if seed is None:
+            assert torch.cat(cut).tolist() == list(range(n_rows))
+
+
+def test_a_seed_decides_the_order_and_each_epoch_has_its_own():
+    def epochs(seed):
+        batches = Batches(Numbered(50), 8, torch_generator(seed))
+        return [torch.cat(list(batches)).tolist() for _ in range(3)]
+
+    assert epochs(0) == epochs(0)
+    assert epochs(0) != epochs(1)
+    assert len({tuple(epoch) for epoch in epochs(0)}) == 3
