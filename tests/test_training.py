@@ -17,8 +17,8 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import AutoencoderTransformer
-from skae._rows import StandardizedRows, mean_and_scale
-from skae._seeding import torch_generator
+from skae._rows import Batches, StandardizedRows, mean_and_scale
+from skae._seeding import global_torch_seed, torch_generator
 from skae._training import (
     _OUR_WORDS,
     SCHEDULES,
@@ -408,6 +408,26 @@ def test_validation_does_not_change_training():
     alone = copy.deepcopy(parts[0])
     validated = train_with_validation(parts, held_out, SETTINGS)
     assert train(*alone, SETTINGS).loss_curve == validated.loss_curve
+
+
+def test_validation_is_in_evaluation_mode_and_training_is_not():
+    modes = []
+
+    class Noise(nn.Dropout):
+        def forward(self, Z):
+            modes.append(self.training)
+            return super().forward(Z)
+
+    parts, held_out = validated_parts()
+    network = parts[0][0]
+    network.encoder.body.correction.append(Noise(0.5))
+    expected = loss_of(network, held_out[0])
+    modes.clear()
+    with global_torch_seed(0):
+        result = train_with_validation(parts, held_out, replace(SETTINGS, max_iter=2))
+    assert result.validation_loss_curve[0] == pytest.approx(expected, rel=1e-5)
+    n_batches = len(Batches(parts[0][2], SETTINGS.batch_size))
+    assert modes == [False, *2 * [*n_batches * [True], False]]
 
 
 def test_training_ends_when_the_validation_loss_no_longer_falls_by_tol():
