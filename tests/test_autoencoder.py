@@ -56,7 +56,7 @@ CHECKED = [
     AutoencoderTransformer(
         init="random",
         encoder=nn.Linear,
-        loss=nn.functional.mse_loss,
+        loss=nn.MSELoss(),
         max_iter=3,
     ),
     AutoencoderTransformer(warm_start=True, max_iter=3, batch_size=8, tol=0.0, n_iter_no_change=2),

@@ -119,7 +119,7 @@ def test_dense_chunks_are_the_rows_in_order():
     indices = np.random.RandomState(1).permutation(50)[:30]
     for matrix in (X, sp.csr_array(X)):
         chunks = list(dense_chunks(matrix, indices, n_values=20))
-        assert all(rows.size <= 20 and rows.dtype == np.float64 for _, rows in chunks)
+        assert all(rows.size <= 20 for _, rows in chunks)
         np.testing.assert_array_equal(np.concatenate([rows for _, rows in chunks]), X[indices])
         assert [i for chunk, _ in chunks for i in range(30)[chunk]] == list(range(30))
 
@@ -137,8 +137,9 @@ def test_mean_and_scale_are_those_of_weighted_rows(dtype, container):
     rows = X[indices].astype(np.float64)
     expected = np.average(rows, axis=0, weights=weight)
     variance = np.average((rows - expected) ** 2, axis=0, weights=weight)
-    np.testing.assert_allclose(mean, expected, rtol=1e-12, atol=1e-12)
-    assert scale == pytest.approx(np.sqrt(variance.mean()), rel=1e-12)
+    precision = 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(mean, expected, rtol=precision, atol=10 * precision)
+    assert scale == pytest.approx(np.sqrt(variance.mean()), rel=10 * precision)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -155,7 +156,7 @@ def test_a_small_spread_far_from_zero_is_seen(dtype):
     spread = np.random.RandomState(0).normal(size=(500, 3))
     X = (spread * 10.0 + 1e5).astype(dtype)
     scale = mean_and_scale(X, np.arange(500), np.ones(500))[1]
-    assert scale == pytest.approx(np.sqrt(X.astype(float).var(axis=0).mean()), rel=1e-9)
+    assert scale == pytest.approx(np.sqrt(X.astype(float).var(axis=0).mean()), rel=1e-6)
 
 
 @pytest.mark.xfail(reason="the rounding of the largest column hides the spread of the others")

@@ -275,7 +275,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where all are strings.
 
     See Also
@@ -656,7 +656,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         everyone = np.arange(n_rows)
         return [(np.setdiff1d(everyone, part), np.sort(part)) for part in parts]
 
-    def _start(self, X, indices, weight, seed, resumed):
+    def _start(self, X, indices, weight, seed, resumed) -> _Start:
         """Return a network before training and its standardized rows."""
         if resumed:
             network, mean, scale = copy.deepcopy(self.module_), self.mean_, self.scale_
@@ -664,13 +664,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             mean, scale = mean_and_scale(X, indices, weight)
             scale = scale or 1.0  # constant columns need no scale
             network = self._network(X, indices, weight, mean, scale, torch_generator(seed))
-        loss = LOSSES[self.loss] if isinstance(self.loss, str) else CallableLoss
         standardize = network.encoder.standardize
-        return _Start(
-            network,
-            loss(standardize) if isinstance(self.loss, str) else loss(standardize, self.loss),
-            StandardizedRows(X, indices, weight, mean, scale),
-        )
+        if isinstance(self.loss, str):
+            loss = LOSSES[self.loss](standardize)
+        else:
+            loss = CallableLoss(standardize, self.loss)
+        return _Start(network, loss, StandardizedRows(X, indices, weight, mean, scale))
 
     def _network(self, X, indices, weight, mean, scale, generator):
         """Build the network, at PCA if that is the start."""
@@ -716,7 +715,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if given is None:
             if pca and len(sizes) == 2:
                 return linear(*sizes, gain=0.0, generator=generator)
-            body = mlp(sizes, self.activation, generator=generator, zero_last=pca)
+            body: nn.Module = mlp(sizes, self.activation, generator=generator, zero_last=pca)
         else:
             is_module = isinstance(given, nn.Module)
             body = copy.deepcopy(given) if is_module else given(sizes[0], sizes[-1])

@@ -50,11 +50,10 @@ def _of_covariance(X, indices, weight, mean, n_components):
     """Diagonalize the columns' scatter matrix, summed over a few rows at a time."""
     n_features = len(mean)
     scatter = np.zeros((n_features, n_features))
-    root = np.sqrt(weight)[:, None]
+    # Products of single-precision rows are as exact as the rows; their sum is double.
+    mean, root = mean.astype(X.dtype), np.sqrt(weight).astype(X.dtype)[:, None]
     for chunk, rows in dense_chunks(X, indices, n_values=_PRODUCT_VALUES):
         centered = (rows - mean) * root[chunk]
-        # Products of single-precision rows are as exact as the rows; their sum is double.
-        centered = centered.astype(X.dtype, copy=False)
         scatter += centered.T @ centered
     first = max(0, n_features - n_components)
     squares, vectors = eigh(scatter, subset_by_index=[first, n_features - 1])

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
-_CHUNK_VALUES = 2**18  # values that are dense in double precision at one time: two megabytes
+_CHUNK_VALUES = 2**18  # values that are dense at one time
 
 
 def _chunks(n_rows: int, n_features: int, n_values: int = _CHUNK_VALUES) -> Iterator[slice]:
@@ -83,11 +83,10 @@ def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
 def dense_chunks(
     X, indices: np.ndarray, n_values: int = _CHUNK_VALUES
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the rows of X at the indices in double precision, a few megabytes at a time."""
+    """Yield the rows of X at the indices as dense arrays, a few megabytes at a time."""
     for chunk in _chunks(len(indices), X.shape[1], n_values):
         rows = X[indices[chunk]]
-        rows = rows.toarray() if sp.issparse(rows) else rows
-        yield chunk, rows.astype(np.float64, copy=False)
+        yield chunk, rows.toarray() if sp.issparse(rows) else rows
 
 
 def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
@@ -104,6 +103,7 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
     Returns
     -------
     mean : ndarray of shape (n_features,)
+        In double precision, but with no more digits than X has.
     scale : float
         0 where no column varies by more than rounding.
     """
@@ -112,6 +112,7 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
     total = weight.sum()
     for chunk, rows in dense_chunks(X, indices):
         mean += weight[chunk] @ rows / total
+    mean = mean.astype(X.dtype).astype(np.float64)
     variance = 0.0
     for chunk, rows in dense_chunks(X, indices):
         centered = rows - mean
@@ -148,7 +149,7 @@ class StandardizedRows(Dataset):
         if not sp.issparse(X):
             dense = np.empty((len(indices), X.shape[1]), dtype=np.float32)
             for chunk, rows in dense_chunks(X, indices):
-                dense[chunk] = (rows - mean) / scale
+                dense[chunk] = self._standardize(rows)
             self._dense = torch.from_numpy(dense)
 
     def __len__(self) -> int:
@@ -160,8 +161,12 @@ class StandardizedRows(Dataset):
             Z = self._dense[index]
         else:
             rows = self.X[self.indices[index if isinstance(index, slice) else index.numpy()]]
-            Z = torch.from_numpy(((rows.toarray() - self.mean) / self.scale).astype(np.float32))
+            Z = torch.from_numpy(self._standardize(rows.toarray()).astype(np.float32))
         return Z, [Z, self.weight[index]]
+
+    def _standardize(self, rows: np.ndarray) -> np.ndarray:
+        """Standardize rows in their own precision."""
+        return (rows - self.mean.astype(rows.dtype)) / rows.dtype.type(self.scale)
 
 
 class Batches:

@@ -193,7 +193,8 @@ def train_with_validation(
         ]
         start = best = _losses_of(watches)
         best_states = [copy.deepcopy(network.state_dict()) for network in networks]
-        curve, validation_curve = [], [float(np.average(start, weights=weight))]
+        curve: list[float] = []
+        validation_curve = [float(np.average(start, weights=weight))]
         best_iter, goal, waited = 0, validation_curve[0] - settings.tol, 0
         while len(curve) < settings.max_iter and waited < settings.n_iter_no_change:
             curve.append(float(np.mean([run.epoch() for run in runs])))

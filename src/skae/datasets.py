@@ -241,9 +241,9 @@ def _read_openml(name, openml_name, parts, data_home):
     pixels = np.asarray(table.data).astype(np.uint8).reshape(-1, *IMAGE_SHAPE[1:])
     labels = np.asarray(table.target).astype(np.uint8)
     rows = {"train": slice(N_TRAIN), "test": slice(N_TRAIN, None)}
-    pixels, labels = [pixels[rows[part]] for part in parts], [labels[rows[part]] for part in parts]
+    subsets = [(pixels[rows[part]], labels[rows[part]]) for part in parts]
 
-    for part, *arrays in zip(parts, pixels, labels, strict=True):
+    for part, arrays in zip(parts, subsets, strict=True):
         for file, array in zip(FILES[part], arrays, strict=True):
             if _md5(_as_idx(array)) != CHECKSUMS[name][file]:
                 warnings.warn(
@@ -252,7 +252,7 @@ def _read_openml(name, openml_name, parts, data_home):
                     "ones.",
                     stacklevel=5,  # past the validation of parameters
                 )
-    return pixels, labels
+    return [images for images, _ in subsets], [digits for _, digits in subsets]
 
 
 def _pixel_names(height, width):

@@ -218,8 +218,8 @@ def compare(
     >>> comparison = compare(X, y, methods=methods, random_state=0)
     >>> for row in comparison.rows:
     ...     print(f"{row['method']:6}  {row['reconstruction_r2']:.3f}")
-    pca     0.977
-    scaled  0.966
+    pca     0.971
+    scaled  0.958
     """
     X = check_array(
         X, dtype=FLOAT_DTYPES, ensure_min_samples=10, input_name="X", estimator="compare"

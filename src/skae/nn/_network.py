@@ -21,10 +21,13 @@ class Standardize(nn.Module):
     minimizes the squared error of what went in.
     """
 
+    mean: Tensor  # (n_features,)
+    scale: Tensor  # ()
+
     def __init__(self, mean: Tensor, scale: Tensor) -> None:
         super().__init__()
-        self.register_buffer("mean", mean)  # (n_features,)
-        self.register_buffer("scale", scale)  # ()
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
 
     def forward(self, X: Tensor) -> Tensor:
         return (X - self.mean) / self.scale
