@@ -137,7 +137,7 @@ def test_mean_and_scale_are_those_of_weighted_rows(dtype, container):
     rows = X[indices].astype(np.float64)
     expected = np.average(rows, axis=0, weights=weight)
     variance = np.average((rows - expected) ** 2, axis=0, weights=weight)
-    precision = 4 * np.finfo(dtype).eps
+    precision = 4 * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(mean, expected, rtol=precision, atol=10 * precision)
     assert scale == pytest.approx(np.sqrt(variance.mean()), rel=10 * precision)
 
