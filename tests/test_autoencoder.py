@@ -110,7 +110,7 @@ def test_the_start_is_pca_of_weighted_rows(iris):
     start = untrained(1).fit(iris, sample_weight=weight)
     pca = PCA(1).fit(np.repeat(iris, weight, axis=0))
     angle = subspace_angles(
-        start.module_.encoder.body.linear.weight.detach().numpy().T, pca.components_.T
+        start.module_.encoder.body.linear_path.weight.detach().numpy().T, pca.components_.T
     )
     assert angle.max() < 1e-5
 
@@ -279,8 +279,8 @@ def test_sample_weights_are_routed(iris):
         pipeline = make_pipeline(MinMaxScaler(), step).fit(iris, sample_weight=weight)
     alone = quick().fit(MinMaxScaler().fit_transform(iris), sample_weight=weight)
     np.testing.assert_array_equal(
-        pipeline[-1].module_.encoder.body.linear.weight.detach(),
-        alone.module_.encoder.body.linear.weight.detach(),
+        pipeline[-1].module_.encoder.body.linear_path.weight.detach(),
+        alone.module_.encoder.body.linear_path.weight.detach(),
     )
 
 

@@ -79,7 +79,6 @@ def overlap(first_to_leave):
     return inside, after
 
 
-@pytest.mark.xfail(reason="torch keeps the number of threads for each Python thread apart")
 @pytest.mark.parametrize("first_to_leave", ["main", "other"])
 def test_overlapping_blocks_have_one_thread_each_and_give_back_two(first_to_leave):
     inside, after = overlap(first_to_leave)
@@ -131,12 +130,8 @@ def ends_after_fork(work, seconds):
     ("work", "seconds"),
     [
         (fit_small, 60),
-        pytest.param(
-            fit_large, 5, marks=pytest.mark.xfail(reason="the start is copied by all threads")
-        ),
-        pytest.param(
-            transform_large, 5, marks=pytest.mark.xfail(reason="so is the network in apply")
-        ),
+        pytest.param(fit_large, 60),
+        pytest.param(transform_large, 60),
     ],
 )
 def test_work_ends_in_a_forked_process(work, seconds):

@@ -3,12 +3,14 @@
 import copy
 import inspect
 import warnings
+from collections import OrderedDict
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from scipy.special import logit
 from sklearn.base import (
@@ -21,7 +23,6 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
-    FLOAT_DTYPES,
     _check_sample_weight,
     check_is_fitted,
     validate_data,
@@ -31,6 +32,7 @@ from torch import nn
 from ._principal_axes import principal_axes
 from ._rows import StandardizedRows, dense_chunks, mean_and_scale, merge_equal_rows
 from ._seeding import draw_seed, global_torch_seed, torch_generator
+from ._threads import single_thread
 from ._training import (
     PRECISIONS,
     SCHEDULES,
@@ -66,6 +68,8 @@ LOSSES: dict[str, type[RowLoss]] = {
     "huber": Huber,
     "log_loss": LogLoss,
 }
+
+_DTYPES = [np.float64, np.float32]  # that are kept; others become the first
 
 _EDGE = 0.01  # how near to its bounds a bounded output starts
 
@@ -152,7 +156,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         is the cross-entropy of X, which must lie in [0, 1], and of the probability that the
         network gives. A callable takes a reconstruction and the rows themselves, two tensors
         of shape (batch, n_features) in the units of X, and returns a tensor: a number for
-        each value, for each row, or one for the batch.
+        each value, for each row, or one for the batch, which must be a mean.
 
         The start does not depend on the loss: with ``init="pca"`` it is PCA, the minimum of
         the squared error, and the epochs are judged by the loss. For outputs that pass
@@ -161,14 +165,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     init : {"pca", "random"}, default="pca"
         Where training starts. "random" is the textbook network, layer for layer, without a
-        linear path; its weights are uniform, scaled for the activation as in [3]_.
+        linear path, with torch's starting weights: uniform up to ``1 / sqrt(n_in)``.
 
     encoder : torch.nn.Module or callable, default=None
         Takes the place of the encoder's layers: a module from standardized rows
         (batch, n_features) to codes (batch, n_components), of which a copy is trained, or a
         function of ``n_features`` and ``n_components`` that returns one. With
         ``init="pca"`` it is the nonlinear path, multiplied by a gain for each code that
-        starts at zero [4]_; with ``init="random"`` it is the encoder.
+        starts at zero [3]_; with ``init="random"`` it is the encoder.
 
     decoder : torch.nn.Module or callable, default=None
         Takes the place of the decoder's layers, from codes to standardized rows.
@@ -179,11 +183,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     solver : {"adam", "sgd", "nadam", "radam", "adamax", "adagrad", "rmsprop"}, \
             default="adam"
         What changes the weights. "adam", "nadam" and "radam" decay weights apart from the
-        gradient [5]_; "sgd" has a Nesterov momentum of 0.9.
+        gradient [4]_; "sgd" has a Nesterov momentum of 0.9.
 
     learning_rate : {"one_cycle", "cosine", "constant", "adaptive"}, default="one_cycle"
         How the step changes over the ``max_iter`` epochs. "cosine" falls to zero along half
-        a cosine, "one_cycle" rises before over 5 % of the steps [6]_, and "adaptive" divides
+        a cosine, "one_cycle" rises before over 5 % of the steps [5]_, and "adaptive" divides
         by five whenever the loss did not fall by ``tol`` in two epochs in a row (the
         validation loss with early stopping).
 
@@ -240,7 +244,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     callbacks : list of skorch.callbacks.Callback, default=None
         Called while the network is trained that becomes ``module_``. In a cross-validation
-        each fold has copies of them.
+        each fold has copies of them; those that ask for the validation loss need a number
+        as ``validation_fraction``, as the last training there holds no rows out.
 
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, such as
@@ -302,11 +307,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     .. [2] Baldi, P. & Hornik, K. (1989). Neural networks and principal component analysis:
        learning from examples without local minima. Neural Networks 2, 53-58.
        :doi:`10.1016/0893-6080(89)90014-2`
-    .. [3] He, K. et al. (2015). Delving deep into rectifiers. :arxiv:`1502.01852`
-    .. [4] Bachlechner, T. et al. (2020). ReZero is all you need. :arxiv:`2003.04887`
-    .. [5] Loshchilov, I. & Hutter, F. (2019). Decoupled weight decay regularization.
+    .. [3] Bachlechner, T. et al. (2020). ReZero is all you need. :arxiv:`2003.04887`
+    .. [4] Loshchilov, I. & Hutter, F. (2019). Decoupled weight decay regularization.
        :arxiv:`1711.05101`
-    .. [6] Smith, L. N. & Topin, N. (2017). Super-convergence. :arxiv:`1708.07120`
+    .. [5] Smith, L. N. & Topin, N. (2017). Super-convergence. :arxiv:`1708.07120`
 
     Examples
     --------
@@ -456,7 +460,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         settings = self._settings(len(indices))
         self._check_data(X)
 
-        with self._own_randomness(settings.seed):
+        with single_thread(False), self._own_randomness(settings.seed):
             if self.early_stopping and len(indices) > 1:
                 fitted = self._fit_with_validation(X, indices, weight, settings, resumed)
             else:
@@ -465,6 +469,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 fitted = _Fitted(start, curve, None, len(curve))
 
         self._keep(fitted)
+        self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -506,12 +511,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self._check_data(X)
         indices = np.flatnonzero(weight)
         settings = replace(self._settings(len(indices)), learning_rate="constant", max_iter=1)
-        with self._own_randomness(settings.seed):
+        with single_thread(False), self._own_randomness(settings.seed):
             start = self._start(X, indices, weight[indices], settings.seed, resumed)
-            state = getattr(self, "_solver_state", None) if resumed else None
-            curve, self._solver_state = train(*start, settings, solver_state=state)
+            solver, state = getattr(self, "_solver_state", (None, None))
+            state = state if solver == self.solver else None
+            curve, state = train(*start, settings, solver_state=state)
         curve = (list(self.loss_curve_) if resumed else []) + curve
         self._keep(_Fitted(start, curve, None, len(curve)))
+        self._solver_state = (self.solver, state)
         return self
 
     def _validate(self, X, sample_weight, *, reset):
@@ -520,7 +527,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self,
             X,
             accept_sparse="csr",
-            dtype=FLOAT_DTYPES,
+            dtype=_DTYPES,
             reset=reset,
             ensure_min_samples=2 if reset else 1,
         )
@@ -531,6 +538,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
                 "rows, but AutoencoderTransformer needs at least two rows to fit."
             )
         self._check_combination()
+        if sp.issparse(X) and not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
         return X, weight
 
     def _check_combination(self):
@@ -613,7 +623,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def _own_randomness(self, seed):
         """Return a block in which modules of the user's draw reproducible random numbers."""
-        foreign = any(part is not None for part in (self.encoder, self.decoder, self.callbacks))
+        parts = (self.encoder, self.decoder, self.callbacks)
+        foreign = callable(self.loss) or any(part is not None for part in parts)
         return global_torch_seed(seed) if foreign else nullcontext()
 
     def _fit_with_validation(self, X, indices, weight, settings, resumed):
@@ -683,29 +694,31 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         standardize = _standardize(mean, scale)
         encoder = Encoder(standardize, encode, ACTIVATIONS[self.latent_activation]())
-        sample = np.linspace(0, len(indices) - 1, min(len(indices), _START_ROWS)).astype(int)
-        rows = np.concatenate([rows for _, rows in dense_chunks(X, indices[sample])])
         name = "logistic" if self.loss == "log_loss" else self.output_activation or "identity"
-        if name == "identity":
-            decoder = Decoder(standardize, decode)
-        else:
-            argument = _INVERSES.get(name, np.asarray)(rows)
-            mean_argument, scale_argument = argument.mean(axis=0), argument.std() or 1.0
-            decoder = Decoder(
-                standardize,
-                decode,
-                ACTIVATIONS[name](),
-                _standardize(mean_argument, scale_argument),
-            )
-
+        axes = None
         if self.init == "pca":
             axes = principal_axes(X, indices, weight, mean, self.n_components)
+        if name == self.latent_activation == "identity":
+            decoder = Decoder(standardize, decode)
+            if axes is not None:
+                _start_at_axes(encoder, decoder, axes)
+            return AutoencoderNetwork(encoder, decoder)
+
+        sample = np.linspace(0, len(indices) - 1, min(len(indices), _START_ROWS)).astype(int)
+        rows = np.concatenate([rows for _, rows in dense_chunks(X, indices[sample])])
+        inverse = _INVERSES.get(name, np.asarray)
+        if name == "identity":
+            center, spread = mean, scale
+            decoder = Decoder(standardize, decode)
+        else:
+            argument = inverse(rows)
+            center, spread = argument.mean(axis=0), argument.std() or 1.0
+            activation = ACTIVATIONS[name]()
+            decoder = Decoder(standardize, decode, activation, _standardize(center, spread))
+        if axes is not None:
             Z = (rows - mean) / scale  # (n_sampled, n_features)
-            target = Z @ axes.T @ axes
-            if name != "identity":
-                target = _INVERSES.get(name, np.asarray)(target * scale + mean)
-                target = (target - mean_argument) / scale_argument
-            _start_at_axes(encoder, decoder, axes, Z, target, weight[sample])
+            target = (inverse(Z @ axes.T @ axes * scale + mean) - center) / spread
+            _start_near_axes(encoder, decoder, axes, Z, target, weight[sample])
         return AutoencoderNetwork(encoder, decoder)
 
     def _body(self, name, sizes, generator):
@@ -714,7 +727,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         pca = self.init == "pca"
         if given is None:
             if pca and len(sizes) == 2:
-                return linear(*sizes, gain=0.0, generator=generator)
+                path = linear(*sizes, generator=generator, zero=True)
+                return nn.Sequential(OrderedDict(linear_path=path))
             body: nn.Module = mlp(sizes, self.activation, generator=generator, zero_last=pca)
         else:
             is_module = isinstance(given, nn.Module)
@@ -723,7 +737,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             body = Gate(body, sizes[-1]) if pca else body
         if not pca:
             return body
-        return SkipConnection(linear(sizes[0], sizes[-1], gain=0.0, generator=generator), body)
+        return SkipConnection(linear(sizes[0], sizes[-1], generator=generator, zero=True), body)
 
     def _keep(self, fitted):
         """Set the fitted attributes, all at once."""
@@ -769,7 +783,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If X has another number of columns than there are components.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=FLOAT_DTYPES, input_name="X")
+        X = check_array(X, dtype=_DTYPES, input_name="X")
         if X.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "
@@ -853,7 +867,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return -errors[:, 0]
 
     def _validate_rows(self, X):
-        return validate_data(self, X, accept_sparse="csr", dtype=FLOAT_DTYPES, reset=False)
+        return validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
 
     def _standardized(self, rows):
         return (rows - self.mean_) / self.scale_
@@ -915,47 +929,46 @@ def _standardize(mean, scale):
     )
 
 
-def _start_at_axes(encoder, decoder, axes, Z, target, weight):
-    """Set the linear paths so that the network begins as PCA, or as near as it can.
+def _start_at_axes(encoder, decoder, axes):
+    """Set the linear paths to principal axes (rank, n_features) and back: the start is PCA.
 
-    The encoder's takes the principal axes. The decoder's takes their transpose; with an
-    activation on the code or the output, it takes the least-squares map from the codes of
-    some rows to what the output activation would have to be applied to.
+    Where the rank is less than the number of codes, the other codes start at zero.
+    """
+    with torch.no_grad():
+        encoder.body.linear_path.weight[: len(axes)] = torch.from_numpy(axes)
+        decoder.body.linear_path.weight[:, : len(axes)] = torch.from_numpy(axes.T)
+
+
+def _start_near_axes(encoder, decoder, axes, Z, target, weight):
+    """Set the linear paths as near to PCA as activations of code and output let them be.
+
+    The encoder's takes the principal axes, scaled to codes of unit variance if an
+    activation follows. The decoder's takes the least-squares map from the codes of some
+    rows to what the output activation would have to be applied to.
 
     Parameters
     ----------
     encoder : Encoder
     decoder : Decoder
     axes : ndarray of shape (rank, n_features)
-        Where ``rank`` is less than the number of codes, the other codes start at zero.
     Z : ndarray of shape (n_rows, n_features)
         Some standardized rows.
     target : ndarray of shape (n_rows, n_features)
         What the decoder's linear path should give for them.
     weight : ndarray of shape (n_rows,)
     """
-    into, out_of = _linear_path(encoder.body), _linear_path(decoder.body)
-    rank = len(axes)
+    into, out_of = encoder.body.linear_path, decoder.body.linear_path
+    if not isinstance(encoder.activation, nn.Identity):
+        spread = (Z @ axes.T).std(axis=0)
+        axes = axes / np.where(spread > 0, spread, 1)[:, None]
     with torch.no_grad():
-        if isinstance(encoder.activation, nn.Identity) and decoder.activation is None:
-            into.weight[:rank] = torch.from_numpy(axes)
-            out_of.weight[:, :rank] = torch.from_numpy(axes.T)
-            return
-        codes = Z @ axes.T  # (n_rows, rank)
-        if not isinstance(encoder.activation, nn.Identity):
-            spread = codes.std(axis=0)
-            axes = axes / np.where(spread > 0, spread, 1)[:, None]
-        into.weight[:rank] = torch.from_numpy(axes)
+        into.weight[: len(axes)] = torch.from_numpy(axes)
         codes = encoder.activation(into(torch.from_numpy(Z).float())).double().numpy()
         design = np.column_stack([codes, np.ones(len(codes))])
         root = np.sqrt(weight)[:, None]
         solution = np.linalg.lstsq(root * design, root * target, rcond=None)[0]
         out_of.weight[:] = torch.from_numpy(solution[:-1].T)
         out_of.bias[:] = torch.from_numpy(solution[-1])
-
-
-def _linear_path(body):
-    return body.linear if isinstance(body, SkipConnection) else body
 
 
 def _check_module(name, module, n_in, n_out):
@@ -965,7 +978,6 @@ def _check_module(name, module, n_in, n_out):
             f"{name} must be a torch.nn.Module or a function of the number of columns in and "
             f"out that returns one; the function returned {type(module).__name__}."
         )
-    training = module.training
     with torch.no_grad():
         try:
             shape = tuple(module.eval()(torch.zeros(2, n_in)).shape)
@@ -973,7 +985,7 @@ def _check_module(name, module, n_in, n_out):
             raise ValueError(
                 f"{name} fails on a batch of shape (2, {n_in}), as it will be given: {error}"
             ) from error
-    module.train(training)
+    module.train()
     if shape != (2, n_out):
         raise ValueError(
             f"{name} turns a batch of shape (2, {n_in}) into one of shape {shape}, but "

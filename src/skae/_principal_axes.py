@@ -40,8 +40,10 @@ def principal_axes(X, indices, weight, mean, n_components):
     else:
         squares, axes = _of_operator(X, indices, weight, mean, n_components)
     # Eigenvalues below the rounding of the largest one belong to no direction in the data.
-    precision = np.finfo(np.float64).eps * max(n_rows, n_features)
-    axes = axes[squares > precision * max(squares.max(), np.finfo(np.float64).tiny)]
+    precision = 10 * np.finfo(X.dtype).eps
+    if X.dtype == np.float64:
+        precision = np.finfo(X.dtype).eps * max(n_rows, n_features)
+    axes = axes[squares > precision * max(squares.max(initial=0), np.finfo(np.float64).tiny)]
     _, axes = svd_flip(None, axes, u_based_decision=False)
     return axes
 
@@ -63,12 +65,22 @@ def _of_covariance(X, indices, weight, mean, n_components):
 def _of_gram_matrix(X, indices, weight, mean, n_components):
     """Diagonalize the rows' inner products, which is less when columns outnumber rows."""
     n_rows = len(indices)
-    rows = np.empty((n_rows, len(mean)))
-    for chunk, some in dense_chunks(X, indices):
-        rows[chunk] = (some - mean) * np.sqrt(weight[chunk])[:, None]
     first = max(0, n_rows - n_components)
-    squares, vectors = eigh(rows @ rows.T, subset_by_index=[first, n_rows - 1])
-    squares, axes = squares[::-1], (rows.T @ vectors).T[::-1]
+    root = np.sqrt(weight)[:, None]
+    if sp.issparse(X):  # the mean is taken out of the products, which leaves the rows sparse
+        rows = X[indices].astype(np.float64)
+        shift = rows @ mean  # (n_rows,)
+        gram = (rows @ rows.T).toarray() - shift - shift[:, None] + mean @ mean
+        squares, vectors = eigh(gram * root * root.T, subset_by_index=[first, n_rows - 1])
+        vectors = vectors * root
+        axes = rows.T @ vectors - np.outer(mean, vectors.sum(axis=0))
+    else:
+        rows = np.empty((n_rows, len(mean)))
+        for chunk, some in dense_chunks(X, indices):
+            rows[chunk] = (some - mean) * root[chunk]
+        squares, vectors = eigh(rows @ rows.T, subset_by_index=[first, n_rows - 1])
+        axes = rows.T @ vectors
+    squares, axes = squares[::-1], axes.T[::-1]
     norms = np.linalg.norm(axes, axis=1, keepdims=True)
     return squares, axes / np.where(norms > 0, norms, 1)
 
@@ -77,15 +89,18 @@ def _of_operator(X, indices, weight, mean, n_components):
     """Iterate with products by the rows only, which leaves sparse rows sparse."""
     rows, root = X[indices], np.sqrt(weight)
     n_rows, n_features = rows.shape
-    rows = rows.astype(np.float64, copy=False) if sp.issparse(rows) else rows
     operator = LinearOperator(
         (n_rows, n_features),
         dtype=np.float64,
-        matvec=lambda v: root * (rows @ v.ravel() - mean @ v.ravel()),
-        rmatvec=lambda u: rows.T @ (root * u.ravel()) - mean * (root @ u.ravel()),
+        matvec=lambda v: root * (rows @ v.ravel().astype(X.dtype) - mean @ v.ravel()),
+        rmatvec=lambda u: rows.T @ (root * u.ravel()).astype(X.dtype) - mean * (root @ u.ravel()),
     )
     k = min(n_components, min(n_rows, n_features) - 1)
-    start = np.random.RandomState(0).uniform(-1, 1, min(n_rows, n_features))
+    probe, start = (
+        np.random.RandomState(0).uniform(-1, 1, n) for n in (n_features, min(rows.shape))
+    )
+    if not operator.matvec(probe).any():  # all rows are the mean, which ARPACK refuses
+        return np.zeros(0), np.zeros((0, n_features))
     _, values, axes = svds(operator, k=k, v0=start)
     order = np.argsort(values)[::-1]
     return values[order] ** 2, axes[order]

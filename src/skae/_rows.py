@@ -37,7 +37,7 @@ def merge_equal_rows(X, sample_weight):
     """
     kept = np.flatnonzero(sample_weight)
     keys = _row_hashes(X)[kept]
-    order = np.argsort(keys, kind="stable")
+    order = np.lexsort((sample_weight[kept], keys))  # sums of weights round as they are ordered
     kept, keys = kept[order], keys[order]
     new = np.ones(len(kept), dtype=bool)
     same = np.flatnonzero(keys[1:] == keys[:-1]) + 1
@@ -45,9 +45,7 @@ def merge_equal_rows(X, sample_weight):
         i = same[chunk]
         new[i] = ~_equal_rows(X, kept[i - 1], kept[i])
     first = np.flatnonzero(new)
-    if len(first):
-        sample_weight = np.add.reduceat(sample_weight[kept], first)
-    return kept[first], sample_weight
+    return kept[first], np.add.reduceat(sample_weight[kept], first)
 
 
 def _row_hashes(X) -> np.ndarray:
@@ -68,9 +66,10 @@ def _bits(values: np.ndarray) -> np.ndarray:
     """Return the bits of each value as an integer, zero for zero, low bits set by high ones."""
     values = np.ascontiguousarray(values + values.dtype.type(0))  # -0.0 becomes 0.0
     if values.dtype == np.float32:
-        return values.view(np.uint32).astype(np.uint64)
+        bits = values.view(np.uint32).astype(np.uint64)
+        return bits ^ (bits >> np.uint64(23))
     bits = values.view(np.uint64)
-    return bits ^ (bits >> np.uint64(32))
+    return bits ^ (bits >> np.uint64(32)) ^ (bits >> np.uint64(52))
 
 
 def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
@@ -105,7 +104,7 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
     mean : ndarray of shape (n_features,)
         In double precision, but with no more digits than X has.
     scale : float
-        0 where no column varies by more than rounding.
+        Columns that vary by no more than rounding count as constant; 0 where all do.
     """
     n_features = X.shape[1]
     mean = np.zeros(n_features)
@@ -113,13 +112,11 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
     for chunk, rows in dense_chunks(X, indices):
         mean += weight[chunk] @ rows / total
     mean = mean.astype(X.dtype).astype(np.float64)
-    variance = 0.0
+    variance = np.zeros(n_features)
     for chunk, rows in dense_chunks(X, indices):
-        centered = rows - mean
-        variance += weight[chunk] @ np.einsum("ij,ij->i", centered, centered) / total
-    scale = float(np.sqrt(variance / n_features))
-    rounding = 10 * np.finfo(X.dtype).eps * np.abs(mean).max()
-    return mean, scale if scale > rounding else 0.0
+        variance += weight[chunk] @ np.square(rows - mean) / total
+    varies = np.sqrt(variance) > 10 * np.finfo(X.dtype).eps * np.abs(mean)
+    return mean, float(np.sqrt(variance[varies].sum() / n_features))
 
 
 class StandardizedRows(Dataset):
@@ -134,7 +131,7 @@ class StandardizedRows(Dataset):
     indices : ndarray of int of shape (n_rows,)
         The rows of X that these rows are.
     weight : ndarray of shape (n_rows,)
-        Scaled here to a mean of 1.
+        Their weights, which training sees scaled to a mean of 1.
     mean : ndarray of shape (n_features,)
     scale : float
     """
@@ -142,6 +139,7 @@ class StandardizedRows(Dataset):
     def __init__(self, X, indices, weight, mean, scale) -> None:
         self.X = X
         self.indices = indices
+        self.sample_weight = weight
         self.weight = torch.from_numpy((weight / weight.mean()).astype(np.float32))
         self.mean = mean
         self.scale = scale

@@ -25,6 +25,7 @@ def global_torch_seed(seed: int):
     For modules of the user's that draw from the global generator (dropout, the
     constructors of ``torch.nn``); our own parts draw from `torch_generator`.
     """
-    with torch.random.fork_rng():
+    used = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=used):
         torch.manual_seed(seed)
         yield

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 import torch
 
 _lock = threading.Lock()
-_depth = 0
+_n_inside = 0  # Python threads
 _found = 0
 _forked = False
+_here = threading.local()  # its depth: how many blocks this Python thread is in
 
 
 def _remember_fork() -> None:
-    global _lock, _depth, _forked
-    _lock, _depth, _forked = threading.Lock(), 0, True
+    global _lock, _n_inside, _forked, _here
+    _lock, _n_inside, _forked, _here = threading.Lock(), 0, True, threading.local()
 
 
 if hasattr(os, "register_at_fork"):
@@ -28,21 +29,25 @@ def single_thread(wanted: bool):
     Small matrices gain nothing from a second thread, and a sum that is not split gives
     the same bits wherever it runs: alone, or beside others in a parallel search. After a
     fork, torch's thread pool exists in name only, and waiting for it would be forever.
-    Blocks that overlap in several Python threads share one change, undone by the last.
+    Torch keeps the number for each Python thread, and one for those to come: every thread
+    sets its own, and gives it the number that the first of overlapping blocks has found.
     """
-    global _depth, _found
+    global _n_inside, _found
     if not (wanted or _forked):
         yield
         return
-    with _lock:
-        if _depth == 0:
-            _found = torch.get_num_threads()
+    if getattr(_here, "depth", 0) == 0:
+        with _lock:
+            if _n_inside == 0:
+                _found = torch.get_num_threads()
+            _n_inside += 1
             torch.set_num_threads(1)
-        _depth += 1
+    _here.depth = getattr(_here, "depth", 0) + 1
     try:
         yield
     finally:
-        with _lock:
-            _depth -= 1
-            if _depth == 0:
+        _here.depth -= 1
+        if _here.depth == 0:
+            with _lock:
+                _n_inside -= 1
                 torch.set_num_threads(_found)

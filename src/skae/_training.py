@@ -1,6 +1,7 @@
 """Training and applying networks: arrays in, arrays out. The only module that knows skorch."""
 
 import copy
+import dis
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,8 @@ _OUR_WORDS = {
     "lr": "learning_rate_init",
     "optimizer__lr": "learning_rate_init",
     "optimizer__weight_decay": "alpha",
+    "optimizer__param_groups": "alpha",
+    "callbacks__print_log": "verbose",
     "max_epochs": "max_iter",
     "batch_size": "batch_size",
     "iterator_train": "shuffle and batch_size",
@@ -154,10 +157,18 @@ def train(
     with _session(settings, [network], "training") as bar:
         run = _Run(network, loss, rows, settings)
         if solver_state is not None:
-            run.net.optimizer_.load_state_dict(solver_state)
+            run.net.optimizer_.load_state_dict(copy.deepcopy(solver_state))
         while len(curve) < settings.max_iter and not run.stopped:
-            curve.append(run.epoch())
-            if not np.isfinite(curve[-1]):
+            try:
+                curve.append(run.epoch())
+            except KeyError as error:
+                if error.args != ("valid_loss",):
+                    raise
+                raise ValueError(
+                    "A callback asks for 'valid_loss', but all rows are trained on. Set "
+                    "early_stopping=True and a number as validation_fraction to hold some out."
+                ) from error
+            if not np.isfinite(curve[-1]) and not run.stopped:
                 raise ValueError(
                     f"The training loss is {curve[-1]} after epoch {len(curve)}: training "
                     f"diverged with learning_rate_init={settings.learning_rate_init}. Lower "
@@ -183,7 +194,7 @@ def train_with_validation(
     The networks end with their weights at the epoch of the lowest validation loss.
     """
     networks = [network for network, *_ in parts]
-    weight = np.concatenate([rows.weight.numpy() for rows in held_out])
+    weight = np.concatenate([rows.sample_weight for rows in held_out])
     label = "training" if len(parts) == 1 else f"{len(parts)}-fold cross-validation"
     with _session(settings, networks, label) as bar:
         watches = [_Validation(rows) for rows in held_out]
@@ -285,7 +296,15 @@ class _Run:
             if not _came_from_callback(interrupt):
                 raise
             self.stopped = True
-        return float(self.net.history[-1, "train_loss"])
+        epoch = self.net.history[-1]
+        if "train_loss" in epoch:
+            return float(epoch["train_loss"])
+        # A callback has ended training within the epoch, perhaps before its first batch.
+        batches = [batch for batch in epoch["batches"] if "train_batch_size" in batch]
+        if not batches:
+            return float("nan")
+        losses = [batch["train_loss"] for batch in batches]
+        return float(np.average(losses, weights=[b["train_batch_size"] for b in batches]))
 
     def close(self) -> None:
         self.net.notify("on_train_end", X=self.rows, y=None)
@@ -299,17 +318,24 @@ def _weight_decay(alpha: float) -> dict[str, Any]:
     return {
         "optimizer__weight_decay": alpha,
         "optimizer__param_groups": [
-            ("*body.linear.*", {"weight_decay": 0.0}),
+            ("*.body.linear_path.*", {"weight_decay": 0.0}),
             ("*bias", {"weight_decay": 0.0}),
         ],
     }
 
 
 def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:
-    trace = interrupt.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    """Whether a callback raised it: a raise statement below `notify`.
+
+    Ctrl-C surfaces between statements, be it within a callback.
+    """
+    trace, notified, raised = interrupt.__traceback__, False, False
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        notified |= code is NeuralNet.notify.__code__
+        raised = dis.opname[code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
         trace = trace.tb_next
-    return trace is not None and isinstance(trace.tb_frame.f_locals.get("self"), Callback)
+    return notified and raised
 
 
 class _Validation(Callback):
@@ -323,7 +349,9 @@ class _Validation(Callback):
 
     def on_epoch_end(self, net, **kwargs) -> None:
         self.losses_ = self._evaluate(net)
-        net.history.record("valid_loss", float(np.average(self.losses_, weights=self.rows.weight)))
+        net.history.record(
+            "valid_loss", float(np.average(self.losses_, weights=self.rows.sample_weight))
+        )
 
     def _evaluate(self, net) -> np.ndarray:
         net.module_.eval()
@@ -383,18 +411,22 @@ class _Autocast(nn.Module):
 
 
 @contextmanager
-def _session(settings, networks, label) -> Iterator[tqdm]:
+def _session(settings, networks, label) -> Iterator[tqdm | None]:
     """Hold what training borrows: threads, and a line of the terminal."""
     n_parameters = sum(p.numel() for p in networks[0].parameters())
     small = settings.device == "cpu" and n_parameters * settings.batch_size < _SMALL_WORK
-    bar = tqdm(total=settings.max_iter, desc=label, unit="epoch", disable=not settings.verbose)
-    with single_thread(small), bar:
-        yield bar
+    with single_thread(small):
+        if not settings.verbose:  # even a bar that is not shown starts a thread
+            yield None
+            return
+        with tqdm(total=settings.max_iter, desc=label, unit="epoch") as bar:
+            yield bar
 
 
-def _show(bar: tqdm, **losses: float) -> None:
-    bar.set_postfix({name: f"{loss:.4g}" for name, loss in losses.items()}, refresh=False)
-    bar.update()
+def _show(bar: tqdm | None, **losses: float) -> None:
+    if bar is not None:
+        bar.set_postfix({name: f"{loss:.4g}" for name, loss in losses.items()}, refresh=False)
+        bar.update()
 
 
 def apply(
@@ -425,11 +457,11 @@ def apply(
     """
     dtype = torch.float64 if X.dtype == np.float64 and device != "mps" else torch.float32
     parameter = next(iter(network.parameters()), torch.empty(0))
-    if network.training or (parameter.dtype, parameter.device.type) != (dtype, device):
-        network = copy.deepcopy(network).to(device, dtype).eval()
     n_parameters = sum(p.numel() for p in network.parameters())
     results = []
     with single_thread(n_parameters * X.shape[0] < _SMALL_WORK), torch.inference_mode():
+        if network.training or (parameter.dtype, parameter.device.type) != (dtype, device):
+            network = copy.deepcopy(network).to(device, dtype).eval()
         for _, rows in dense_chunks(X, np.arange(X.shape[0])):
             batch = torch.from_numpy(before(rows)).to(device, dtype)
             results.append(after(function(network, batch).cpu().numpy()).astype(X.dtype))

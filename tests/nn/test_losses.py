@@ -195,7 +195,6 @@ def test_a_callable_sees_rows_in_their_own_units(standardize, output, X):
     torch.testing.assert_close(reconstruction, standardize.inverse(output.reconstruction))
 
 
-@pytest.mark.xfail(reason="forward evaluates the loss, and rows does so again")
 @pytest.mark.parametrize("form", ["value", "row"])
 def test_a_callable_is_called_once_for_a_batch(form, standardize, output, X, weight):
     calls = []

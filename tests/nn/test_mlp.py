@@ -8,15 +8,10 @@ import torch
 from torch import nn
 
 from skae.nn import ACTIVATIONS, linear, mlp
-from skae.nn._mlp import _GAINS
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-def test_every_activation_has_a_gain():
-    assert _GAINS.keys() == ACTIVATIONS.keys()
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -39,22 +34,12 @@ def test_an_mlp_is_the_product_of_its_matrices():
         torch.testing.assert_close(body(X), expected)
 
 
-def test_weights_are_uniform_with_the_given_gain_and_biases_zero():
-    layer = linear(200, 300, gain=1.5, generator=generator())
-    assert layer.weight.std().item() * math.sqrt(200) == pytest.approx(1.5, rel=0.02)
-    bound = 1.5 * math.sqrt(3 / 200)
+def test_weights_are_uniform_as_those_of_torch_and_biases_zero():
+    layer, of_torch = linear(200, 300, generator=generator()), nn.Linear(200, 300)
+    bound = 1 / math.sqrt(200)
     assert 0.99 * bound < layer.weight.abs().max().item() <= bound
+    assert layer.weight.std().item() == pytest.approx(of_torch.weight.std().item(), rel=0.02)
     assert not layer.bias.any()
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_a_signal_is_neither_lost_nor_blown_up_in_many_layers(activation):
-    body = mlp([100] * 11, activation, generator=generator())
-    with torch.no_grad():
-        out = body(torch.randn(500, 100, generator=generator(1)))
-    # The logistic function halves slopes and has a mean: what is left is small but there.
-    low, high = (1e-6, 10) if activation in ("logistic", "softplus") else (0.1, 10)
-    assert low < out.std(dim=0).mean().item() < high
 
 
 @pytest.mark.parametrize("sizes", [(5, 2), (5, 8, 2)])
@@ -81,12 +66,11 @@ def test_weights_are_learned():
     assert isinstance(mlp((5, 2), "relu", generator=generator()), nn.Sequential)
 
 
-@pytest.mark.xfail(reason="weights take torch's default dtype, rows do not")
 def test_weights_are_single_whatever_the_default_dtype():
     found = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        layer = linear(3, 2, gain=1.0, generator=generator())
+        layer = linear(3, 2, generator=generator())
     finally:
         torch.set_default_dtype(found)
     assert layer.weight.dtype == torch.float32

@@ -99,7 +99,7 @@ def test_a_latent_activation_bounds_the_codes():
 
 
 def test_a_correction_starts_at_zero_and_learns():
-    path = linear(5, 2, gain=1.0, generator=generator())
+    path = linear(5, 2, generator=generator())
     skip = SkipConnection(path, mlp((5, 8, 2), "silu", generator=generator(), zero_last=True))
     X = rows()
     assert torch.equal(skip(X), path(X))
@@ -129,11 +129,11 @@ def test_a_linear_path_at_the_principal_axes_is_pca():
     skips = []
     for weight in (axes, axes.T):
         n_out, n_in = weight.shape
-        path = linear(n_in, n_out, gain=0.0, generator=generator())
+        path = linear(n_in, n_out, generator=generator(), zero=True)
         path.weight.data = weight.clone()
         correction = mlp((n_in, 8, n_out), "silu", generator=generator(), zero_last=True)
         skips.append(SkipConnection(path, correction).double())
-        skips[-1].linear.weight.data = weight.clone()
+        skips[-1].linear_path.weight.data = weight.clone()
     standardize = standardize_of(X)
     net = AutoencoderNetwork(
         Encoder(standardize, skips[0], nn.Identity()), Decoder(standardize, skips[1])

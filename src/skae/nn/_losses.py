@@ -67,7 +67,7 @@ class LogLoss(RowLoss):
 class CallableLoss(RowLoss):
     """A user's ``loss(reconstruction, X)`` of rows in their own units.
 
-    It may return one number a value, one a row, or one for the whole batch; the last is
+    It may return one number a value, one a row, or one for the whole batch, their mean; the last is
     evaluated row by row where single rows count.
     """
 
@@ -80,14 +80,19 @@ class CallableLoss(RowLoss):
         losses = self._values(output, Z)
         if losses.ndim == 0 and (weight == weight[0]).all():
             return losses * weight[0]
-        return super().forward(output, target)
+        return (self._by_row(losses, output, Z) * weight).mean()
 
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
-        losses = self._values(output, Z)
+        return self._by_row(self._values(output, Z), output, Z)
+
+    def _by_row(self, losses: Tensor, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         if losses.ndim == 0:
             rows = zip(*(part.split(1) for part in (*output, Z)), strict=True)
-            losses = torch.stack(
-                [self._values(AutoencoderOutput(*row[:-1]), row[-1]) for row in rows]
+            losses = torch.stack([self._values(AutoencoderOutput(*row), z) for *row, z in rows])
+        if len(losses) != len(Z):
+            raise ValueError(
+                f"loss returned a tensor of shape {tuple(losses.shape)} for {len(Z)} rows; it must "
+                "return a number for each value, for each row, or one for the batch."
             )
         return losses.reshape(len(Z), -1).mean(dim=1)
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
 
 import torch
@@ -20,27 +19,19 @@ ACTIVATIONS = {
     "softplus": nn.Softplus,
 }
 
-# The standard deviation of the weights, times sqrt(fan_in), that keeps the variance of
-# a signal about constant from layer to layer (He et al. 2015, arXiv:1502.01852).
-_GAINS = {
-    "identity": 1.0,
-    "relu": math.sqrt(2.0),
-    "leaky_relu": math.sqrt(2.0),
-    "elu": 1.25,
-    "gelu": 1.5,
-    "silu": 1.65,
-    "tanh": 5.0 / 3.0,
-    "logistic": 1.0,
-    "softplus": 1.0,
-}
 
+def linear(
+    in_features: int, out_features: int, *, generator: Generator, zero: bool = False
+) -> nn.Linear:
+    """Return a linear layer with torch's starting weights, or with zeros; its bias is zero.
 
-def linear(in_features: int, out_features: int, *, gain: float, generator: Generator) -> nn.Linear:
-    """Return a linear layer with uniform weights of the given gain and no bias at the start."""
+    Weights are uniform up to ``1 / sqrt(in_features)``. Larger ones, which keep the variance
+    of a signal from layer to layer, fit as fast and generalize worse: see the architecture.
+    """
     # skip_init: the constructor of nn.Linear draws from torch's global generator.
-    layer = nn.utils.skip_init(nn.Linear, in_features, out_features)
+    layer = nn.utils.skip_init(nn.Linear, in_features, out_features, dtype=torch.float32)
     with torch.no_grad():
-        bound = gain * math.sqrt(3.0 / in_features)
+        bound = 0.0 if zero else 1 / math.sqrt(in_features)
         layer.weight.uniform_(-bound, bound, generator=generator)
         layer.bias.zero_()
     return layer
@@ -54,11 +45,10 @@ def mlp(
     The last layer is linear; with ``zero_last`` it starts at zero, so that the whole
     stack does.
     """
-    make = partial(linear, generator=generator)
     *inner, last = pairwise(layer_sizes)
     layers: list[nn.Module] = []
-    for in_features, out_features in inner:
-        layers.append(make(in_features, out_features, gain=_GAINS[activation]))
+    for sizes in inner:
+        layers.append(linear(*sizes, generator=generator))
         layers.append(ACTIVATIONS[activation]())
-    layers.append(make(*last, gain=0.0 if zero_last else 1.0))
+    layers.append(linear(*last, generator=generator, zero=zero_last))
     return nn.Sequential(*layers)

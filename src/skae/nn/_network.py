@@ -48,13 +48,13 @@ class SkipConnection(nn.Module):
     Bachlechner et al. 2020, arXiv:2003.04887.
     """
 
-    def __init__(self, linear: nn.Linear, correction: nn.Module) -> None:
+    def __init__(self, linear_path: nn.Linear, correction: nn.Module) -> None:
         super().__init__()
-        self.linear = linear
+        self.linear_path = linear_path
         self.correction = correction
 
     def forward(self, X: Tensor) -> Tensor:
-        return self.linear(X) + self.correction(X)
+        return self.linear_path(X) + self.correction(X)
 
 
 class Gate(nn.Module):
@@ -63,7 +63,7 @@ class Gate(nn.Module):
     def __init__(self, module: nn.Module, n_outputs: int) -> None:
         super().__init__()
         self.module = module
-        self.gain = nn.Parameter(torch.zeros(n_outputs))
+        self.gain = nn.Parameter(torch.zeros(n_outputs, dtype=torch.float32))
 
     def forward(self, X: Tensor) -> Tensor:
         return self.module(X) * self.gain
