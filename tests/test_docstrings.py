@@ -32,6 +32,8 @@ def public_objects() -> Iterator[str]:
             thing = getattr(module, name)
             if not (inspect.isclass(thing) or inspect.isfunction(thing)):
                 continue
+            if not thing.__module__.startswith("skae"):  # scikit-learn's loaders
+                continue
             yield f"{module_name}.{name}"
             if inspect.isclass(thing):
                 yield from (f"{module_name}.{name}.{own}" for own in own_members(thing))

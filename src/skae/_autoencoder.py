@@ -560,15 +560,20 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._refuse_if_set(
                 "hidden_layer_sizes", "the encoder is a module and the decoder has its own sizes"
             )
+        decoder_sizes = () if self.decoder_layer_sizes is None else self.decoder_layer_sizes
+        if not (*_layer_sizes(self.hidden_layer_sizes), *_layer_sizes(decoder_sizes)):
+            self._refuse_if_set("activation", "there are no hidden layers")
         if not self.early_stopping:
             for name in ("validation_fraction", "n_iter_no_change"):
                 self._refuse_if_set(name, "early_stopping=False holds no rows out")
+            if self.learning_rate != "adaptive":
+                self._refuse_if_set("tol", "nothing waits for the loss to fall")
 
     def _refuse_if_set(self, name, reason):
         """Raise an error if a parameter without effect differs from its default."""
         default = inspect.signature(type(self)).parameters[name].default
         value = getattr(self, name)
-        if value is not default and value != default:
+        if value is not default and not np.array_equal(value, default):
             raise ValueError(
                 f"{name}={value!r} has no effect, because {reason}. Leave it at its default "
                 f"{default!r}."
@@ -632,9 +637,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         With few rows each of them is held out once, in a cross-validation, and a last
         training takes all of them through as many epochs as were found best, with the whole
-        fall of the learning rate in these. With many, the network that
-        was validated on a share of them is the result. Where no epoch is better than the
-        start, the start on all rows is the result.
+        fall of the learning rate in these. With many, the network that was validated on a
+        share of them is the result. Where no epoch is better than the start, the start on
+        all rows is the result.
         """
         folds = self._folds(len(indices), settings.seed, resumed)
         starts, held_out = [], []

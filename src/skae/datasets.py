@@ -38,7 +38,13 @@ __all__ = [
     "BUILT_IN",
     "fetch_fashion_mnist",
     "fetch_mnist",
+    "fetch_olivetti_faces",
+    "load_breast_cancer",
     "load_dataset",
+    "load_diabetes",
+    "load_digits",
+    "load_iris",
+    "load_wine",
     "make_noisy_curve",
 ]
 
