@@ -178,7 +178,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Takes the place of the decoder's layers, from codes to standardized rows.
 
     alpha : float, default=0.0
-        Weight decay. The linear path is exempt: what decays is the departure from PCA.
+        Weight decay: "adam", "nadam" and "radam" take the share ``learning_rate * alpha`` off
+        every weight at each step, the other solvers add ``alpha`` times the weight to its
+        gradient. Biases and the linear path are exempt: what decays is the departure from
+        PCA. Large networks that are trained long want it, some 0.3.
 
     solver : {"adam", "sgd", "nadam", "radam", "adamax", "adagrad", "rmsprop"}, \
             default="adam"
