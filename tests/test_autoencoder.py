@@ -539,7 +539,7 @@ def test_progress_goes_to_standard_error_on_request(iris, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "cross-validation" in captured.err
-    assert "validation_loss" in captured.err
+    assert "validation=" in captured.err
 
 
 # The user's own modules

@@ -24,7 +24,8 @@ VALUES = [0.0, -0.0, 1.0, -1.0, 2.0, 3.0, 255.0, 0.1, 1 + 2.0**-20, 1e-30, -1e30
 def weighted_rows(draw):
     """Return a matrix with equal rows and a whole weight for each, not all of them zero."""
     dtype = draw(st.sampled_from(DTYPES))
-    pool = draw(arrays(dtype, (draw(st.integers(1, 4)), 3), elements=st.sampled_from(VALUES)))
+    values = st.sampled_from([float(dtype(value)) for value in VALUES])
+    pool = draw(arrays(dtype, (draw(st.integers(1, 4)), 3), elements=values))
     which = draw(st.lists(st.integers(0, len(pool) - 1), min_size=1, max_size=12))
     weight = draw(arrays(np.int64, len(which), elements=st.integers(0, 3)))
     weight[draw(st.integers(0, len(which) - 1))] += 1

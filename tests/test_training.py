@@ -717,7 +717,7 @@ def test_a_progress_bar_is_shown_on_request(verbose, capsys):
     train(*part_of(X), replace(SETTINGS, verbose=verbose))
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert ("3-fold cross-validation" in shown.err) == verbose
+    assert ("cross-validation" in shown.err) == verbose
     assert ("training: 100%" in shown.err) == verbose
     assert (shown.err == "") != verbose
 

@@ -57,6 +57,9 @@ _EVALUATION_BATCH = 1024  # rows
 # A network of this many multiplications a batch trains as fast on one thread as on two.
 _SMALL_WORK = 5e7
 
+# A line of 80 columns, losses and all.
+_BAR = "{desc} {n_fmt}/{total_fmt} |{bar:6}| {elapsed}<{remaining}{postfix}"
+
 # skorch's words for what has a word of ours.
 _OUR_WORDS = {
     "module": "encoder and decoder",
@@ -195,7 +198,7 @@ def train_with_validation(
     """
     networks = [network for network, *_ in parts]
     weight = np.concatenate([rows.sample_weight for rows in held_out])
-    label = "training" if len(parts) == 1 else f"{len(parts)}-fold cross-validation"
+    label = "training" if len(parts) == 1 else "cross-validation"
     with _session(settings, networks, label) as bar:
         watches = [_Validation(rows) for rows in held_out]
         runs = [
@@ -211,7 +214,7 @@ def train_with_validation(
             curve.append(float(np.mean([run.epoch() for run in runs])))
             losses = _losses_of(watches)
             validation_curve.append(float(np.average(losses, weights=weight)))
-            _show(bar, loss=curve[-1], validation_loss=validation_curve[-1])
+            _show(bar, loss=curve[-1], validation=validation_curve[-1])
             if not np.isfinite(validation_curve[-1]):
                 warnings.warn(
                     f"The validation loss is {validation_curve[-1]} after epoch {len(curve)}: "
@@ -419,7 +422,7 @@ def _session(settings, networks, label) -> Iterator[tqdm | None]:
         if not settings.verbose:  # even a bar that is not shown starts a thread
             yield None
             return
-        with tqdm(total=settings.max_iter, desc=label, unit="epoch") as bar:
+        with tqdm(total=settings.max_iter, desc=label, bar_format=_BAR) as bar:
             yield bar
 
 
