@@ -718,7 +718,7 @@ def test_a_progress_bar_is_shown_on_request(verbose, capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert ("cross-validation" in shown.err) == verbose
-    assert ("training: 100%" in shown.err) == verbose
+    assert (f"training {SETTINGS.max_iter}/{SETTINGS.max_iter} |" in shown.err) == verbose
     assert (shown.err == "") != verbose
 
 
