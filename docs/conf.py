@@ -40,10 +40,13 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
 
-def skip_request_methods(app, what, name, obj, skip, options):
-    """Leave out ``set_fit_request`` and its like, which scikit-learn adds to each estimator."""
-    return True if re.fullmatch(r"set_\w+_request", name) else None
+def skip_what_others_document(app, what, name, obj, skip, options):
+    """Leave out what scikit-learn gives: ``set_fit_request`` and its like, and its loaders."""
+    foreign = getattr(obj, "__module__", None) or ""
+    return (
+        True if re.fullmatch(r"set_\w+_request", name) or foreign.startswith("sklearn.") else None
+    )
 
 
 def setup(app):
-    app.connect("autodoc-skip-member", skip_request_methods)
+    app.connect("autodoc-skip-member", skip_what_others_document)
