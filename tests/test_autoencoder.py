@@ -637,6 +637,14 @@ def test_codes_of_another_width_are_refused(iris):
         quick().fit(iris).inverse_transform(np.zeros((4, 3)))
 
 
+def test_parameters_set_after_a_fit_do_not_change_what_was_fitted(iris):
+    fitted = quick(2).fit(iris)
+    codes = fitted.transform(iris)
+    fitted.set_params(n_components=3)
+    assert fitted.inverse_transform(codes).shape == iris.shape
+    assert len(fitted.get_feature_names_out()) == 2
+
+
 def test_weights_that_leave_less_than_two_rows_are_refused(iris):
     weight = np.zeros(len(iris))
     weight[3] = 1

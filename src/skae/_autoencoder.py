@@ -754,6 +754,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.loss_curve_ = fitted.loss_curve
         self.validation_loss_curve_ = fitted.validation_loss_curve
         self.n_iter_, self.best_iter_ = len(fitted.loss_curve), fitted.best_iter
+        # Of the network, not of n_components, which may be set to something else after a fit.
+        with single_thread(True), torch.inference_mode():
+            code = _encode(self.module_, torch.zeros(1, len(self.mean_)))
+        self._n_features_out = code.shape[1]
 
     def transform(self, X):
         """Encode rows.
@@ -886,10 +890,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             return resolve_device(self.device)
         except ValueError:
             return "cpu"
-
-    @property
-    def _n_features_out(self):
-        return self.n_components
 
     def __getstate__(self):
         state = super().__getstate__()
