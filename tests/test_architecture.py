@@ -20,9 +20,12 @@ LAYERS = [
     {"skae"},  # the package itself: the table of contents
     {"plotting"},
     {"comparison"},
-    {"_stacked"},
-    {"_autoencoder", "_convolutional", "_variational"},
-    {"_principal_axes", "_training", "noise", "penalty"},
+    {"_convolutional", "_outliers", "_stacked"},
+    {"_autoencoder", "_variational"},
+    {"_assembly", "_pretraining", "_reconstruction"},
+    {"_fitting"},
+    {"_principal_axes", "_training"},
+    {"activation", "noise", "penalty"},
     {"nn"},
     {"_rows", "_seeding", "_threads", "datasets", "metrics"},
 ]

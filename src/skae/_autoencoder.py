@@ -1,109 +1,76 @@
 """AutoencoderTransformer: a dense autoencoder as a scikit-learn transformer."""
 
 import copy
-import inspect
 import warnings
-from collections import OrderedDict
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.special import logit
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
     _fit_context,
 )
-from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from torch import nn
 
-from ._principal_axes import principal_axes
-from ._rows import StandardizedRows, dense_chunks, mean_and_scale, merge_equal_rows
-from ._seeding import draw_seed, global_torch_seed, torch_generator
-from ._threads import single_thread
-from ._training import (
-    PRECISIONS,
-    SCHEDULES,
-    SOLVERS,
-    TrainingSettings,
-    apply,
-    check_net_params,
-    resolve_device,
-    train,
-    train_with_validation,
+from ._assembly import (
+    LOSSES,
+    ColumnGroups,
+    Layers,
+    assemble,
+    output_names,
+    reconstruction_loss,
 )
+from ._fitting import (
+    NOISE_CONSTRAINT,
+    PENALTY_CONSTRAINT,
+    TRAINING_CONSTRAINTS,
+    Fitted,
+    Start,
+    check_rows,
+    different_rows,
+    fit_network,
+    or_as_before,
+    part_of,
+    penalties_of,
+    refuse_idle_settings,
+    refuse_if_set,
+    training_settings,
+)
+from ._pretraining import Level, blocks, hidden_level, pretrain
+from ._principal_axes import n_principal_axes
+from ._reconstruction import ReconstructionMixin
+from ._rows import Batches, StandardizedRows, fill_holes, mean_and_scale
+from ._seeding import global_torch_seed, torch_generator
+from ._threads import single_thread
+from ._training import train
 from .nn import (
     ACTIVATIONS,
-    AbsoluteError,
+    NORMALIZATIONS,
     AutoencoderNetwork,
-    CallableLoss,
     Decoder,
     Encoder,
+    FirstCodes,
     Gate,
-    Huber,
-    LogLoss,
-    RowLoss,
-    SkipConnection,
-    SquaredError,
-    Standardize,
-    linear,
+    NestedDropout,
+    ObservedLoss,
+    PadCodes,
+    PenalizedLoss,
     mlp,
+    transposed_mlp,
 )
 
-LOSSES: dict[str, type[RowLoss]] = {
-    "squared_error": SquaredError,
-    "absolute_error": AbsoluteError,
-    "huber": Huber,
-    "log_loss": LogLoss,
-}
-
-_DTYPES = [np.float64, np.float32]  # that are kept; others become the first
-
-_EDGE = 0.01  # how near to its bounds a bounded output starts
-
-# What an output activation is applied to, where it shall give X: where the start aims.
-_INVERSES = {
-    "logistic": lambda X: logit(np.clip(X, _EDGE, 1 - _EDGE)),
-    "tanh": lambda X: np.arctanh(np.clip(X, _EDGE - 1, 1 - _EDGE)),
-    "softplus": lambda X: np.log(np.expm1(np.clip(X, _EDGE, 500))),
-}
-
-_FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
-_N_FOLDS = 5
-_N_STEPS = 2000  # of the solver, that max_iter="auto" aims at
-_START_ROWS = 4096  # rows that the start of a nonlinear output is fitted to
+_MEASURING_BATCH = 1024  # rows
 
 
-class _Start(NamedTuple):
-    """A network before training, and the rows that it is to be trained on."""
-
-    network: AutoencoderNetwork
-    loss: RowLoss
-    rows: StandardizedRows
-
-
-class _Fitted(NamedTuple):
-    """A trained network and how its training went."""
-
-    start: _Start
-    loss_curve: list[float]  # (n_epochs,)
-    validation_loss_curve: list[float] | None  # (n_epochs + 1,)
-    best_iter: int
-
-
-class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, BaseEstimator):
     """Dimensionality reduction by a dense autoencoder that starts at PCA.
 
     An encoder maps each row to a code of a few numbers, a decoder maps the code back to a
@@ -124,9 +91,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     Parameters
     ----------
-    n_components : int, default=2
+    n_components : int or float, default=2
         Number of numbers in a code. It may exceed the number of columns or rows; with
-        ``init="pca"`` the codes beyond the rank of the data then start at zero.
+        ``init="pca"`` the codes beyond the rank of the data then start at zero. A share in
+        (0, 1) stands for the smallest number of ordered codes that explain it on rows not
+        trained on (on the training rows without early stopping); see `ordered`.
 
     hidden_layer_sizes : int or array-like of int, default=(256, 128)
         Widths of the encoder's hidden layers, from the rows to the codes. Empty for none.
@@ -139,8 +108,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             "logistic", "softplus"}, default="silu"
         What follows each hidden layer.
 
-    latent_activation : str, default="identity"
-        What the code passes through, a name as in ``activation``. Any but "identity" makes
+    latent_activation : str or part, default="identity"
+        What the code passes through, a name as in ``activation`` or a part with a method
+        ``activate``, such as `skae.activation.TopK`. Any but "identity" makes
         the start a near relative of PCA: codes of unit variance through the activation, and
         a linear decoder fitted to them by least squares.
 
@@ -149,14 +119,17 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         [0, 1], "relu" and "softplus" to positive numbers. A name as in ``activation``. None
         is "identity", and "logistic" for the log loss.
 
-    loss : {"squared_error", "absolute_error", "huber", "log_loss"} or callable, \
+    loss : {"squared_error", "absolute_error", "huber", "log_loss"}, callable or dict, \
             default="squared_error"
         What training minimizes, a mean over columns and rows. The first three are measured
         on standardized rows; the Huber loss is quadratic up to one ``scale_``. "log_loss"
         is the cross-entropy of X, which must lie in [0, 1], and of the probability that the
         network gives. A callable takes a reconstruction and the rows themselves, two tensors
         of shape (batch, n_features) in the units of X, and returns a tensor: a number for
-        each value, for each row, or one for the batch, which must be a mean.
+        each value, for each row, or one for the batch, which must be a mean. A dictionary
+        gives columns losses of their own: ``{"log_loss": [0, 3], "squared_error": [1, 2]}``
+        maps each loss to columns, as integers, a slice, a boolean mask or names; columns of
+        the log loss then have logistic outputs, all others linear ones.
 
         The start does not depend on the loss: with ``init="pca"`` it is PCA, the minimum of
         the squared error, and the epochs are judged by the loss. For outputs that pass
@@ -166,6 +139,43 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     init : {"pca", "random"}, default="pca"
         Where training starts. "random" is the textbook network, layer for layer, without a
         linear path, with torch's starting weights: uniform up to ``1 / sqrt(n_in)``.
+
+    pretrain : bool, default=False
+        Whether the layers are first trained one by one, each with its mirror image in the
+        decoder as an autoencoder of the codes of the layer below, ``max_iter`` epochs each
+        [6]_. With ``init="pca"`` these are the hidden layers, and the start still is PCA.
+
+    tied_weights : bool, default=False
+        Whether the decoder's weights are the encoder's, transposed, as they are for PCA: half
+        as many parameters. Biases stay free.
+
+    ordered : bool, default=False
+        Whether codes are sorted by what they are worth, like principal components: while
+        training, half of the rows are decoded from the first of their codes only, how many
+        being drawn anew each time [7]_. Codes may then be cut before `inverse_transform`.
+
+    dropout : float, default=0.0
+        Share of the values of each hidden layer that are zeroed while training, in [0, 1).
+        The linear path is spared; to drop inputs, see `noise`.
+
+    normalization : {"batch", "layer"}, default=None
+        What the hidden layers are normalized by, before their activation: the statistics of
+        the mini-batch or those of the row.
+
+    noise : {"gaussian", "masking", "salt_and_pepper", "swap"} or part, default=None
+        What happens to rows on their way into the network while training, and only then; the
+        clean row is the target [8]_. A name stands for a part of `skae.noise` with its
+        defaults; a part of your own is an object with a method ``corrupt(rows, generator)``.
+
+    penalty : {"l1", "kl", "contraction"}, part or list of these, default=None
+        What is added to the loss, for the rows held out too. A name stands for a part of
+        `skae.penalty` with its defaults; a part of your own is an object with a method
+        ``penalize(batch)``.
+
+    missing : {"error", "mask"}, default="error"
+        What to do with missing values (NaN) in dense X. "mask" takes the mean of the column
+        for them, and counts no error where nothing is known; `impute` fills them. Training
+        with masking noise then teaches the network to do without some values.
 
     encoder : torch.nn.Module or callable, default=None
         Takes the place of the encoder's layers: a module from standardized rows
@@ -280,6 +290,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     best_iter_ : int
         Number of epochs after which ``module_`` is taken; 0 is the start.
 
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        With ordered codes only: the share of variance that each adds to what those before it
+        explain, on rows not trained on (on the training rows without early stopping).
+
+    pretraining_loss_curves_ : list of list of float
+        With ``pretrain=True`` only: training losses of each layer, the first layer's first.
+
     n_features_in_ : int
         Number of columns seen in `fit`.
 
@@ -314,6 +331,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     .. [4] Loshchilov, I. & Hutter, F. (2019). Decoupled weight decay regularization.
        :arxiv:`1711.05101`
     .. [5] Smith, L. N. & Topin, N. (2017). Super-convergence. :arxiv:`1708.07120`
+    .. [6] Bengio, Y. et al. (2006). Greedy layer-wise training of deep networks. NeurIPS 19.
+       https://papers.nips.cc/paper/2006/hash/5da713a690c067105aeb2fae32403405-Abstract.html
+    .. [7] Rippel, O., Gelbart, M. & Adams, R. (2014). Learning ordered representations with
+       nested dropout. :arxiv:`1402.0915`
+    .. [8] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine
+       Learning Research 11, 3371-3408. https://jmlr.org/papers/v11/vincent10a.html
 
     Examples
     --------
@@ -332,34 +355,28 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "decoder_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "latent_activation": [StrOptions(set(ACTIVATIONS))],
+        "latent_activation": [StrOptions(set(ACTIVATIONS)), HasMethods("activate")],
         "output_activation": [StrOptions(set(ACTIVATIONS)), None],
-        "loss": [StrOptions(set(LOSSES)), callable],
+        "loss": [StrOptions(set(LOSSES)), callable, dict],
         "init": [StrOptions({"pca", "random"})],
+        "pretrain": ["boolean"],
+        "tied_weights": ["boolean"],
+        "ordered": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
+        "noise": NOISE_CONSTRAINT,
+        "penalty": PENALTY_CONSTRAINT,
+        "missing": [StrOptions({"error", "mask"})],
         "encoder": [nn.Module, callable, None],
         "decoder": [nn.Module, callable, None],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "solver": [StrOptions(set(SOLVERS))],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "shuffle": ["boolean"],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "device": [StrOptions({"auto", "cpu", "cuda", "mps"})],
-        "precision": [StrOptions(set(PRECISIONS))],
-        "callbacks": [list, tuple, None],
-        "net_params": [dict, None],
+        **TRAINING_CONSTRAINTS,
     }
 
     def __init__(
@@ -373,6 +390,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         output_activation=None,
         loss="squared_error",
         init="pca",
+        pretrain=False,
+        tied_weights=False,
+        ordered=False,
+        dropout=0.0,
+        normalization=None,
+        noise=None,
+        penalty=None,
+        missing="error",
         encoder=None,
         decoder=None,
         alpha=0.0,
@@ -402,6 +427,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.output_activation = output_activation
         self.loss = loss
         self.init = init
+        self.pretrain = pretrain
+        self.tied_weights = tied_weights
+        self.ordered = ordered
+        self.dropout = dropout
+        self.normalization = normalization
+        self.noise = noise
+        self.penalty = penalty
+        self.missing = missing
         self.encoder = encoder
         self.decoder = decoder
         self.alpha = alpha
@@ -450,29 +483,36 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             If a parameter or X is not what is expected, if parameters exclude each other,
             or if training diverges without early stopping.
         """
-        with _or_as_before(self):
+        with or_as_before(self):
             return self._fit(X, sample_weight)
 
     def _fit(self, X, sample_weight):
         resumed = self.warm_start and hasattr(self, "module_")
-        X, weight = self._validate(X, sample_weight, reset=not resumed)
-        indices, weight = merge_equal_rows(X, weight)
-        if not self.shuffle:
-            order = np.argsort(indices)
-            indices, weight = indices[order], weight[order]
-        settings = self._settings(len(indices))
-        self._check_data(X)
-
+        self._check_combination()
+        masked = self.missing == "mask"
+        X, weight = check_rows(self, X, sample_weight, reset=not resumed, allow_nan=masked)
+        groups = self._column_groups()
+        self._check_data(X, groups)
+        indices, weight = different_rows(X, weight, shuffle=self.shuffle)
+        settings = training_settings(self, len(indices), self.noise)
         with single_thread(False), self._own_randomness(settings.seed):
-            if self.early_stopping and len(indices) > 1:
-                fitted = self._fit_with_validation(X, indices, weight, settings, resumed)
-            else:
-                start = self._start(X, indices, weight, settings.seed, resumed)
-                curve = train(*start, settings).loss_curve
-                fitted = _Fitted(start, curve, None, len(curve))
-
-        self._keep(fitted)
+            n_codes = self._n_codes(X, indices, weight, resumed)
+            pretraining: list[list[list[float]]] = []
+            fitted = fit_network(
+                partial(self._start, X, groups, n_codes, settings, resumed, pretraining),
+                indices,
+                weight,
+                settings,
+                early_stopping=self.early_stopping,
+                validation_fraction=self.validation_fraction,
+                resumed=resumed,
+                measure=_errors_of_prefixes if self._is_ordered() else None,
+            )
+            self._keep(fitted)
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
+        self.__dict__.pop("pretraining_loss_curves_", None)
+        if pretraining:
+            self.pretraining_loss_curves_ = pretraining[-1]
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -505,229 +545,215 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ValueError
             If a parameter or X is not what is expected, or if training diverges.
         """
-        with _or_as_before(self):
+        with or_as_before(self):
             return self._partial_fit(X, sample_weight)
 
     def _partial_fit(self, X, sample_weight):
         resumed = hasattr(self, "module_")
-        X, weight = self._validate(X, sample_weight, reset=not resumed)
-        self._check_data(X)
+        self._check_combination()
+        if not isinstance(self.n_components, Integral):
+            raise ValueError(
+                f"n_components={self.n_components!r} is chosen by rows held out, which "
+                "partial_fit does not have. Give a number of components."
+            )
+        masked = self.missing == "mask"
+        X, weight = check_rows(self, X, sample_weight, reset=not resumed, allow_nan=masked)
+        groups = self._column_groups()
+        self._check_data(X, groups)
         indices = np.flatnonzero(weight)
-        settings = replace(self._settings(len(indices)), learning_rate="constant", max_iter=1)
+        settings = training_settings(self, len(indices), self.noise)
+        settings = replace(settings, learning_rate="constant", max_iter=1)
+        if resumed:  # other noise than in the last call
+            settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
         with single_thread(False), self._own_randomness(settings.seed):
-            start = self._start(X, indices, weight[indices], settings.seed, resumed)
+            start = self._start(
+                X, groups, self.n_components, settings, resumed, [], indices, weight[indices]
+            )
             solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == self.solver else None
             curve, state = train(*start, settings, solver_state=state)
-        curve = (list(self.loss_curve_) if resumed else []) + curve
-        self._keep(_Fitted(start, curve, None, len(curve)))
+            measured = None
+            if self._is_ordered():
+                measured = _errors_of_prefixes(start.network, start.rows)
+            curve = (list(self.loss_curve_) if resumed else []) + curve
+            self._keep(Fitted(start, curve, None, len(curve), measured))
         self._solver_state = (self.solver, state)
         return self
 
-    def _validate(self, X, sample_weight, *, reset):
-        """Return X and its weights as arrays, and refuse parameters that exclude each other."""
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=_DTYPES,
-            reset=reset,
-            ensure_min_samples=2 if reset else 1,
-        )
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if np.count_nonzero(weight) < min(2, X.shape[0]):
-            raise ValueError(
-                f"sample_weight is positive for {np.count_nonzero(weight)} of {len(weight)} "
-                "rows, but AutoencoderTransformer needs at least two rows to fit."
-            )
-        self._check_combination()
-        if sp.issparse(X) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        return X, weight
-
     def _check_combination(self):
         """Refuse parameters that would have no effect or that contradict each other."""
+        refuse = partial(refuse_if_set, self)
+        refuse_idle_settings(self)
+        self._check_outputs_and_codes()
+        given = self.encoder is not None, self.decoder is not None
+        if all(given):
+            for name in ("hidden_layer_sizes", "decoder_layer_sizes", "activation"):
+                refuse(name, "encoder and decoder are both given as modules")
+            for name in ("normalization", "dropout"):
+                refuse(name, "encoder and decoder are both given as modules")
+        elif given[1]:
+            refuse("decoder_layer_sizes", "decoder is given as a module")
+        elif given[0] and self.decoder_layer_sizes is not None:
+            refuse(
+                "hidden_layer_sizes", "the encoder is a module and the decoder has its own sizes"
+            )
+        if any(given):
+            for name in ("tied_weights", "pretrain"):
+                refuse(name, "it needs the layers of both encoder and decoder to be skae's own")
+        if self.tied_weights:
+            refuse("decoder_layer_sizes", "tied_weights=True mirrors the encoder")
+        encoder_sizes = _layer_sizes(self.hidden_layer_sizes)
+        decoder_sizes = self._decoder_sizes()
+        if self.pretrain and decoder_sizes != encoder_sizes[::-1]:
+            refuse("decoder_layer_sizes", "pretrain=True trains each layer with its mirror image")
+        if not (*encoder_sizes, *decoder_sizes):
+            for name in ("activation", "normalization", "dropout", "pretrain"):
+                refuse(name, "there are no hidden layers")
+
+    def _check_outputs_and_codes(self):
+        """Refuse what contradicts the loss, the codes' number or their order."""
         if self.loss == "log_loss" and self.output_activation not in (None, "logistic"):
             raise ValueError(
                 f"output_activation={self.output_activation!r} does not go with "
                 "loss='log_loss', whose outputs are probabilities. Leave it at None, or use "
                 "another loss."
             )
-        if self.encoder is not None and self.decoder is not None:
-            for name in ("hidden_layer_sizes", "decoder_layer_sizes", "activation"):
-                self._refuse_if_set(name, "encoder and decoder are both given as modules")
-        elif self.decoder is not None:
-            self._refuse_if_set("decoder_layer_sizes", "decoder is given as a module")
-        elif self.encoder is not None and self.decoder_layer_sizes is not None:
-            self._refuse_if_set(
-                "hidden_layer_sizes", "the encoder is a module and the decoder has its own sizes"
-            )
-        decoder_sizes = () if self.decoder_layer_sizes is None else self.decoder_layer_sizes
-        if not (*_layer_sizes(self.hidden_layer_sizes), *_layer_sizes(decoder_sizes)):
-            self._refuse_if_set("activation", "there are no hidden layers")
-        if not self.early_stopping:
-            for name in ("validation_fraction", "n_iter_no_change"):
-                self._refuse_if_set(name, "early_stopping=False holds no rows out")
-            if self.learning_rate != "adaptive":
-                self._refuse_if_set("tol", "nothing waits for the loss to fall")
-
-    def _refuse_if_set(self, name, reason):
-        """Raise an error if a parameter without effect differs from its default."""
-        default = inspect.signature(type(self)).parameters[name].default
-        value = getattr(self, name)
-        if value is not default and not np.array_equal(value, default):
-            raise ValueError(
-                f"{name}={value!r} has no effect, because {reason}. Leave it at its default "
-                f"{default!r}."
-            )
-
-    def _check_data(self, X):
-        """Refuse values that the loss or the output can't express."""
-        if self.loss == "log_loss":
-            low, high = X.min(), X.max()
-            if low < 0 or high > 1:
+        if isinstance(self.loss, dict):
+            refuse_if_set(self, "output_activation", "each column's follows from its loss")
+        if not isinstance(self.n_components, Integral):
+            if self.init != "pca":
                 raise ValueError(
-                    f"X has values from {low:g} to {high:g}, but loss='log_loss' expects them "
-                    "in [0, 1]. Scale X (sklearn.preprocessing.MinMaxScaler), or use another "
-                    "loss."
+                    f"n_components={self.n_components!r} is chosen among as many codes as PCA "
+                    f"needs, so it does not go with init={self.init!r}. Leave init at 'pca', or "
+                    "give a number of components."
                 )
+        elif self.n_components == 1:
+            refuse_if_set(self, "ordered", "a single code has no order")
+        part_of(self.latent_activation, dict.fromkeys(ACTIVATIONS, lambda: None), "activation")
 
-    def _settings(self, n_rows):
-        """Resolve what is "auto" and gather what training needs to know."""
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = int(np.clip(n_rows // 40, 32, 256))
-        batch_size = min(batch_size, n_rows)
-        max_iter = self.max_iter
-        if max_iter == "auto":
-            max_iter = int(np.clip(np.ceil(_N_STEPS * batch_size / n_rows), 20, 300))
-        n_iter_no_change = self.n_iter_no_change
-        if n_iter_no_change == "auto":
-            n_iter_no_change = max(10, max_iter // 6)
-        return TrainingSettings(
-            solver=self.solver,
-            learning_rate=self.learning_rate,
-            learning_rate_init=self.learning_rate_init,
-            alpha=self.alpha,
-            batch_size=batch_size,
-            max_iter=max_iter,
-            n_iter_no_change=n_iter_no_change,
-            tol=self.tol,
-            shuffle=self.shuffle,
-            device=resolve_device(self.device),
-            precision=self.precision,
-            verbose=bool(self.verbose),
-            seed=self._seed(),
-            callbacks=tuple(self.callbacks or ()),
-            net_params=check_net_params(self.net_params),
-        )
+    def _is_ordered(self):
+        return self.ordered or not isinstance(self.n_components, Integral)
 
-    def _seed(self):
-        """Return the seed of a fit, without moving numpy's global generator."""
-        if self.random_state is None:
-            return int(np.random.default_rng().integers(2**31))
-        return draw_seed(self.random_state)
+    def _decoder_sizes(self):
+        if self.decoder_layer_sizes is None:
+            return _layer_sizes(self.hidden_layer_sizes)[::-1]
+        return _layer_sizes(self.decoder_layer_sizes)
+
+    def _column_groups(self) -> ColumnGroups | None:
+        """Return the columns of each loss, if columns have losses of their own."""
+        if not isinstance(self.loss, dict):
+            return None
+        names = getattr(self, "feature_names_in_", None)
+        columns = [_columns(which, self.n_features_in_, names) for which in self.loss.values()]
+        for loss in self.loss:
+            if not callable(loss) and loss not in LOSSES:
+                raise ValueError(
+                    f"loss={self.loss!r} has the key {loss!r}; expected one of {sorted(LOSSES)} "
+                    "or a callable."
+                )
+        counts = np.bincount(np.concatenate([[], *columns]).astype(int), minlength=1)
+        counts = np.pad(counts, (0, self.n_features_in_ - len(counts)))
+        for problem, which in (("no loss", counts == 0), ("several losses", counts > 1)):
+            if which.any():
+                raise ValueError(
+                    f"loss={self.loss!r} gives {problem} to the columns "
+                    f"{np.flatnonzero(which).tolist()} of X; each column needs exactly one."
+                )
+        pairs = [pair for pair in zip(self.loss, columns, strict=True) if len(pair[1])]
+        return ColumnGroups([loss for loss, _ in pairs], [which for _, which in pairs])
+
+    def _check_data(self, X, groups):
+        """Refuse values that the loss or the output can't express."""
+        if groups is not None:
+            parts = zip(groups.losses, groups.columns, strict=True)
+            logistic = [which for loss, which in parts if loss == "log_loss"]
+            X = X[:, np.concatenate(logistic)] if logistic else None
+        elif self.loss != "log_loss":
+            return
+        if X is None:
+            return
+        low, high = (X.min(), X.max()) if sp.issparse(X) else (np.nanmin(X), np.nanmax(X))
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"X has values from {low:g} to {high:g}, but loss='log_loss' expects them "
+                "in [0, 1]. Scale X (sklearn.preprocessing.MinMaxScaler), or use another "
+                "loss."
+            )
 
     def _own_randomness(self, seed):
-        """Return a block in which modules of the user's draw reproducible random numbers."""
-        parts = (self.encoder, self.decoder, self.callbacks)
-        foreign = callable(self.loss) or any(part is not None for part in parts)
+        """Return a block in which parts of the user's draw reproducible random numbers."""
+        penalties = self.penalty if isinstance(self.penalty, list | tuple) else [self.penalty]
+        losses = self.loss if isinstance(self.loss, dict) else [self.loss]
+        parts = [self.noise, self.latent_activation, *penalties, *losses]
+        foreign = self._has_foreign_layers() or self.callbacks is not None
+        for part in parts:
+            ours = part is None or isinstance(part, str) or type(part).__module__[:5] == "skae."
+            foreign = foreign or not ours
         return global_torch_seed(seed) if foreign else nullcontext()
 
-    def _fit_with_validation(self, X, indices, weight, settings, resumed):
-        """Find the best epoch on rows not trained on, and return the network of that epoch.
+    def _has_foreign_layers(self):
+        return self.encoder is not None or self.decoder is not None
 
-        With few rows each of them is held out once, in a cross-validation, and a last
-        training takes all of them through as many epochs as were found best, with the whole
-        fall of the learning rate in these. With many, the network that was validated on a
-        share of them is the result. Where no epoch is better than the start, the start on
-        all rows is the result.
-        """
-        folds = self._folds(len(indices), settings.seed, resumed)
-        starts, held_out = [], []
-        for training, validation in folds:
-            start = self._start(X, indices[training], weight[training], settings.seed, resumed)
-            starts.append(start)
-            held_out.append(
-                StandardizedRows(
-                    X, indices[validation], weight[validation], start.rows.mean, start.rows.scale
-                )
-            )
-        curve, validation_curve, best_iter = train_with_validation(starts, held_out, settings)
-        if best_iter > 0 and len(folds) == 1:
-            start = starts[0]
-        else:
-            start = self._start(X, indices, weight, settings.seed, resumed)
-        if best_iter > 0 and len(folds) > 1:
-            train(*start, replace(settings, max_iter=best_iter))
-        return _Fitted(start, curve, validation_curve, best_iter)
+    def _n_codes(self, X, indices, weight, resumed):
+        """Return how many codes to train: for a share of variance, some more than PCA needs."""
+        if resumed:
+            return self._n_features_out
+        if isinstance(self.n_components, Integral):
+            return self.n_components
+        mean, _ = mean_and_scale(X, indices, weight)
+        share = 1 - (1 - self.n_components) / 2  # rows not trained on are explained worse
+        return n_principal_axes(fill_holes(X, mean), indices, weight, mean, share)
 
-    def _folds(self, n_rows, seed, resumed):
-        """Return pairs of rows to train on and rows to validate with, as positions."""
-        order = np.random.RandomState(seed).permutation(n_rows)
-        if self.validation_fraction == "auto" and n_rows < _FEW_ROWS and not resumed:
-            parts = np.array_split(order, min(_N_FOLDS, n_rows))
-        else:
-            fraction = 0.1 if self.validation_fraction == "auto" else self.validation_fraction
-            n_held_out = int(np.clip(round(fraction * n_rows), 1, n_rows - 1))
-            parts = [order[:n_held_out]]
-        everyone = np.arange(n_rows)
-        return [(np.setdiff1d(everyone, part), np.sort(part)) for part in parts]
-
-    def _start(self, X, indices, weight, seed, resumed) -> _Start:
-        """Return a network before training and its standardized rows."""
+    def _start(self, X, groups, n_codes, settings, resumed, pretraining, indices, weight) -> Start:
+        """Return a network before training, its loss and its standardized rows."""
+        generator = torch_generator(settings.seed)
         if resumed:
             network, mean, scale = copy.deepcopy(self.module_), self.mean_, self.scale_
         else:
             mean, scale = mean_and_scale(X, indices, weight)
             scale = scale or 1.0  # constant columns need no scale
-            network = self._network(X, indices, weight, mean, scale, torch_generator(seed))
-        standardize = network.encoder.standardize
-        if isinstance(self.loss, str):
-            loss = LOSSES[self.loss](standardize)
+            network = assemble(
+                X,
+                indices,
+                weight,
+                mean,
+                scale,
+                self._layers(X.shape[1], n_codes, generator),
+                n_components=n_codes,
+                pca=self.init == "pca",
+                latent_activation=self.latent_activation,
+                outputs=output_names(self.loss, self.output_activation, groups),
+                groups=groups,
+                between=NestedDropout() if self._is_ordered() else None,
+            )
+        loss = reconstruction_loss(network.encoder.standardize, self.loss, groups)
+        if self.missing == "mask":
+            loss = ObservedLoss(loss)
+        rows = StandardizedRows(X, indices, weight, mean, scale)
+        if not resumed:
+            self._pretrain(network, loss, rows, settings, pretraining)
+        penalties = penalties_of(self.penalty)
+        if penalties:
+            loss = PenalizedLoss(loss, penalties, network.encoder.from_standardized)
+        return Start(network, loss, rows)
+
+    def _layers(self, n_features, n_codes, generator) -> Layers:
+        """Return the nonlinear layers, which start at zero beside a linear path."""
+        sizes = (n_features, *_layer_sizes(self.hidden_layer_sizes), n_codes)
+        encode = self._body("encoder", sizes, generator)
+        if self.tied_weights and encode is not None:
+            decode = transposed_mlp(
+                encode,
+                self.activation,
+                normalization=self.normalization,
+                dropout=self.dropout,
+            )
         else:
-            loss = CallableLoss(standardize, self.loss)
-        return _Start(network, loss, StandardizedRows(X, indices, weight, mean, scale))
-
-    def _network(self, X, indices, weight, mean, scale, generator):
-        """Build the network, at PCA if that is the start."""
-        n_features = X.shape[1]
-        encoder_sizes = _layer_sizes(self.hidden_layer_sizes)
-        decoder_sizes = encoder_sizes[::-1]
-        if self.decoder_layer_sizes is not None:
-            decoder_sizes = _layer_sizes(self.decoder_layer_sizes)
-        encode = self._body("encoder", (n_features, *encoder_sizes, self.n_components), generator)
-        decode = self._body("decoder", (self.n_components, *decoder_sizes, n_features), generator)
-
-        standardize = _standardize(mean, scale)
-        encoder = Encoder(standardize, encode, ACTIVATIONS[self.latent_activation]())
-        name = "logistic" if self.loss == "log_loss" else self.output_activation or "identity"
-        axes = None
-        if self.init == "pca":
-            axes = principal_axes(X, indices, weight, mean, self.n_components)
-        if name == self.latent_activation == "identity":
-            decoder = Decoder(standardize, decode)
-            if axes is not None:
-                _start_at_axes(encoder, decoder, axes)
-            return AutoencoderNetwork(encoder, decoder)
-
-        sample = np.linspace(0, len(indices) - 1, min(len(indices), _START_ROWS)).astype(int)
-        rows = np.concatenate([rows for _, rows in dense_chunks(X, indices[sample])])
-        inverse = _INVERSES.get(name, np.asarray)
-        if name == "identity":
-            center, spread = mean, scale
-            decoder = Decoder(standardize, decode)
-        else:
-            argument = inverse(rows)
-            center, spread = argument.mean(axis=0), argument.std() or 1.0
-            activation = ACTIVATIONS[name]()
-            decoder = Decoder(standardize, decode, activation, _standardize(center, spread))
-        if axes is not None:
-            Z = (rows - mean) / scale  # (n_sampled, n_features)
-            target = (inverse(Z @ axes.T @ axes * scale + mean) - center) / spread
-            _start_near_axes(encoder, decoder, axes, Z, target, weight[sample])
-        return AutoencoderNetwork(encoder, decoder)
+            sizes = (n_codes, *self._decoder_sizes(), n_features)
+            decode = self._body("decoder", sizes, generator)
+        if self.tied_weights and self.init == "pca" and encode is not None:
+            _give_zero(decode, n_codes)
+        return Layers(encode, decode, tied=self.tied_weights)
 
     def _body(self, name, sizes, generator):
         """Return the layers of the encoder or the decoder: ours, or those the user gives."""
@@ -735,248 +761,166 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         pca = self.init == "pca"
         if given is None:
             if pca and len(sizes) == 2:
-                path = linear(*sizes, generator=generator, zero=True)
-                return nn.Sequential(OrderedDict(linear_path=path))
-            body: nn.Module = mlp(sizes, self.activation, generator=generator, zero_last=pca)
-        else:
-            is_module = isinstance(given, nn.Module)
-            body = copy.deepcopy(given) if is_module else given(sizes[0], sizes[-1])
-            _check_module(name, body, sizes[0], sizes[-1])
-            body = Gate(body, sizes[-1]) if pca else body
+                return None
+            return mlp(
+                sizes,
+                self.activation,
+                generator=generator,
+                zero_last=pca,
+                normalization=self.normalization,
+                dropout=self.dropout,
+            )
+        is_module = isinstance(given, nn.Module)
+        body = copy.deepcopy(given) if is_module else given(sizes[0], sizes[-1])
+        _check_module(name, body, sizes[0], sizes[-1])
+        return Gate(body, sizes[-1]) if pca else body
+
+    def _pretrain(self, network, loss, rows, settings, pretraining):
+        """Train the hidden layers one by one, each with its mirror image, if that is wanted.
+
+        Beside a linear path, the layers next to the code and the data start at zero again.
+        """
+        if not self.pretrain:
+            return
+        encoder, decoder = network.encoder, network.decoder
+        pca = self.init == "pca"
+        encode = encoder.body.correction if pca else encoder.body
+        decode = decoder.body.correction if pca else decoder.body
+        into, out_of = blocks(encode), blocks(decode)[::-1]
+        first = AutoencoderNetwork(
+            Encoder(encoder.standardize, into[0], nn.Identity()),
+            Decoder(decoder.standardize, out_of[0], decoder.activation, decoder.argument),
+        )
+        levels = [Level(first, loss)]
+        for code, rebuild in zip(into[1:-1], out_of[1:-1], strict=True):
+            levels.append(hidden_level(code, rebuild, _width(code)))
         if not pca:
-            return body
-        return SkipConnection(linear(sizes[0], sizes[-1], generator=generator, zero=True), body)
+            code = nn.Sequential(into[-1], encoder.activation)
+            levels.append(hidden_level(code, out_of[-1], _width(into[-1])))
+        pretraining.append(pretrain(levels, rows, settings))
+        network.eval()  # as its layers are now
+        if pca:
+            last = decode[-1]
+            with torch.no_grad():
+                last.bias.zero_()
+                if not self.tied_weights:
+                    last.weight.zero_()
+            if self.tied_weights:
+                _give_zero(decode, network.encoder.body.linear_path.out_features)
 
     def _keep(self, fitted):
         """Set the fitted attributes, all at once."""
-        self.module_ = fitted.start.network.eval()
+        network = fitted.start.network.eval()
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
         self.loss_curve_ = fitted.loss_curve
         self.validation_loss_curve_ = fitted.validation_loss_curve
         self.n_iter_, self.best_iter_ = len(fitted.loss_curve), fitted.best_iter
+        self.__dict__.pop("explained_variance_ratio_", None)
+        if self._is_ordered():
+            self.explained_variance_ratio_ = -np.diff(fitted.measured) / (fitted.measured[0] or 1)
+        if not isinstance(self.n_components, Integral):
+            self._cut(network)
+        self.module_ = network
         # Of the network, not of n_components, which may be set to something else after a fit.
         with single_thread(True), torch.inference_mode():
-            code = _encode(self.module_, torch.zeros(1, len(self.mean_)))
+            code = network.encoder.from_standardized(torch.zeros(1, len(self.mean_)))
         self._n_features_out = code.shape[1]
 
-    def transform(self, X):
-        """Encode rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows in the units of the training rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components)
-            Codes, in units of ``scale_``, in the dtype of X (float32 or float64).
-        """
-        check_is_fitted(self)
-        X = self._validate_rows(X)
-        return apply(_encode, self.module_, X, device=self._device(), before=self._standardized)
-
-    def inverse_transform(self, X):
-        """Decode codes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Codes as `transform` returns them.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            Reconstructed rows in the units of the training rows.
-
-        Raises
-        ------
-        ValueError
-            If X has another number of columns than there are components.
-        """
-        check_is_fitted(self)
-        X = check_array(X, dtype=_DTYPES, input_name="X")
-        if X.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "
-                f"expects codes with {self._n_features_out}, as transform returns them."
-            )
-        if self.module_.decoder.activation is not None:
-            return apply(_decode, self.module_, X, device=self._device())
-        # The mean is added in double precision, which it may need where it is far from zero.
-        return apply(
-            _decode_standardized,
-            self.module_,
-            X,
-            device=self._device(),
-            after=lambda Z: Z * self.scale_ + self.mean_,
-        )
-
-    def score(self, X, y=None, sample_weight=None):
-        """Return the share of the variance of X that its reconstruction explains.
-
-        The same number for `sklearn.decomposition.PCA` is
-        ``explained_variance_ratio_.sum()`` on the training rows, and
-        `skae.metrics.reconstruction_r2` for any other transformer and any rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows in the units of the training rows, at least two.
-
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, not negative.
-
-        Returns
-        -------
-        float
-            R², at most 1 (a perfect reconstruction); 0 is as good as the mean of X.
-        """
-        errors = -self.score_samples(X)
-        X = self._validate_rows(X)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if X.shape[0] < 2:
+    def _cut(self, network):
+        """Keep the first codes that explain the share of variance that is asked for."""
+        explained = np.cumsum(self.explained_variance_ratio_)
+        n_codes = len(explained)
+        enough = np.flatnonzero(explained >= self.n_components)
+        if len(enough) == 0:
             warnings.warn(
-                "R² is not defined for a single row, which has no variance.",
-                UndefinedMetricWarning,
-                stacklevel=2,
+                f"{n_codes} codes explain {explained[-1]:.3f} of the variance of rows not trained "
+                f"on, less than n_components={self.n_components}; all of them are kept. Train "
+                "longer, or give a number of components.",
+                ConvergenceWarning,
+                stacklevel=6,
             )
-            return float("nan")
-        _, scale = mean_and_scale(X, np.arange(X.shape[0]), weight)
-        variance = scale**2 * X.shape[1]
-        error = float(np.average(errors, weights=weight))
-        if variance == 0:
-            return float(np.isclose(error, 0))
-        return 1 - error / variance
-
-    def score_samples(self, X):
-        """Return the negative squared error of each row's reconstruction.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows in the units of the training rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Minus the sum over columns of the squared error, in the squared units of X; the
-            lowest belong to the rows that the autoencoder knows least.
-        """
-        check_is_fitted(self)
-        X = self._validate_rows(X)
-        errors = apply(
-            _squared_error,
-            self.module_,
-            X,
-            device=self._device(),
-            before=self._standardized,
-            after=lambda error: error * self.scale_**2,
-        )
-        return -errors[:, 0]
-
-    def _validate_rows(self, X):
-        return validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
-
-    def _standardized(self, rows):
-        return (rows - self.mean_) / self.scale_
-
-    def _device(self):
-        """Return where to apply the network: on the CPU if its device is not there any more."""
-        try:
-            return resolve_device(self.device)
-        except ValueError:
-            return "cpu"
+        elif enough[0] + 1 < n_codes:
+            kept = int(enough[0]) + 1
+            self.explained_variance_ratio_ = self.explained_variance_ratio_[:kept]
+            encoder, decoder = network.encoder, network.decoder
+            encoder.activation = nn.Sequential(encoder.activation, FirstCodes(kept))
+            decoder.body = nn.Sequential(PadCodes(n_codes), decoder.body)
 
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_solver_state", None)  # twice the size of the network
         return state
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
+def _errors_of_prefixes(network, rows):
+    """Return the squared error of some rows by how many of their codes are used.
 
-@contextmanager
-def _or_as_before(estimator):
-    """Undo all that a block changes of an estimator's attributes, if the block fails."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-def _encode(network, Z):
-    return network.encoder.from_standardized(Z)
-
-
-def _decode(network, code):
-    return network.decoder(code)
-
-
-def _decode_standardized(network, code):
-    return network.decoder.body(code)
-
-
-def _squared_error(network, Z):
-    return (network(Z).reconstruction - Z).square().sum(dim=1, keepdim=True)
-
-
-def _standardize(mean, scale):
-    return Standardize(
-        torch.tensor(mean, dtype=torch.float32), torch.tensor(scale, dtype=torch.float32)
-    )
-
-
-def _start_at_axes(encoder, decoder, axes):
-    """Set the linear paths to principal axes (rank, n_features) and back: the start is PCA.
-
-    Where the rank is less than the number of codes, the other codes start at zero.
+    Returns
+    -------
+    ndarray of shape (n_components + 1,)
+        Weighted sums, in standardized units; the first is the error of the columns' means.
     """
+    network.eval()
+    errors = 0.0
+    position = 0
     with torch.no_grad():
-        encoder.body.linear_path.weight[: len(axes)] = torch.from_numpy(axes)
-        decoder.body.linear_path.weight[:, : len(axes)] = torch.from_numpy(axes.T)
+        for Z, (target, _) in Batches(rows, _MEASURING_BATCH):
+            weight = rows.sample_weight[position : position + len(Z)]
+            position += len(Z)
+            missing = target.isnan()
+            code = network.encoder.from_standardized(Z)
+            parts = [Z]
+            for n_codes in range(1, code.shape[1] + 1):
+                prefix = code * (torch.arange(code.shape[1]) < n_codes)
+                preactivation = network.decoder.preactivation(prefix)
+                parts.append(network.decoder.to_standardized(preactivation) - Z)
+            squares = [part.square().masked_fill(missing, 0).sum(dim=1) for part in parts]
+            errors = errors + torch.stack(squares).double().numpy() @ weight
+    return errors
 
 
-def _start_near_axes(encoder, decoder, axes, Z, target, weight):
-    """Set the linear paths as near to PCA as activations of code and output let them be.
+def _width(block):
+    """Return how many columns the first layer of a block takes."""
+    return block[0].in_features
 
-    The encoder's takes the principal axes, scaled to codes of unit variance if an
-    activation follows. The decoder's takes the least-squares map from the codes of some
-    rows to what the output activation would have to be applied to.
 
-    Parameters
-    ----------
-    encoder : Encoder
-    decoder : Decoder
-    axes : ndarray of shape (rank, n_features)
-    Z : ndarray of shape (n_rows, n_features)
-        Some standardized rows.
-    target : ndarray of shape (n_rows, n_features)
-        What the decoder's linear path should give for them.
-    weight : ndarray of shape (n_rows,)
-    """
-    into, out_of = encoder.body.linear_path, decoder.body.linear_path
-    if not isinstance(encoder.activation, nn.Identity):
-        spread = (Z @ axes.T).std(axis=0)
-        axes = axes / np.where(spread > 0, spread, 1)[:, None]
+def _give_zero(decode, n_codes):
+    """Choose the last bias of a decoder whose codes do not matter yet such that it gives zero."""
+    training = decode.training
     with torch.no_grad():
-        into.weight[: len(axes)] = torch.from_numpy(axes)
-        codes = encoder.activation(into(torch.from_numpy(Z).float())).double().numpy()
-        design = np.column_stack([codes, np.ones(len(codes))])
-        root = np.sqrt(weight)[:, None]
-        solution = np.linalg.lstsq(root * design, root * target, rcond=None)[0]
-        out_of.weight[:] = torch.from_numpy(solution[:-1].T)
-        out_of.bias[:] = torch.from_numpy(solution[-1])
+        decode[-1].bias -= decode.eval()(torch.zeros(1, n_codes))[0]
+    decode.train(training)
+
+
+def _columns(which, n_features, names):
+    """Return columns given as ints, a slice, a mask or names as an array of int."""
+    if isinstance(which, slice):
+        return np.arange(n_features)[which]
+    which = np.atleast_1d(np.asarray(which))
+    if which.dtype.kind in "UO" and len(which):
+        known = {} if names is None else {name: i for i, name in enumerate(names)}
+        unknown = [name for name in which if name not in known]
+        if unknown:
+            raise ValueError(
+                f"loss names the columns {unknown}, but X has "
+                + (f"only {list(known)}." if known else "no column names: give a DataFrame.")
+            )
+        return np.array([known[name] for name in which])
+    if which.dtype.kind == "b":
+        if len(which) != n_features:
+            raise ValueError(
+                f"loss has a mask of {len(which)} columns, but X has {n_features} columns."
+            )
+        return np.flatnonzero(which)
+    if which.dtype.kind not in "iu" and len(which):
+        raise ValueError(
+            f"loss has the columns {which!r}; expected integers, a slice, a boolean mask or names."
+        )
+    which = which.astype(int)
+    beyond = which[(which < -n_features) | (which >= n_features)]
+    if len(beyond):
+        raise ValueError(f"loss has the columns {beyond.tolist()}, but X has {n_features} columns.")
+    return which % n_features
 
 
 def _check_module(name, module, n_in, n_out):

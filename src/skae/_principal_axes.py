@@ -48,6 +48,34 @@ def principal_axes(X, indices, weight, mean, n_components):
     return axes
 
 
+def n_principal_axes(X, indices, weight, mean, share):
+    """Return how many principal axes explain a share of the variance of some rows, at least one.
+
+    Parameters
+    ----------
+    X, indices, weight, mean
+        As in `principal_axes`.
+    share : float
+        In (0, 1).
+    """
+    total = 0.0
+    for chunk, rows in dense_chunks(X, indices):
+        total += weight[chunk] @ np.square(rows - mean).sum(axis=1)
+    most = min(len(indices), X.shape[1])
+    n_axes = most if most <= _LARGEST_EIGENPROBLEM else 64
+    while True:
+        axes = principal_axes(X, indices, weight, mean, n_axes)
+        explained = np.zeros(len(axes))
+        for chunk, rows in dense_chunks(X, indices):
+            explained += weight[chunk] @ np.square((rows - mean) @ axes.T)
+        enough = np.flatnonzero(np.cumsum(explained) >= share * total)
+        if len(enough):
+            return int(enough[0]) + 1
+        if n_axes >= most:
+            return max(1, len(axes))
+        n_axes = min(2 * n_axes, most)
+
+
 def _of_covariance(X, indices, weight, mean, n_components):
     """Diagonalize the columns' scatter matrix, summed over a few rows at a time."""
     n_features = len(mean)

@@ -1,6 +1,6 @@
 """Rows, dense or sparse: merged where they are equal, standardized, and cut into batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import scipy.sparse as sp
@@ -65,6 +65,7 @@ def _row_hashes(X) -> np.ndarray:
 def _bits(values: np.ndarray) -> np.ndarray:
     """Return the bits of each value as an integer, zero for zero, low bits set by high ones."""
     values = np.ascontiguousarray(values + values.dtype.type(0))  # -0.0 becomes 0.0
+    values[np.isnan(values)] = np.nan  # there are many
     if values.dtype == np.float32:
         bits = values.view(np.uint32).astype(np.uint64)
         return bits ^ (bits >> np.uint64(23))
@@ -73,10 +74,11 @@ def _bits(values: np.ndarray) -> np.ndarray:
 
 
 def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Whether row ``i[n]`` of X equals row ``j[n]``, for each n."""
+    """Whether row ``i[n]`` of X equals row ``j[n]``, for each n; a missing value equals another."""
     if sp.issparse(X):
         return np.asarray(abs(X[i] - X[j]).sum(axis=1)).ravel() == 0
-    return (X[i] == X[j]).all(axis=1)
+    one, other = X[i], X[j]
+    return ((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=1)
 
 
 def dense_chunks(
@@ -89,7 +91,7 @@ def dense_chunks(
 
 
 def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the columns' means and the root of their mean variance.
+    """Return the columns' means and the root of their mean variance, of values that are not NaN.
 
     Parameters
     ----------
@@ -108,19 +110,45 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
     """
     n_features = X.shape[1]
     mean = np.zeros(n_features)
-    total = weight.sum()
+    total = _observed_weight(X, indices, weight)
     for chunk, rows in dense_chunks(X, indices):
-        mean += weight[chunk] @ rows / total
+        mean += weight[chunk] @ _without_nan(rows) / total
     mean = mean.astype(X.dtype).astype(np.float64)
     variance = np.zeros(n_features)
     for chunk, rows in dense_chunks(X, indices):
-        variance += weight[chunk] @ np.square(rows - mean) / total
+        variance += weight[chunk] @ _without_nan(np.square(rows - mean)) / total
     varies = np.sqrt(variance) > 10 * np.finfo(X.dtype).eps * np.abs(mean)
     return mean, float(np.sqrt(variance[varies].sum() / n_features))
 
 
+def fill_holes(X, mean: np.ndarray):
+    """Return X, or a copy of it with the mean of its column for every NaN."""
+    if sp.issparse(X):
+        return X
+    missing = np.isnan(X)
+    return np.where(missing, mean.astype(X.dtype), X) if missing.any() else X
+
+
+def _observed_weight(X, indices: np.ndarray, weight: np.ndarray):
+    """Return the weight of the rows where each column is not NaN: all of it in most tables."""
+    if sp.issparse(X) or not np.isnan(X).any():
+        return weight.sum()
+    total = np.zeros(X.shape[1])
+    for chunk, rows in dense_chunks(X, indices):
+        total += weight[chunk] @ ~np.isnan(rows)
+    return np.where(total > 0, total, 1.0)
+
+
+def _without_nan(rows: np.ndarray) -> np.ndarray:
+    """Return rows with zero in the place of NaN."""
+    missing = np.isnan(rows)
+    return np.where(missing, 0, rows) if missing.any() else rows
+
+
 class StandardizedRows(Dataset):
     """Rows of X, less the mean and divided by the scale, taken by index as float32.
+
+    What is NaN in X is zero, the mean, in a batch, and NaN in its target.
 
     Dense rows are standardized once; sparse ones stay sparse, and each batch of them is
     made dense by itself.
@@ -149,6 +177,11 @@ class StandardizedRows(Dataset):
             for chunk, rows in dense_chunks(X, indices):
                 dense[chunk] = self._standardize(rows)
             self._dense = torch.from_numpy(dense)
+        self._has_holes = self._dense is not None and bool(self._dense.isnan().any())
+
+    def others(self, indices: np.ndarray, weight: np.ndarray) -> "StandardizedRows":
+        """Return other rows of X, standardized as these are."""
+        return type(self)(self.X, indices, weight, self.mean, self.scale)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -157,6 +190,8 @@ class StandardizedRows(Dataset):
         """Return a batch as skorch takes it: rows, and the target with its weights."""
         if self._dense is not None:
             Z = self._dense[index]
+            if self._has_holes:
+                return Z.nan_to_num(0.0), [Z, self.weight[index]]
         else:
             rows = self.X[self.indices[index if isinstance(index, slice) else index.numpy()]]
             Z = torch.from_numpy(self._standardize(rows.toarray()).astype(np.float32))
@@ -179,14 +214,21 @@ class Batches:
     batch_size : int
     generator : torch.Generator or None
         Where the order comes from; ``None`` keeps the rows' own.
+    corrupt : callable or None
+        What a batch goes through before it is given out; its target stays as it is.
     """
 
     def __init__(
-        self, rows: StandardizedRows, batch_size: int, generator: Generator | None = None
+        self,
+        rows: StandardizedRows,
+        batch_size: int,
+        generator: Generator | None = None,
+        corrupt: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.rows = rows
         self.batch_size = batch_size
         self.generator = generator
+        self.corrupt = corrupt
 
     def __len__(self) -> int:
         n_rows = len(self.rows)
@@ -199,5 +241,6 @@ class Batches:
         order = None if self.generator is None else torch.randperm(n_rows, generator=self.generator)
         start = 0
         for stop in stops:
-            yield self.rows[slice(start, stop) if order is None else order[start:stop]]
+            batch = self.rows[slice(start, stop) if order is None else order[start:stop]]
+            yield batch if self.corrupt is None else (self.corrupt(batch[0]), batch[1])
             start = stop

@@ -22,7 +22,8 @@ from tqdm.auto import tqdm
 from ._rows import Batches, StandardizedRows, dense_chunks
 from ._seeding import torch_generator
 from ._threads import single_thread
-from .nn import RowLoss
+from .nn import RowLoss, fixed_draws, seed_layers
+from .noise import Noise
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.AdamW, fused=True),
@@ -101,6 +102,7 @@ class TrainingSettings:
     seed: int
     callbacks: Sequence[Callback] = ()
     net_params: dict[str, Any] = field(default_factory=dict)
+    noise: Noise | None = None
 
 
 class Trained(NamedTuple):
@@ -151,13 +153,15 @@ def train(
     settings: TrainingSettings,
     *,
     solver_state: dict[str, Any] | None = None,
+    label: str = "training",
 ) -> Trained:
     """Train a network in place on all the rows for ``settings.max_iter`` epochs.
 
-    ``solver_state`` is where an earlier training left the solver.
+    ``solver_state`` is where an earlier training left the solver; the label is what a
+    progress bar calls this one.
     """
     curve: list[float] = []
-    with _session(settings, [network], "training") as bar:
+    with _session(settings, [network], label) as bar:
         run = _Run(network, loss, rows, settings)
         if solver_state is not None:
             run.net.optimizer_.load_state_dict(copy.deepcopy(solver_state))
@@ -200,7 +204,7 @@ def train_with_validation(
     weight = np.concatenate([rows.sample_weight for rows in held_out])
     label = "training" if len(parts) == 1 else "cross-validation"
     with _session(settings, networks, label) as bar:
-        watches = [_Validation(rows) for rows in held_out]
+        watches = [_Validation(rows, settings.seed) for rows in held_out]
         runs = [
             _Run(*part, settings, watch, private=len(parts) > 1)
             for part, watch in zip(parts, watches, strict=True)
@@ -263,6 +267,8 @@ class _Run:
         # themselves see the one training that the fitted network comes from.
         callbacks = copy.deepcopy(settings.callbacks) if private else settings.callbacks
         generator = torch_generator(settings.seed) if settings.shuffle else None
+        corrupt = _corruption(settings.noise, settings.seed)
+        seed_layers(network, settings.seed, settings.device)
         n_batches = len(Batches(rows, settings.batch_size))
         module = network if settings.precision == "float32" else _Autocast(network, settings)
         self.network = network
@@ -276,7 +282,7 @@ class _Run:
             **_weight_decay(settings.alpha),
             max_epochs=settings.max_iter,
             batch_size=settings.batch_size,
-            iterator_train=partial(Batches, generator=generator),
+            iterator_train=partial(Batches, generator=generator, corrupt=corrupt),
             train_split=None,
             callbacks=[
                 *([] if watch is None else [("validation", watch)]),
@@ -314,6 +320,25 @@ class _Run:
         self.network.to("cpu").eval()
 
 
+def _corruption(noise: Noise | None, seed: int) -> Callable[[Tensor], Tensor] | None:
+    """Return a noise with a generator of its own, other than that of the rows' order."""
+    if noise is None:
+        return None
+    generator = torch_generator(seed ^ 0x5EED)
+
+    def corrupt(rows: Tensor) -> Tensor:
+        corrupted = noise.corrupt(rows, generator)
+        if not isinstance(corrupted, Tensor) or corrupted.shape != rows.shape:
+            raise ValueError(
+                f"{noise!r} turned a batch of shape {tuple(rows.shape)} into "
+                f"{tuple(getattr(corrupted, 'shape', ()))}; its method corrupt must return a "
+                "tensor of the same shape."
+            )
+        return corrupted
+
+    return corrupt
+
+
 def _weight_decay(alpha: float) -> dict[str, Any]:
     """Return skorch's words for a weight decay of the correction: towards PCA, not to zero."""
     if alpha == 0:
@@ -321,7 +346,7 @@ def _weight_decay(alpha: float) -> dict[str, Any]:
     return {
         "optimizer__weight_decay": alpha,
         "optimizer__param_groups": [
-            ("*.body.linear_path.*", {"weight_decay": 0.0}),
+            ("*.linear_path.*", {"weight_decay": 0.0}),
             ("*bias", {"weight_decay": 0.0}),
         ],
     }
@@ -344,8 +369,9 @@ def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:
 class _Validation(Callback):
     """Record the loss of rows that are not trained on, as ``valid_loss``."""
 
-    def __init__(self, rows: StandardizedRows) -> None:
+    def __init__(self, rows: StandardizedRows, seed: int) -> None:
         self.rows = rows
+        self.seed = seed
 
     def on_train_begin(self, net, **kwargs) -> None:
         self.losses_ = self._evaluate(net)  # (n_rows,)
@@ -359,10 +385,11 @@ class _Validation(Callback):
     def _evaluate(self, net) -> np.ndarray:
         net.module_.eval()
         losses = []
-        with torch.no_grad():
-            for Z, _ in Batches(self.rows, _EVALUATION_BATCH):
-                Z = Z.to(net.device)
-                losses.append(net.criterion_.rows(net.module_(Z), Z).cpu())
+        # What is drawn is the same in each epoch, so that epochs can be compared.
+        with torch.no_grad(), fixed_draws(net.module_, self.seed, net.device):
+            for Z, (target, _) in Batches(self.rows, _EVALUATION_BATCH):
+                Z, target = Z.to(net.device), target.to(net.device)
+                losses.append(net.criterion_.rows(net.module_(Z), target).cpu())
         return torch.cat(losses).double().numpy()
 
 
@@ -385,6 +412,7 @@ class _Schedule(Callback):
             rate = self.rate_ * SCHEDULES[self.settings.learning_rate](progress)
             for group in net.optimizer_.param_groups:
                 group["lr"] = rate
+            net.criterion_.progress = progress
             self.step_ += 1
 
     def on_epoch_end(self, net, **kwargs) -> None:

@@ -5,7 +5,8 @@ is 1 and that of a network is its share of variance not explained. The log loss 
 user's own loss see rows in their own units.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +16,15 @@ from ._network import AutoencoderOutput, Standardize
 
 
 class RowLoss(nn.Module):
-    """The mean over a batch of one number a row, each times the row's weight."""
+    """The mean over a batch of one number a row, each times the row's weight.
+
+    ``progress`` is the share of a training that is done, for losses that change with it.
+    """
 
     def __init__(self, standardize: Standardize) -> None:
         super().__init__()
         self.standardize = standardize
+        self.progress = 1.0
 
     def train(self, mode: bool = True) -> "RowLoss":
         return self if mode == self.training else super().train(mode)
@@ -29,39 +34,41 @@ class RowLoss(nn.Module):
         return (self.rows(output, Z) * weight).mean()
 
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
-        """Return the loss of each row, (batch,)."""
+        """Return the loss of each row, (batch,): the mean over its columns."""
+        return self.values(output, Z).mean(dim=1)
+
+    def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+        """Return the loss of each value, (batch, n_features)."""
         raise NotImplementedError
 
 
 class SquaredError(RowLoss):
-    """The mean over columns of the squared error."""
+    """The squared error."""
 
-    def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
-        return F.mse_loss(output.reconstruction, Z, reduction="none").mean(dim=1)
+    def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+        return F.mse_loss(output.reconstruction, Z, reduction="none")
 
 
 class AbsoluteError(RowLoss):
-    """The mean over columns of the absolute error."""
+    """The absolute error."""
 
-    def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
-        return F.l1_loss(output.reconstruction, Z, reduction="none").mean(dim=1)
+    def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+        return F.l1_loss(output.reconstruction, Z, reduction="none")
 
 
 class Huber(RowLoss):
-    """The mean over columns of Huber's loss: quadratic up to one unit, then linear."""
+    """Huber's loss: quadratic up to one unit, then linear."""
 
-    def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
-        return F.huber_loss(output.reconstruction, Z, reduction="none").mean(dim=1)
+    def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+        return F.huber_loss(output.reconstruction, Z, reduction="none")
 
 
 class LogLoss(RowLoss):
-    """The mean over columns of the cross-entropy of values in [0, 1], from logits."""
+    """The cross-entropy of values in [0, 1], from logits."""
 
-    def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+    def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         X = self.standardize.inverse(Z)
-        return F.binary_cross_entropy_with_logits(output.preactivation, X, reduction="none").mean(
-            dim=1
-        )
+        return F.binary_cross_entropy_with_logits(output.preactivation, X, reduction="none")
 
 
 class CallableLoss(RowLoss):
@@ -77,18 +84,28 @@ class CallableLoss(RowLoss):
 
     def forward(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
         Z, weight = target
-        losses = self._values(output, Z)
+        losses = self._result(output, Z)
         if losses.ndim == 0 and (weight == weight[0]).all():
             return losses * weight[0]
         return (self._by_row(losses, output, Z) * weight).mean()
 
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
-        return self._by_row(self._values(output, Z), output, Z)
+        return self._by_row(self._result(output, Z), output, Z)
+
+    def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+        losses = self._result(output, Z)
+        if losses.shape != Z.shape:
+            raise ValueError(
+                f"loss returned a tensor of shape {tuple(losses.shape)} for a batch of shape "
+                f"{tuple(Z.shape)}; where some values count and others do not, or columns have "
+                "losses of their own, it must return a number for each value."
+            )
+        return losses
 
     def _by_row(self, losses: Tensor, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         if losses.ndim == 0:
             rows = zip(*(part.split(1) for part in (*output, Z)), strict=True)
-            losses = torch.stack([self._values(AutoencoderOutput(*row), z) for *row, z in rows])
+            losses = torch.stack([self._result(AutoencoderOutput(*row), z) for *row, z in rows])
         if len(losses) != len(Z):
             raise ValueError(
                 f"loss returned a tensor of shape {tuple(losses.shape)} for {len(Z)} rows; it must "
@@ -96,6 +113,118 @@ class CallableLoss(RowLoss):
             )
         return losses.reshape(len(Z), -1).mean(dim=1)
 
-    def _values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+    def _result(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         reconstruction = self.standardize.inverse(output.reconstruction)
         return self.loss(reconstruction, self.standardize.inverse(Z))
+
+
+class ColumnLosses(RowLoss):
+    """A loss of its own for each group of columns.
+
+    Parameters
+    ----------
+    standardize : Standardize
+    groups : sequence of (function of a Standardize that returns a RowLoss, Tensor of int)
+        A loss and the columns that it is for; each column is in one group.
+    """
+
+    order: Tensor  # (n_features,), where each column is among the groups
+
+    def __init__(
+        self,
+        standardize: Standardize,
+        groups: Sequence[tuple[Callable[[Standardize], RowLoss], Tensor]],
+    ) -> None:
+        super().__init__(standardize)
+        self.losses = [
+            loss(Standardize(standardize.mean[columns], standardize.scale))
+            for loss, columns in groups
+        ]
+        for i, (_, columns) in enumerate(groups):
+            self.add_module(f"loss_{i}", self.losses[i])  # follows to another device
+            self.register_buffer(f"columns_{i}", columns)
+        self.register_buffer("order", torch.cat([columns for _, columns in groups]).argsort())
+
+    def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+        values = []
+        for i, loss in enumerate(self.losses):
+            columns = getattr(self, f"columns_{i}")
+            part = AutoencoderOutput(
+                output.reconstruction[:, columns], output.code, output.preactivation[:, columns]
+            )
+            values.append(loss.values(part, Z[:, columns]))
+        return torch.cat(values, dim=1)[:, self.order]
+
+
+class ObservedLoss(RowLoss):
+    """Another loss, of the values that are not NaN: a missing one adds nothing."""
+
+    def __init__(self, loss: RowLoss) -> None:
+        super().__init__(loss.standardize)
+        self.loss = loss
+
+    def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+        missing = Z.isnan()
+        return self.loss.values(output, Z.masked_fill(missing, 0.0)).masked_fill(missing, 0.0)
+
+
+class PenalizedBatch(NamedTuple):
+    """What a penalty may look at, of one batch.
+
+    ``rows`` are standardized and clean, with the mean in the place of missing values;
+    ``encode`` is the encoder, as a function of such rows. ``weight`` are the rows' weights,
+    1 on average over all training rows.
+    """
+
+    code: Tensor  # (batch, n_components)
+    reconstruction: Tensor  # (batch, n_features), standardized
+    rows: Tensor  # (batch, n_features)
+    weight: Tensor  # (batch,)
+    encode: Callable[[Tensor], Tensor]
+
+
+class Penalty(Protocol):
+    """A part that adds to a loss."""
+
+    def penalize(self, batch: PenalizedBatch) -> Tensor:
+        """Return a number for each row, (batch,), or one for the batch, its mean."""
+
+
+class PenalizedLoss(RowLoss):
+    """Another loss plus penalties."""
+
+    def __init__(
+        self, loss: RowLoss, penalties: Sequence[Penalty], encode: Callable[[Tensor], Tensor]
+    ) -> None:
+        super().__init__(loss.standardize)
+        self.loss = loss
+        self.penalties = list(penalties)
+        # A list hides a module: its parameters are the network's, not the loss's.
+        self._encode = [encode]
+
+    def forward(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
+        Z, weight = target
+        total = self.loss(output, target)
+        for penalty in self._penalties(output, Z, weight):
+            total = total + (penalty * weight).mean()
+        return total
+
+    def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+        total = self.loss.rows(output, Z)
+        for penalty in self._penalties(output, Z, torch.ones(len(Z), device=Z.device)):
+            total = total + penalty
+        return total
+
+    def _penalties(self, output: AutoencoderOutput, Z: Tensor, weight: Tensor) -> list[Tensor]:
+        Z = Z.nan_to_num(0.0)
+        batch = PenalizedBatch(output.code, output.reconstruction, Z, weight, self._encode[0])
+        results = []
+        for part in self.penalties:
+            result = part.penalize(batch)
+            if result.shape not in ((), (len(Z),)):
+                raise ValueError(
+                    f"{part!r} returned a tensor of shape {tuple(result.shape)} for {len(Z)} "
+                    "rows; a penalty must be a number for each row, or one for the batch."
+                )
+            results.append(result)
+        return results

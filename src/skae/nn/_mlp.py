@@ -1,13 +1,16 @@
-"""Stacks of dense layers: their activations and their starting weights."""
+"""Stacks of dense layers: their activations, their starting weights, and their transposes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
-ACTIVATIONS = {
+from ._random import Dropout
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -17,6 +20,12 @@ ACTIVATIONS = {
     "tanh": nn.Tanh,
     "logistic": nn.Sigmoid,
     "softplus": nn.Softplus,
+}
+
+# What follows a hidden layer of some width, before its activation.
+NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm1d,
+    "layer": nn.LayerNorm,
 }
 
 
@@ -37,8 +46,46 @@ def linear(
     return layer
 
 
+class TransposedLinear(nn.Module):
+    """A linear layer whose weights are the transposes of another's, and stay so.
+
+    Its bias is its own.
+    """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        self.weight = layer.weight  # one parameter in two layers
+        self.bias = nn.Parameter(torch.zeros(layer.in_features, dtype=torch.float32))
+
+    def forward(self, X: Tensor) -> Tensor:
+        return F.linear(X, self.weight.t(), self.bias)
+
+    def extra_repr(self) -> str:
+        out_features, in_features = self.weight.shape
+        return f"in_features={out_features}, out_features={in_features}"
+
+
+def hidden_layer(
+    layer: nn.Module, width: int, activation: str, normalization: str | None, dropout: float
+) -> list[nn.Module]:
+    """Return a layer followed by its normalization, its activation and its dropout."""
+    layers = [layer]
+    if normalization is not None:
+        layers.append(NORMALIZATIONS[normalization](width))
+    layers.append(ACTIVATIONS[activation]())
+    if dropout:
+        layers.append(Dropout(dropout))
+    return layers
+
+
 def mlp(
-    layer_sizes: Sequence[int], activation: str, *, generator: Generator, zero_last: bool = False
+    layer_sizes: Sequence[int],
+    activation: str,
+    *,
+    generator: Generator,
+    zero_last: bool = False,
+    normalization: str | None = None,
+    dropout: float = 0.0,
 ) -> nn.Sequential:
     """Return dense layers of the given sizes with an activation between each two of them.
 
@@ -48,7 +95,24 @@ def mlp(
     *inner, last = pairwise(layer_sizes)
     layers: list[nn.Module] = []
     for sizes in inner:
-        layers.append(linear(*sizes, generator=generator))
-        layers.append(ACTIVATIONS[activation]())
+        layer = linear(*sizes, generator=generator)
+        layers += hidden_layer(layer, sizes[1], activation, normalization, dropout)
     layers.append(linear(*last, generator=generator, zero=zero_last))
+    return nn.Sequential(*layers)
+
+
+def transposed_mlp(
+    encoder: nn.Sequential,
+    activation: str,
+    *,
+    normalization: str | None = None,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Return the decoder whose weights are the transposes of those of an `mlp`."""
+    *inner, last = [layer for layer in reversed(encoder) if isinstance(layer, nn.Linear)]
+    layers: list[nn.Module] = []
+    for layer in inner:
+        transposed = TransposedLinear(layer)
+        layers += hidden_layer(transposed, layer.in_features, activation, normalization, dropout)
+    layers.append(TransposedLinear(last))
     return nn.Sequential(*layers)

@@ -1,9 +1,11 @@
 """The autoencoder's network: standardize, encode, decode, and the start at PCA."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class AutoencoderOutput(NamedTuple):
@@ -48,7 +50,7 @@ class SkipConnection(nn.Module):
     Bachlechner et al. 2020, arXiv:2003.04887.
     """
 
-    def __init__(self, linear_path: nn.Linear, correction: nn.Module) -> None:
+    def __init__(self, linear_path: nn.Module, correction: nn.Module) -> None:
         super().__init__()
         self.linear_path = linear_path
         self.correction = correction
@@ -125,17 +127,89 @@ class Decoder(nn.Module):
         return self.standardize(self.activation(preactivation))
 
 
+class CodeActivation(Protocol):
+    """A part that a code passes through, such as `skae.activation.TopK`."""
+
+    def activate(self, code: Tensor) -> Tensor:
+        """Return the code, (batch, n_components), after the activation."""
+
+
+class Activation(nn.Module):
+    """An activation that is a part with a method ``activate``, as a layer."""
+
+    def __init__(self, part: CodeActivation) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, code: Tensor) -> Tensor:
+        return self.part.activate(code)
+
+    def extra_repr(self) -> str:
+        return repr(self.part)
+
+
+class FirstCodes(nn.Module):
+    """The first numbers of a code."""
+
+    def __init__(self, n_codes: int) -> None:
+        super().__init__()
+        self.n_codes = n_codes
+
+    def forward(self, code: Tensor) -> Tensor:
+        return code[:, : self.n_codes]
+
+    def extra_repr(self) -> str:
+        return f"n_codes={self.n_codes}"
+
+
+class PadCodes(nn.Module):
+    """A code with zeros in the place of the numbers that it lacks."""
+
+    def __init__(self, n_components: int) -> None:
+        super().__init__()
+        self.n_components = n_components
+
+    def forward(self, code: Tensor) -> Tensor:
+        return F.pad(code, (0, self.n_components - code.shape[1]))
+
+    def extra_repr(self) -> str:
+        return f"n_components={self.n_components}"
+
+
+class ColumnActivations(nn.Module):
+    """An activation of its own for each group of columns."""
+
+    columns: Tensor  # (n_features,), the group of each column
+
+    def __init__(self, columns: Tensor, activations: Sequence[Callable[[], nn.Module]]) -> None:
+        super().__init__()
+        self.register_buffer("columns", columns)
+        self.activations = nn.ModuleList(activation() for activation in activations)
+
+    def forward(self, X: Tensor) -> Tensor:
+        result = X
+        for group, activation in enumerate(self.activations):
+            if not isinstance(activation, nn.Identity):
+                result = torch.where(self.columns == group, activation(X), result)
+        return result
+
+
 class AutoencoderNetwork(nn.Module):
     """An encoder and a decoder, each usable alone on rows and codes in their own units.
+
+    ``between`` is what happens to a code on its way to the decoder while training.
 
     The forward pass itself, which is for training, takes standardized rows: they are
     standardized once, in double precision, and not anew in every batch.
     """
 
-    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+    def __init__(
+        self, encoder: Encoder, decoder: Decoder, between: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+        self.between = between
 
     def train(self, mode: bool = True) -> "AutoencoderNetwork":
         # Asked before every batch; a walk through all modules costs as much as a small layer.
@@ -143,5 +217,6 @@ class AutoencoderNetwork(nn.Module):
 
     def forward(self, Z: Tensor) -> AutoencoderOutput:
         code = self.encoder.from_standardized(Z)  # (batch, n_components)
-        preactivation = self.decoder.preactivation(code)  # (batch, n_features)
+        passed = code if self.between is None else self.between(code)
+        preactivation = self.decoder.preactivation(passed)  # (batch, n_features)
         return AutoencoderOutput(self.decoder.to_standardized(preactivation), code, preactivation)

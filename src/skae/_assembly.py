@@ -1,0 +1,264 @@
+"""From layers to a network before its training: its linear path, its outputs, its start."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.special import logit
+from torch import nn
+
+from ._principal_axes import principal_axes
+from ._rows import dense_chunks, fill_holes
+from .nn import (
+    ACTIVATIONS,
+    AbsoluteError,
+    Activation,
+    AutoencoderNetwork,
+    CallableLoss,
+    ColumnActivations,
+    ColumnLosses,
+    Decoder,
+    Encoder,
+    Huber,
+    LogLoss,
+    RowLoss,
+    SkipConnection,
+    SquaredError,
+    Standardize,
+    TransposedLinear,
+    linear,
+)
+
+LOSSES: dict[str, Callable[[Standardize], RowLoss]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "log_loss": LogLoss,
+}
+
+_EDGE = 0.01  # how near to its bounds a bounded output starts
+
+# What an output activation is applied to, where it shall give X: where the start aims.
+_INVERSES = {
+    "logistic": lambda X: logit(np.clip(X, _EDGE, 1 - _EDGE)),
+    "tanh": lambda X: np.arctanh(np.clip(X, _EDGE - 1, 1 - _EDGE)),
+    "softplus": lambda X: np.log(np.expm1(np.clip(X, _EDGE, 500))),
+}
+
+_START_ROWS = 4096  # rows that the start of a nonlinear output is fitted to
+
+
+class Layers(NamedTuple):
+    """The nonlinear layers of an autoencoder, each ``None`` where it has none.
+
+    With a linear path beside them they must start at zero.
+    """
+
+    encode: nn.Module | None
+    decode: nn.Module | None
+    tied: bool = False  # whether the decoder's weights are the encoder's, transposed
+
+
+class ColumnGroups(NamedTuple):
+    """Losses, and the columns that each of them is for."""
+
+    losses: list  # names or callables
+    columns: list[np.ndarray]  # of int, together each column once
+
+
+def output_names(loss, output_activation: str | None, groups: ColumnGroups | None) -> list[str]:
+    """Return the name of the output activation, for each group of columns if there are several."""
+    if groups is not None:
+        return ["logistic" if loss == "log_loss" else "identity" for loss in groups.losses]
+    return ["logistic" if loss == "log_loss" else output_activation or "identity"]
+
+
+def reconstruction_loss(standardize: Standardize, loss, groups: ColumnGroups | None) -> RowLoss:
+    """Return the loss that a name, a callable or a mapping to columns stands for."""
+    if groups is None:
+        return _loss(loss)(standardize)
+    pairs = zip(groups.losses, groups.columns, strict=True)
+    return ColumnLosses(
+        standardize, [(_loss(one), torch.from_numpy(columns)) for one, columns in pairs]
+    )
+
+
+def _loss(loss) -> Callable[[Standardize], RowLoss]:
+    if isinstance(loss, str):
+        return LOSSES[loss]
+    return lambda standardize: CallableLoss(standardize, loss)
+
+
+def assemble(
+    X,
+    indices: np.ndarray,
+    weight: np.ndarray,
+    mean: np.ndarray,
+    scale: float,
+    layers: Layers,
+    *,
+    n_components: int,
+    pca: bool,
+    latent_activation,
+    outputs: list[str],
+    groups: ColumnGroups | None,
+    between: nn.Module | None,
+) -> AutoencoderNetwork:
+    """Build a network from its layers, at PCA if that is where it starts.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_array} of shape (n_samples, n_features)
+        May have holes.
+    indices, weight : ndarray of shape (n_rows,)
+        The rows that count.
+    mean : ndarray of shape (n_features,)
+    scale : float
+    layers : Layers
+    n_components : int
+    pca : bool
+        Whether there is a linear path, which starts at the principal axes.
+    latent_activation : str or part
+    outputs : list of str
+        What `output_names` returns.
+    groups : ColumnGroups or None
+    between : torch.nn.Module or None
+    """
+    standardize = _standardize(mean, scale)
+    encode, decode, tied = layers
+    latent = isinstance(latent_activation, str)
+    activation = ACTIVATIONS[latent_activation]() if latent else Activation(latent_activation)
+    axes = None
+    if pca:
+        X = fill_holes(X, mean)
+        into = linear(len(mean), n_components, generator=torch.Generator(), zero=True)
+        out_of: nn.Module = TransposedLinear(into)
+        if not tied:
+            out_of = linear(n_components, len(mean), generator=torch.Generator(), zero=True)
+        encode, decode = _beside(into, encode), _beside(out_of, decode)
+        axes = principal_axes(X, indices, weight, mean, n_components)
+    assert encode is not None  # where there is no linear path
+    assert decode is not None
+    encoder = Encoder(standardize, encode, activation)
+    plain = set(outputs) == {"identity"}
+    if plain and latent_activation == "identity":
+        decoder = Decoder(standardize, decode)
+        if axes is not None:
+            _start_at_axes(into, out_of, axes)
+        return AutoencoderNetwork(encoder, decoder, between)
+
+    sample = np.linspace(0, len(indices) - 1, min(len(indices), _START_ROWS)).astype(int)
+    rows = np.concatenate([rows for _, rows in dense_chunks(X, indices[sample])])
+    rows = fill_holes(rows, mean)
+    center, spread = mean, scale
+    if plain:
+        decoder = Decoder(standardize, decode)
+    else:
+        argument = _argument(rows, outputs, groups)
+        center, spread = argument.mean(axis=0), _spread(argument, groups)
+        if groups is None:
+            output = ACTIVATIONS[outputs[0]]()
+        else:
+            group_of = torch.from_numpy(np.argsort(np.concatenate(groups.columns)))
+            sizes = torch.tensor([len(columns) for columns in groups.columns])
+            group_of = torch.repeat_interleave(torch.arange(len(sizes)), sizes)[group_of]
+            output = ColumnActivations(group_of, [ACTIVATIONS[name] for name in outputs])
+        decoder = Decoder(standardize, decode, output, _standardize(center, spread))
+    if axes is not None:
+        Z = (rows - mean) / scale  # (n_sampled, n_features)
+        wanted = _argument(Z @ axes.T @ axes * scale + mean, outputs, groups)
+        target = (wanted - center) / spread
+        if tied:
+            _start_tied(into, out_of, axes, Z, target, decoder)
+        else:
+            _start_near_axes(into, out_of, activation, axes, Z, target, weight[sample])
+    return AutoencoderNetwork(encoder, decoder, between)
+
+
+def _beside(path: nn.Module, correction: nn.Module | None) -> nn.Module:
+    """Return a linear path with a correction beside it, if there is one."""
+    if correction is None:
+        return nn.Sequential(OrderedDict(linear_path=path))
+    return SkipConnection(path, correction)
+
+
+def _argument(rows: np.ndarray, outputs: list[str], groups: ColumnGroups | None) -> np.ndarray:
+    """Return what the output activations would have to be applied to, to give these rows."""
+    if groups is None:
+        return _INVERSES.get(outputs[0], np.asarray)(rows)
+    argument = np.array(rows, dtype=np.float64)
+    for name, columns in zip(outputs, groups.columns, strict=True):
+        argument[:, columns] = _INVERSES.get(name, np.asarray)(argument[:, columns])
+    return argument
+
+
+def _spread(argument: np.ndarray, groups: ColumnGroups | None):
+    """Return the root mean variance of the arguments, one for each group of columns."""
+    if groups is None:
+        return argument.std() or 1.0
+    spread = np.ones(argument.shape[1])
+    for columns in groups.columns:
+        spread[columns] = np.sqrt(argument[:, columns].var(axis=0).mean()) or 1.0
+    return spread
+
+
+def _standardize(mean, scale) -> Standardize:
+    return Standardize(
+        torch.as_tensor(mean, dtype=torch.float32), torch.as_tensor(scale, dtype=torch.float32)
+    )
+
+
+def _start_at_axes(into, out_of, axes):
+    """Set the linear paths to principal axes (rank, n_features) and back: the start is PCA.
+
+    Where the rank is less than the number of codes, the other codes start at zero.
+    """
+    with torch.no_grad():
+        into.weight[: len(axes)] = torch.from_numpy(axes)
+        if isinstance(out_of, nn.Linear):
+            out_of.weight[:, : len(axes)] = torch.from_numpy(axes.T)
+
+
+def _start_near_axes(into, out_of, activation, axes, Z, target, weight):
+    """Set the linear paths as near to PCA as activations of code and output let them be.
+
+    The encoder's takes the principal axes, scaled to codes of unit variance if an
+    activation follows. The decoder's takes the least-squares map from the codes of some
+    rows to what the output activation would have to be applied to.
+
+    Parameters
+    ----------
+    into, out_of : torch.nn.Linear
+        The linear paths of encoder and decoder.
+    activation : torch.nn.Module
+        What follows the first.
+    axes : ndarray of shape (rank, n_features)
+    Z : ndarray of shape (n_rows, n_features)
+        Some standardized rows.
+    target : ndarray of shape (n_rows, n_features)
+        What the decoder's linear path should give for them.
+    weight : ndarray of shape (n_rows,)
+    """
+    if not isinstance(activation, nn.Identity):
+        spread = (Z @ axes.T).std(axis=0)
+        axes = axes / np.where(spread > 0, spread, 1)[:, None]
+    with torch.no_grad():
+        into.weight[: len(axes)] = torch.from_numpy(axes)
+        codes = activation(into(torch.from_numpy(Z).float())).double().numpy()
+        design = np.column_stack([codes, np.ones(len(codes))])
+        root = np.sqrt(weight)[:, None]
+        solution = np.linalg.lstsq(root * design, root * target, rcond=None)[0]
+        out_of.weight[:] = torch.from_numpy(solution[:-1].T)
+        out_of.bias[:] = torch.from_numpy(solution[-1])
+
+
+def _start_tied(into, out_of, axes, Z, target, decoder):
+    """Set tied paths to the principal axes, and the one scale of the outputs to what fits best."""
+    with torch.no_grad():
+        into.weight[: len(axes)] = torch.from_numpy(axes)
+        if decoder.argument is not None:
+            linear_map = Z @ axes.T @ axes
+            gain = (linear_map * target).sum() / max(np.square(linear_map).sum(), 1e-12)
+            decoder.argument.scale *= max(gain, 1e-3)

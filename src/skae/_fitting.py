@@ -1,0 +1,299 @@
+"""What the fits of all autoencoders have in common, step by step: rows, settings, best epoch.
+
+Functions of an estimator take it as scikit-learn's validation does: for its parameters, by the
+names that all estimators share.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, validate_data
+from torch import nn
+
+from ._rows import StandardizedRows, merge_equal_rows
+from ._seeding import draw_seed
+from ._training import (
+    PRECISIONS,
+    SCHEDULES,
+    SOLVERS,
+    TrainingSettings,
+    check_net_params,
+    resolve_device,
+    train,
+    train_with_validation,
+)
+from .nn import RowLoss
+from .noise import NOISES
+from .penalty import PENALTIES
+
+DTYPES = [np.float64, np.float32]  # that are kept; others become the first
+
+# Of the parameters that say how to train.
+TRAINING_CONSTRAINTS: dict[str, list] = {
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "solver": [StrOptions(set(SOLVERS))],
+    "learning_rate": [StrOptions(set(SCHEDULES))],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "shuffle": ["boolean"],
+    "warm_start": ["boolean"],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+    "device": [StrOptions({"auto", "cpu", "cuda", "mps"})],
+    "precision": [StrOptions(set(PRECISIONS))],
+    "callbacks": [list, tuple, None],
+    "net_params": [dict, None],
+}
+
+# Of the parameters that are parts.
+NOISE_CONSTRAINT = [StrOptions(set(NOISES)), HasMethods("corrupt"), None]
+PENALTY_CONSTRAINT = [StrOptions(set(PENALTIES)), HasMethods("penalize"), list, tuple, None]
+
+_FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
+_N_FOLDS = 5
+_N_STEPS = 2000  # of the solver, that max_iter="auto" aims at
+
+
+class Start(NamedTuple):
+    """A network before training, and the rows that it is to be trained on."""
+
+    network: nn.Module
+    loss: RowLoss
+    rows: StandardizedRows
+
+
+class Fitted(NamedTuple):
+    """A trained network and how its training went."""
+
+    start: Start
+    loss_curve: list[float]  # (n_epochs,)
+    validation_loss_curve: list[float] | None  # (n_epochs + 1,)
+    best_iter: int
+    measured: Any = None  # the sum of what was measured on rows held out, if anything was
+
+
+@contextmanager
+def or_as_before(estimator: BaseEstimator) -> Iterator[None]:
+    """Undo all that a block changes of an estimator's attributes, if the block fails."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def refuse_if_set(estimator: BaseEstimator, name: str, reason: str) -> None:
+    """Raise an error if a parameter without effect differs from its default."""
+    default = inspect.signature(type(estimator)).parameters[name].default
+    value = getattr(estimator, name)
+    if value is not default and not np.array_equal(value, default):
+        raise ValueError(
+            f"{name}={value!r} has no effect, because {reason}. Leave it at its default "
+            f"{default!r}."
+        )
+
+
+def refuse_idle_settings(estimator: BaseEstimator) -> None:
+    """Raise an error if a parameter of the training has no effect beside the others."""
+    if not estimator.early_stopping:
+        for name in ("validation_fraction", "n_iter_no_change"):
+            refuse_if_set(estimator, name, "early_stopping=False holds no rows out")
+        if estimator.learning_rate != "adaptive":
+            refuse_if_set(estimator, "tol", "nothing waits for the loss to fall")
+
+
+def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow_nan: bool = False):
+    """Return training rows and their weights as arrays."""
+    X = validate_data(
+        estimator,
+        X,
+        accept_sparse="csr",
+        dtype=DTYPES,
+        reset=reset,
+        ensure_min_samples=2 if reset else 1,
+        ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(X) else True,
+    )
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if np.count_nonzero(weight) < min(2, X.shape[0]):
+        raise ValueError(
+            f"sample_weight is positive for {np.count_nonzero(weight)} of {len(weight)} "
+            f"rows, but {type(estimator).__name__} needs at least two rows to fit."
+        )
+    if sp.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    if allow_nan and reset and not sp.issparse(X):
+        empty = np.flatnonzero(np.isnan(X[weight > 0]).all(axis=0))
+        if len(empty):
+            raise ValueError(
+                f"X has no value in column {empty[0]}, so nothing can be learnt about it. Remove "
+                f"the columns without a value: {empty.tolist()}."
+            )
+    return X, weight
+
+
+def different_rows(X, weight, *, shuffle: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows of X differ, and their weights; in the order of X if not shuffled."""
+    indices, weight = merge_equal_rows(X, weight)
+    if not shuffle:
+        order = np.argsort(indices)
+        indices, weight = indices[order], weight[order]
+    return indices, weight
+
+
+def part_of(value, names: dict[str, Callable], parameter: str):
+    """Return the part that a name stands for, or the part given, with its own parameters checked.
+
+    Examples of a part are a noise and a penalty.
+    """
+    if isinstance(value, str):
+        if value not in names:
+            raise ValueError(
+                f"{parameter}={value!r} is not known; expected one of {sorted(names)}."
+            )
+        return names[value]()
+    if isinstance(value, BaseEstimator):
+        value._validate_params()
+    return value
+
+
+def penalties_of(penalty) -> list:
+    """Return the penalties that the parameter of this name gives, none or several."""
+    several = penalty if isinstance(penalty, list | tuple) else [penalty]
+    parts = [part_of(value, PENALTIES, "penalty") for value in several if value is not None]
+    for part in parts:
+        if not hasattr(part, "penalize"):
+            raise ValueError(
+                f"penalty={penalty!r} has {part!r}, which has no method penalize. Give names "
+                f"from {sorted(PENALTIES)}, or parts of skae.penalty."
+            )
+    return parts
+
+
+def training_settings(estimator: BaseEstimator, n_rows: int, noise=None) -> TrainingSettings:
+    """Resolve what is "auto" and gather what training needs to know."""
+    batch_size = estimator.batch_size
+    if batch_size == "auto":
+        batch_size = int(np.clip(n_rows // 40, 32, 256))
+    batch_size = min(batch_size, n_rows)
+    max_iter = estimator.max_iter
+    if max_iter == "auto":
+        max_iter = int(np.clip(np.ceil(_N_STEPS * batch_size / n_rows), 20, 300))
+    n_iter_no_change = estimator.n_iter_no_change
+    if n_iter_no_change == "auto":
+        n_iter_no_change = max(10, max_iter // 6)
+    return TrainingSettings(
+        solver=estimator.solver,
+        learning_rate=estimator.learning_rate,
+        learning_rate_init=estimator.learning_rate_init,
+        alpha=estimator.alpha,
+        batch_size=batch_size,
+        max_iter=max_iter,
+        n_iter_no_change=n_iter_no_change,
+        tol=estimator.tol,
+        shuffle=estimator.shuffle,
+        device=resolve_device(estimator.device),
+        precision=estimator.precision,
+        verbose=bool(estimator.verbose),
+        seed=_seed(estimator.random_state),
+        callbacks=tuple(estimator.callbacks or ()),
+        net_params=check_net_params(estimator.net_params),
+        noise=None if noise is None else part_of(noise, NOISES, "noise"),
+    )
+
+
+def _seed(random_state) -> int:
+    """Return the seed of a fit, without moving numpy's global generator."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    return draw_seed(random_state)
+
+
+def fit_network(
+    build: Callable[[np.ndarray, np.ndarray], Start],
+    indices: np.ndarray,
+    weight: np.ndarray,
+    settings: TrainingSettings,
+    *,
+    early_stopping: bool,
+    validation_fraction: float | str,
+    resumed: bool = False,
+    measure: Callable[[nn.Module, StandardizedRows], np.ndarray] | None = None,
+) -> Fitted:
+    """Train a network, as many epochs as rows not trained on confirm.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(indices, weight)`` returns the start of a training on some rows.
+    indices : ndarray of int of shape (n_rows,)
+        The rows to train on, no two of which are equal.
+    weight : ndarray of shape (n_rows,)
+        Their weights.
+    settings : TrainingSettings
+    early_stopping : bool
+        Whether to hold rows out.
+    validation_fraction : float or "auto"
+        Share of the rows to hold out; "auto" for few rows is a cross-validation.
+    resumed : bool
+        Whether an earlier training is gone on with, in which case there is none.
+    measure : callable, optional
+        Applied to a trained network and rows that it was not trained on, if there are any;
+        what several folds give is added up.
+    """
+    if not early_stopping or len(indices) < 2:
+        start = build(indices, weight)
+        curve = train(*start, settings).loss_curve
+        measured = None if measure is None else measure(start.network, start.rows)
+        return Fitted(start, curve, None, len(curve), measured)
+
+    folds = _folds(len(indices), settings.seed, validation_fraction, resumed)
+    starts, held_out = [], []
+    for training, validation in folds:
+        start = build(indices[training], weight[training])
+        starts.append(start)
+        held_out.append(start.rows.others(indices[validation], weight[validation]))
+
+    def measured_now():
+        if measure is None:
+            return None
+        pairs = zip(starts, held_out, strict=True)
+        return sum(measure(start.network, rows) for start, rows in pairs)
+
+    measured = measured_now()  # of the start, which is kept if nothing is better
+    curve, validation_curve, best_iter = train_with_validation(starts, held_out, settings)
+    if best_iter > 0:
+        measured = measured_now()
+    kept = best_iter > 0 and len(folds) == 1
+    start = starts[0] if kept else build(indices, weight)
+    if best_iter > 0 and len(folds) > 1:
+        train(*start, replace(settings, max_iter=best_iter))
+    return Fitted(start, curve, validation_curve, best_iter, measured)
+
+
+def _folds(n_rows, seed, validation_fraction, resumed):
+    """Return pairs of rows to train on and rows to validate with, as positions."""
+    order = np.random.RandomState(seed).permutation(n_rows)
+    if validation_fraction == "auto" and n_rows < _FEW_ROWS and not resumed:
+        parts = np.array_split(order, min(_N_FOLDS, n_rows))
+    else:
+        fraction = 0.1 if validation_fraction == "auto" else validation_fraction
+        n_held_out = int(np.clip(round(fraction * n_rows), 1, n_rows - 1))
+        parts = [order[:n_held_out]]
+    everyone = np.arange(n_rows)
+    return [(np.setdiff1d(everyone, part), np.sort(part)) for part in parts]

@@ -1,0 +1,271 @@
+"""What fitted autoencoders do with rows: encode, decode, and tell how well they know them."""
+
+import warnings
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import TransformerMixin
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ._fitting import DTYPES
+from ._rows import fill_holes, mean_and_scale
+from ._training import apply, resolve_device
+
+_IMPUTATION_ROUNDS = 100
+_IMPUTATION_TOL = 1e-3  # in standardized units
+
+
+class ReconstructionMixin(TransformerMixin):
+    """The methods of an estimator that has fitted an autoencoder.
+
+    They need its parameters `device` and `missing`, and what its fit sets: ``module_`` with an
+    encoder and a decoder, ``mean_``, ``scale_`` and ``_n_features_out``.
+    """
+
+    def transform(self, X):
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows. With ``missing="mask"`` they may have
+            missing values, which are encoded as the means of their columns.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            Codes, in units of ``scale_``, in the dtype of X (float32 or float64).
+        """
+        check_is_fitted(self)
+        X = self._validate_rows(X)
+        return self._apply(_encode, X, before=self._standardized)
+
+    def inverse_transform(self, X):
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes as `transform` returns them. Ordered codes may be cut: the columns that are
+            left out count as zero.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Reconstructed rows in the units of the training rows.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than there are components.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=DTYPES, input_name="X")
+        n_codes = self._n_features_out
+        if hasattr(self, "explained_variance_ratio_") and X.shape[1] < n_codes:
+            X = np.pad(X, ((0, 0), (0, n_codes - X.shape[1])))
+        if X.shape[1] != n_codes:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "
+                f"expects codes with {n_codes}, as transform returns them."
+            )
+        if self.module_.decoder.activation is not None:
+            return self._apply(_decode, X)
+        # The mean is added in double precision, which it may need where it is far from zero.
+        return self._apply(_decode_standardized, X, after=lambda Z: Z * self.scale_ + self.mean_)
+
+    def impute(self, X):
+        """Fill missing values from the reconstruction.
+
+        A hole is first filled with the mean of its column, then with what the autoencoder
+        reconstructs there, again and again until that changes no more.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows in the units of the training rows; NaN is a missing value.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            X with a number for each missing value; all others are left as they are.
+
+        Raises
+        ------
+        ValueError
+            If ``missing="mask"`` was not set: the autoencoder then takes no missing values.
+
+        References
+        ----------
+        .. [1] Rezende, D. J., Mohamed, S. & Wierstra, D. (2014). Stochastic backpropagation and
+           approximate inference in deep generative models. ICML. :arxiv:`1401.4082`
+        """
+        check_is_fitted(self)
+        if self.missing != "mask":
+            raise ValueError(
+                f"missing={self.missing!r}, but impute needs an autoencoder that knows of missing "
+                "values. Fit one with missing='mask'."
+            )
+        X = np.array(self._validate_rows(X))
+        incomplete = np.flatnonzero(np.isnan(X).any(axis=1))
+        if len(incomplete) == 0:
+            return X
+        rows = X[incomplete]
+        missing = np.isnan(rows)
+        rows = fill_holes(rows, self.mean_)
+        for _ in range(_IMPUTATION_ROUNDS):
+            rebuilt = self._apply(
+                _rebuild,
+                rows,
+                before=self._standardized,
+                after=lambda Z: Z * self.scale_ + self.mean_,
+            )
+            change = np.abs(rebuilt - rows)[missing].max() / self.scale_
+            rows[missing] = rebuilt[missing]
+            if change < _IMPUTATION_TOL:
+                break
+        X[incomplete] = rows
+        return X
+
+    def score(self, X, y=None, sample_weight=None):
+        """Return the share of the variance of X that its reconstruction explains.
+
+        The same number for `sklearn.decomposition.PCA` is
+        ``explained_variance_ratio_.sum()`` on the training rows, and
+        `skae.metrics.reconstruction_r2` for any other transformer and any rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows, at least two. Missing values count neither
+            as variance nor as error.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        float
+            R², at most 1 (a perfect reconstruction); 0 is as good as the mean of X.
+        """
+        errors = self.reconstruction_error(X)
+        X = self._validate_rows(X)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if X.shape[0] < 2:
+            warnings.warn(
+                "R² is not defined for a single row, which has no variance.",
+                UndefinedMetricWarning,
+                stacklevel=2,
+            )
+            return float("nan")
+        everyone = np.arange(X.shape[0])
+        X = fill_holes(X, mean_and_scale(X, everyone, weight)[0])
+        _, scale = mean_and_scale(X, everyone, weight)
+        variance = scale**2 * X.shape[1]
+        error = float(np.average(errors, weights=weight))
+        if variance == 0:
+            return float(np.isclose(error, 0))
+        return 1 - error / variance
+
+    def score_samples(self, X):
+        """Return the negative squared error of each row's reconstruction.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Minus the sum over columns of the squared error, in the squared units of X; the
+            lowest belong to the rows that the autoencoder knows least.
+        """
+        return -self.reconstruction_error(X)
+
+    def reconstruction_error(self, X, *, per_feature=False):
+        """Return the squared error of each row's reconstruction, or of each of its values.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows.
+
+        per_feature : bool, default=False
+            Whether to return the error of each value, which tells the columns that make a row
+            unusual, instead of their sum.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_features)
+            Squared errors, in the squared units of X. That of a missing value is 0.
+        """
+        check_is_fitted(self)
+        X = self._validate_rows(X)
+        errors = self._apply(
+            _squared_errors if per_feature else _squared_error,
+            X,
+            before=self._standardized,
+            after=lambda error: error * self.scale_**2,
+        )
+        return errors if per_feature else errors[:, 0]
+
+    def _validate_rows(self, X):
+        holes = self.missing == "mask" and not sp.issparse(X)
+        return validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=DTYPES,
+            reset=False,
+            ensure_all_finite="allow-nan" if holes else True,
+        )
+
+    def _standardized(self, rows):
+        return (rows - self.mean_) / self.scale_
+
+    def _apply(self, function, X, **steps):
+        """Apply a part of the network, on the CPU if its device is not there any more."""
+        try:
+            device = resolve_device(self.device)
+        except ValueError:
+            device = "cpu"
+        return apply(function, self.module_, X, device=device, **steps)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.missing == "mask"
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _encode(network, Z):
+    return network.encoder.from_standardized(Z.masked_fill(Z.isnan(), 0.0))
+
+
+def _decode(network, code):
+    return network.decoder(code)
+
+
+def _decode_standardized(network, code):
+    return network.decoder.body(code)
+
+
+def _rebuild(network, Z):
+    return network(Z).reconstruction
+
+
+def _squared_errors(network, Z):
+    missing = Z.isnan()
+    Z = Z.masked_fill(missing, 0.0)
+    return (network(Z).reconstruction - Z).square().masked_fill(missing, 0.0)
+
+
+def _squared_error(network, Z):
+    return _squared_errors(network, Z).sum(dim=1, keepdim=True)

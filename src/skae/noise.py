@@ -1,0 +1,262 @@
+"""Noise: what happens to rows on their way into a network in training, and only there.
+
+The clean row stays the target, so that a network learns to undo the noise: a denoising
+autoencoder. A noise is any object with a method ``corrupt(rows, generator)``; derive it from
+`sklearn.base.BaseEstimator`, and its parameters are those of a grid search.
+"""
+
+from collections.abc import Callable
+from numbers import Real
+from typing import ClassVar, Protocol
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
+from torch import Generator, Tensor
+
+__all__ = ["NOISES", "GaussianNoise", "MaskingNoise", "SaltAndPepperNoise", "SwapNoise"]
+
+_SHARE = [Interval(Real, 0, 1, closed="neither")]
+
+
+class Noise(Protocol):
+    """A part that corrupts rows."""
+
+    def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
+        """Return corrupted rows, (batch, n_features), and leave those given as they are."""
+
+
+class GaussianNoise(BaseEstimator):
+    """Add normal noise to every value.
+
+    Parameters
+    ----------
+    level : float, default=0.3
+        Its standard deviation, in units of the estimator's ``scale_``, the root of the mean
+        variance of the columns.
+
+    See Also
+    --------
+    MaskingNoise : Replace values instead of shifting them.
+
+    References
+    ----------
+    .. [1] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine
+       Learning Research 11, 3371-3408.
+       https://jmlr.org/papers/v11/vincent10a.html
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.noise import GaussianNoise
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(8, noise=GaussianNoise(0.5), max_iter=5)
+    >>> autoencoder.fit_transform(X).shape
+    (1797, 8)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"level": [Interval(Real, 0, None, closed="neither")]}
+
+    def __init__(self, level=0.3):
+        self.level = level
+
+    def corrupt(self, rows, generator):
+        """Corrupt a batch of rows.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of shape (batch, n_features)
+            Standardized rows.
+        generator : torch.Generator
+            Where random numbers come from.
+
+        Returns
+        -------
+        torch.Tensor of shape (batch, n_features)
+            Other rows; those given are left as they are.
+        """
+        noise = torch.empty_like(rows).normal_(std=self.level, generator=generator)
+        return rows + noise
+
+
+class MaskingNoise(BaseEstimator):
+    """Replace a random share of the values by the means of their columns.
+
+    Unlike dropout, it does not enlarge the other values. A network that is trained so knows
+    how to fill holes: see ``missing="mask"`` of the estimators.
+
+    Parameters
+    ----------
+    level : float, default=0.3
+        Share of the values that are replaced, in (0, 1).
+
+    See Also
+    --------
+    SwapNoise : Replace values by those of other rows.
+
+    References
+    ----------
+    .. [1] Vincent, P. et al. (2008). Extracting and composing robust features with denoising
+       autoencoders. ICML. :doi:`10.1145/1390156.1390294`
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.noise import MaskingNoise
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> MaskingNoise(0.5).corrupt(torch.ones(2, 4), generator).unique()
+    tensor([0., 1.])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"level": _SHARE}
+
+    def __init__(self, level=0.3):
+        self.level = level
+
+    def corrupt(self, rows, generator):
+        """Corrupt a batch of rows.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of shape (batch, n_features)
+            Standardized rows, whose columns have a mean of zero over the training rows.
+        generator : torch.Generator
+            Where random numbers come from.
+
+        Returns
+        -------
+        torch.Tensor of shape (batch, n_features)
+            Other rows; those given are left as they are.
+        """
+        return rows.masked_fill(_drawn(rows, self.level, generator), 0.0)
+
+
+class SaltAndPepperNoise(BaseEstimator):
+    """Set a random share of the values to the extremes of their columns, by a fair coin.
+
+    The extremes are the least and the greatest value of the column in the mini-batch.
+
+    Parameters
+    ----------
+    level : float, default=0.3
+        Share of the values that are replaced, in (0, 1).
+
+    See Also
+    --------
+    MaskingNoise : Replace values by their means.
+
+    References
+    ----------
+    .. [1] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine
+       Learning Research 11, 3371-3408.
+       https://jmlr.org/papers/v11/vincent10a.html
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.noise import SaltAndPepperNoise
+    >>> rows = torch.tensor([[0.0], [0.5], [1.0], [0.5], [0.5], [0.5]])
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> SaltAndPepperNoise(0.9).corrupt(rows, generator).unique()
+    tensor([0., 1.])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"level": _SHARE}
+
+    def __init__(self, level=0.3):
+        self.level = level
+
+    def corrupt(self, rows, generator):
+        """Corrupt a batch of rows.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of shape (batch, n_features)
+            Standardized rows.
+        generator : torch.Generator
+            Where random numbers come from.
+
+        Returns
+        -------
+        torch.Tensor of shape (batch, n_features)
+            Other rows; those given are left as they are.
+        """
+        draw = torch.empty_like(rows).uniform_(generator=generator)
+        low, high = rows.aminmax(dim=0)  # (n_features,) each
+        peppered = torch.where(draw < self.level / 2, low, rows)
+        return torch.where(draw > 1 - self.level / 2, high, peppered)
+
+
+class SwapNoise(BaseEstimator):
+    """Replace a random share of the values by those of other rows, column by column.
+
+    Every column keeps its distribution, whatever it is, which makes this the noise for tables
+    of mixed columns.
+
+    Parameters
+    ----------
+    level : float, default=0.15
+        Share of the values that are replaced, in (0, 1).
+
+    See Also
+    --------
+    MaskingNoise : Replace values by their means.
+
+    References
+    ----------
+    .. [1] Yoon, J. et al. (2020). VIME: extending the success of self- and semi-supervised
+       learning to tabular domain. NeurIPS 33.
+       https://proceedings.neurips.cc/paper/2020/hash/7d97667a3e056acab9aaf653807b4a03-Abstract.html
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skae.noise import SwapNoise
+    >>> rows = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> swapped = SwapNoise(0.5).corrupt(rows, generator)
+    >>> bool(torch.isin(swapped[:, 1], rows[:, 1]).all())
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"level": _SHARE}
+
+    def __init__(self, level=0.15):
+        self.level = level
+
+    def corrupt(self, rows, generator):
+        """Corrupt a batch of rows.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of shape (batch, n_features)
+            Standardized rows.
+        generator : torch.Generator
+            Where random numbers come from.
+
+        Returns
+        -------
+        torch.Tensor of shape (batch, n_features)
+            Other rows; those given are left as they are.
+        """
+        n_rows = len(rows)
+        # From one of the other rows: a row that is alone has nothing to swap with.
+        step = torch.randint(1, max(n_rows, 2), rows.shape, generator=generator)
+        source = (torch.arange(n_rows)[:, None] + step) % n_rows
+        swapped = rows.gather(0, source)
+        return torch.where(_drawn(rows, self.level, generator), swapped, rows)
+
+
+def _drawn(rows: Tensor, share: float, generator: Generator) -> Tensor:
+    """Return which values a random share hits, (batch, n_features)."""
+    return torch.empty_like(rows).uniform_(generator=generator) < share
+
+
+# A name stands for the part with its defaults.
+NOISES: dict[str, Callable[[], Noise]] = {
+    "gaussian": GaussianNoise,
+    "masking": MaskingNoise,
+    "salt_and_pepper": SaltAndPepperNoise,
+    "swap": SwapNoise,
+}
