@@ -35,10 +35,10 @@ from ._fitting import (
     Fitted,
     Start,
     check_rows,
+    checked_part,
     different_rows,
     fit_network,
     or_as_before,
-    part_of,
     penalties_of,
     refuse_idle_settings,
     refuse_if_set,
@@ -629,7 +629,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 )
         elif self.n_components == 1:
             refuse_if_set(self, "ordered", "a single code has no order")
-        part_of(self.latent_activation, dict.fromkeys(ACTIVATIONS, lambda: None), "activation")
+        checked_part(self.latent_activation)
 
     def _is_ordered(self):
         return self.ordered or not isinstance(self.n_components, Integral)

@@ -161,15 +161,18 @@ def part_of(value, names: dict[str, Callable], parameter: str):
 
     Examples of a part are a noise and a penalty.
     """
-    if isinstance(value, str):
-        if value not in names:
-            raise ValueError(
-                f"{parameter}={value!r} is not known; expected one of {sorted(names)}."
-            )
-        return names[value]()
-    if isinstance(value, BaseEstimator):
-        value._validate_params()
-    return value
+    if not isinstance(value, str):
+        return checked_part(value)
+    if value not in names:
+        raise ValueError(f"{parameter}={value!r} is not known; expected one of {sorted(names)}.")
+    return names[value]()
+
+
+def checked_part(part):
+    """Return a part, if its own parameters are as it wants them."""
+    if hasattr(part, "_parameter_constraints"):  # a part of the user's may have none
+        part._validate_params()
+    return part
 
 
 def penalties_of(penalty) -> list:

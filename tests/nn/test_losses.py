@@ -11,8 +11,11 @@ from skae.nn import (
     AbsoluteError,
     AutoencoderOutput,
     CallableLoss,
+    ColumnLosses,
     Huber,
     LogLoss,
+    ObservedLoss,
+    PenalizedLoss,
     SquaredError,
     Standardize,
 )
@@ -205,3 +208,63 @@ def test_a_callable_is_called_once_for_a_batch(form, standardize, output, X, wei
 
     CallableLoss(standardize, loss)(output, [standardize(X), weight])
     assert calls == [N_ROWS]
+
+
+# Losses by column, of what is observed, and with penalties
+
+
+@pytest.mark.parametrize("columns", [([2, 0], [1, 3]), ([0, 1, 2, 3], []), ([3], [2, 1, 0])])
+def test_each_column_has_the_loss_of_its_group(columns, standardize, output, X):
+    first, second = (torch.tensor(which, dtype=torch.long) for which in columns)
+    mixed = ColumnLosses(standardize, [(LogLoss, first), (AbsoluteError, second)])
+    Z = standardize(X)
+    expected = AbsoluteError(standardize).values(output, Z)
+    expected[:, first] = LogLoss(standardize).values(output, Z)[:, first]
+    torch.testing.assert_close(mixed.values(output, Z), expected)
+    torch.testing.assert_close(mixed.rows(output, Z), expected.mean(dim=1))
+
+
+@pytest.mark.parametrize("loss", [*VALUE_LOSSES, LogLoss])
+def test_a_missing_value_adds_nothing_and_has_no_gradient(loss, standardize, output, X):
+    Z = standardize(X)
+    missing = torch.rand(Z.shape, generator=generator(5)) < 0.4
+    expected = loss(standardize).values(output, Z) * ~missing
+    holes = Z.masked_fill(missing, torch.nan)
+    leaf = output.preactivation.clone().requires_grad_()
+    record = output._replace(reconstruction=leaf / 2, preactivation=leaf)
+    result = ObservedLoss(loss(standardize)).values(record, holes)
+    torch.testing.assert_close(result, expected)
+    result.sum().backward()
+    assert (leaf.grad[missing] == 0).all()
+    assert (leaf.grad[~missing] != 0).any()
+
+
+def test_a_loss_of_rows_knows_nothing_of_single_values(standardize, output, X):
+    part = ObservedLoss(CallableLoss(standardize, FORMS["row"]))
+    with pytest.raises(ValueError, match="must return a number for each value"):
+        part.rows(output, standardize(X))
+
+
+class OfRows:
+    def penalize(self, batch):
+        return batch.code.square().sum(dim=1)
+
+
+class OfBatch:
+    def penalize(self, batch):
+        return batch.encode(batch.rows).abs().max()
+
+
+def test_penalties_are_added_row_by_row_with_the_rows_weights(standardize, output, X, weight):
+    Z = standardize(X)
+    plain = SquaredError(standardize)
+    part = PenalizedLoss(plain, [OfRows(), OfBatch()], lambda rows: 2 * rows)
+    of_batch = 2 * Z.abs().max()
+    rows = plain.rows(output, Z) + output.code.square().sum(dim=1) + of_batch
+    torch.testing.assert_close(part.rows(output, Z), rows)
+    torch.testing.assert_close(part(output, [Z, weight]), (rows * weight).mean())
+
+
+def test_a_penalized_loss_does_not_own_the_networks_parameters(standardize):
+    network = torch.nn.Linear(4, 2)
+    assert list(PenalizedLoss(SquaredError(standardize), [OfRows()], network).parameters()) == []

@@ -1,13 +1,15 @@
 """Dense layers: their shapes, their activations and their starting weights."""
 
+import copy
 import math
+import pickle
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
-from skae.nn import ACTIVATIONS, linear, mlp
+from skae.nn import ACTIVATIONS, Dropout, linear, mlp, transposed_mlp
 
 
 def generator(seed=0):
@@ -74,3 +76,50 @@ def test_weights_are_single_whatever_the_default_dtype():
     finally:
         torch.set_default_dtype(found)
     assert layer.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_a_hidden_layer_is_linear_normalization_activation_dropout(normalization, dropout):
+    layers = mlp(
+        (5, 4, 3, 2), "relu", generator=generator(), normalization=normalization, dropout=dropout
+    )
+    hidden = [nn.Linear, {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}.get(normalization)]
+    hidden += [nn.ReLU, Dropout if dropout else None]
+    expected = [kind for kind in hidden if kind is not None]
+    assert [type(layer) for layer in layers] == [*expected, *expected, nn.Linear]
+
+
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+def test_a_transposed_decoder_is_an_explicit_transpose(normalization):
+    encode = mlp((5, 4, 3), "tanh", generator=generator(), normalization=normalization)
+    decode = transposed_mlp(encode, "tanh", normalization=normalization)
+    code = torch.randn(7, 3, generator=generator())
+    first, last = (layer for layer in encode if isinstance(layer, nn.Linear))
+    hidden = code @ last.weight
+    if normalization == "batch":
+        hidden = (hidden - hidden.mean(dim=0)) / (hidden.var(dim=0, correction=0) + 1e-5).sqrt()
+    if normalization == "layer":
+        hidden = nn.functional.layer_norm(hidden, (4,))
+    torch.testing.assert_close(decode(code), hidden.tanh() @ first.weight)
+
+
+def test_gradients_of_tied_weights_are_the_sum_of_both_uses():
+    encode = mlp((5, 3), "tanh", generator=generator())
+    decode = transposed_mlp(encode, "tanh")
+    X = torch.randn(7, 5, generator=generator())
+    (decode(encode(X)) - X).square().mean().backward()
+    weight = encode[0].weight.detach()
+    into, out_of = weight.clone().requires_grad_(), weight.t().clone().requires_grad_()
+    (X @ into.T @ out_of.T - X).square().mean().backward()
+    torch.testing.assert_close(encode[0].weight.grad, into.grad + out_of.grad.T)
+
+
+def test_tied_weights_stay_tied_in_copies_and_other_types():
+    encode = mlp((5, 4, 3), "tanh", generator=generator())
+    network = nn.ModuleDict({"encode": encode, "decode": transposed_mlp(encode, "tanh")})
+    for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network)), network.double()):
+        assert other["encode"][0].weight is other["decode"][-1].weight
+        assert other["encode"][-1].weight is other["decode"][0].weight
+    n_weights = sum(p.numel() for p in network.parameters() if p.ndim == 2)
+    assert n_weights == 5 * 4 + 4 * 3

@@ -12,9 +12,12 @@ from torch import nn
 from skae.nn import (
     ACTIVATIONS,
     AutoencoderNetwork,
+    ColumnActivations,
     Decoder,
     Encoder,
+    FirstCodes,
     Gate,
+    PadCodes,
     SkipConnection,
     Standardize,
     linear,
@@ -162,3 +165,19 @@ def test_weights_can_be_saved_and_loaded():
     other.load_state_dict(torch.load(buffer))
     assert torch.equal(other.encoder(X), net.encoder(X))
     assert not math.isnan(other.decoder(net.encoder(X)).sum().item())
+
+
+def test_column_activations_act_on_their_own_columns():
+    X = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    part = ColumnActivations(torch.tensor([1, 0, 2, 1]), [nn.Identity, nn.Sigmoid, nn.Softplus])
+    expected = torch.stack(
+        [X[:, 0].sigmoid(), X[:, 1], nn.functional.softplus(X[:, 2]), X[:, 3].sigmoid()], dim=1
+    )
+    torch.testing.assert_close(part(X), expected)
+
+
+def test_codes_that_are_cut_and_padded_are_those_with_zeros():
+    code = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    expected = code.clone()
+    expected[:, 2:] = 0
+    assert torch.equal(PadCodes(4)(FirstCodes(2)(code)), expected)
