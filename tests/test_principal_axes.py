@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from skae import _principal_axes
@@ -133,3 +134,13 @@ def test_sparse_rows_are_never_dense_all_at_once(shape):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < n_rows * n_features * 8
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8, 0.95, 0.999])
+@pytest.mark.parametrize("largest", [2000, 3])
+def test_as_many_axes_as_pca_for_a_share_of_variance(share, largest, monkeypatch):
+    monkeypatch.setattr(_principal_axes, "_LARGEST_EIGENPROBLEM", largest)
+    X = load_digits().data[:300]
+    everyone, ones = np.arange(len(X)), np.ones(len(X))
+    found = _principal_axes.n_principal_axes(X, everyone, ones, X.mean(axis=0), share)
+    assert found == PCA(share).fit(X).n_components_

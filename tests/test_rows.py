@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skae import _rows
-from skae._rows import Batches, StandardizedRows, dense_chunks, mean_and_scale, merge_equal_rows
+from skae._rows import (
+    Batches,
+    StandardizedRows,
+    dense_chunks,
+    fill_holes,
+    mean_and_scale,
+    merge_equal_rows,
+)
 from skae._seeding import torch_generator
 
 DTYPES = [np.float32, np.float64]
@@ -273,3 +280,68 @@ def test_a_seed_decides_the_order_and_each_epoch_has_its_own():
     assert epochs(0) == epochs(0)
     assert epochs(0) != epochs(1)
     assert len({tuple(epoch) for epoch in epochs(0)}) == 3
+
+
+# Rows with holes
+
+
+def with_holes(X, share=0.3, seed=0):
+    X = np.array(X, dtype=float)
+    X[np.random.RandomState(seed).uniform(size=X.shape) < share] = np.nan
+    return X
+
+
+def test_equal_rows_with_the_same_holes_are_merged():
+    X = with_holes(np.random.RandomState(0).normal(size=(30, 4)))
+    weight = np.random.RandomState(1).randint(1, 4, size=30)
+    repeated = np.repeat(X, weight, axis=0)
+    other_nan = np.array([0x7FF8000000000001], dtype=np.uint64).view(np.float64)
+    repeated[::2][np.isnan(repeated[::2])] = other_nan
+    indices, merged = merge_equal_rows(repeated, np.ones(len(repeated)))
+    expected, expected_weight = merge_equal_rows(X, weight.astype(float))
+    np.testing.assert_array_equal(repeated[indices], X[expected])
+    np.testing.assert_array_equal(merged, expected_weight)
+
+
+def test_means_and_scale_are_those_of_the_values_that_are_there():
+    X = with_holes(np.random.RandomState(0).normal(size=(50, 4)) * [1, 2, 3, 4] + 5)
+    weight = np.random.RandomState(1).uniform(size=50)
+    mean, scale = mean_and_scale(X, np.arange(50), weight)
+    for column, values in enumerate(X.T):
+        there = ~np.isnan(values)
+        assert mean[column] == pytest.approx(np.average(values[there], weights=weight[there]))
+    variances = [
+        np.average((values[there] - m) ** 2, weights=weight[there])
+        for values, m in zip(X.T, mean, strict=True)
+        for there in [~np.isnan(values)]
+    ]
+    assert scale == pytest.approx(np.sqrt(np.mean(variances)))
+
+
+def test_a_hole_is_the_mean_in_a_batch_and_nan_in_its_target():
+    X = with_holes(np.random.RandomState(0).normal(size=(10, 3)))
+    mean, scale = mean_and_scale(X, np.arange(10), np.ones(10))
+    rows = StandardizedRows(X, np.arange(10), np.ones(10), mean, scale)
+    Z, (target, _) = rows[slice(None)]
+    np.testing.assert_array_equal(target.isnan().numpy(), np.isnan(X))
+    assert (Z[target.isnan()] == 0).all()
+    np.testing.assert_array_equal(Z[~target.isnan()], target[~target.isnan()])
+    np.testing.assert_allclose(fill_holes(X, mean), np.where(np.isnan(X), mean, X))
+
+
+def test_corruption_is_of_the_batch_and_not_of_its_target():
+    X = np.random.RandomState(0).normal(size=(10, 3))
+    rows = StandardizedRows(X, np.arange(10), np.ones(10), np.zeros(3), 1.0)
+    batches = list(Batches(rows, 4, corrupt=lambda Z: Z + 1))
+    for Z, (target, _) in batches:
+        torch.testing.assert_close(Z, target + 1)
+    np.testing.assert_allclose(torch.cat([t for _, (t, _) in batches]), X, rtol=1e-6)
+
+
+def test_others_are_standardized_alike():
+    X = np.random.RandomState(0).normal(size=(10, 3))
+    rows = StandardizedRows(X, np.arange(5), np.ones(5), np.ones(3), 2.0)
+    others = rows.others(np.array([7, 8]), np.array([1.0, 3.0]))
+    Z, (_, weight) = others[slice(None)]
+    np.testing.assert_allclose(Z, (X[[7, 8]] - 1) / 2, rtol=1e-6)
+    np.testing.assert_allclose(weight, [0.5, 1.5])

@@ -147,7 +147,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     tied_weights : bool, default=False
         Whether the decoder's weights are the encoder's, transposed, as they are for PCA: half
-        as many parameters. Biases stay free.
+        as many parameters. Biases stay free. Behind an activation of code or output, the start
+        is then a rougher relative of PCA.
 
     ordered : bool, default=False
         Whether codes are sorted by what they are worth, like principal components: while

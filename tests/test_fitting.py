@@ -1,0 +1,125 @@
+"""What all fits share: folds, the best epoch, measuring on rows held out, and what is undone."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
+
+from skae import AutoencoderTransformer
+from skae._fitting import (
+    Start,
+    checked_part,
+    fit_network,
+    or_as_before,
+    part_of,
+    penalties_of,
+    refuse_if_set,
+    training_settings,
+)
+from skae._rows import StandardizedRows, mean_and_scale
+from skae._seeding import torch_generator
+from skae.nn import (
+    AutoencoderNetwork,
+    Decoder,
+    Encoder,
+    SquaredError,
+    Standardize,
+    mlp,
+)
+from skae.noise import NOISES, MaskingNoise
+from skae.penalty import Contraction, L1Sparsity
+
+X = load_digits().data[:400]
+
+
+def start(indices, weight):
+    mean, scale = mean_and_scale(X, indices, weight)
+    standardize = Standardize(torch.from_numpy(mean).float(), torch.tensor(scale).float())
+    encode = mlp((64, 16, 2), "tanh", generator=torch_generator(0))
+    decode = mlp((2, 16, 64), "tanh", generator=torch_generator(1))
+    encoder = Encoder(standardize, encode, torch.nn.Identity())
+    network = AutoencoderNetwork(encoder, Decoder(standardize, decode))
+    rows = StandardizedRows(X, indices, weight, mean, scale)
+    return Start(network, SquaredError(standardize), rows)
+
+
+def fit(measure=None, **options):
+    estimator = AutoencoderTransformer(max_iter=6, random_state=0)
+    indices, weight = np.arange(len(X)), np.ones(len(X))
+    defaults = {"early_stopping": True, "validation_fraction": "auto"}
+    settings = training_settings(estimator, len(X))
+    return fit_network(start, indices, weight, settings, measure=measure, **defaults | options)
+
+
+@pytest.mark.parametrize(
+    ("options", "share"),
+    [
+        ({}, 1.0),
+        ({"validation_fraction": 0.25}, 0.25),
+        ({"resumed": True}, 0.1),
+        ({"early_stopping": False}, 1.0),
+    ],
+)
+def test_each_row_is_measured_once_in_a_cross_validation_or_if_held_out(options, share):
+    counts = fit(lambda network, rows: np.bincount(rows.indices, minlength=len(X)), **options)
+    assert set(counts.measured) <= {0, 1}
+    assert counts.measured.mean() == pytest.approx(share)
+
+
+def test_what_is_measured_is_the_network_of_the_best_epoch_on_rows_not_trained_on():
+    def loss(network, rows):
+        Z, (target, _) = rows[slice(None)]
+        with torch.no_grad():
+            network.eval()
+            return (network(Z).reconstruction - target).square().mean(dim=1).sum().item()
+
+    fitted = fit(loss)
+    assert fitted.best_iter > 0
+    best = fitted.validation_loss_curve[fitted.best_iter]
+    assert fitted.measured / len(X) == pytest.approx(best, rel=1e-5)
+
+
+def test_a_block_that_fails_changes_nothing():
+    estimator = AutoencoderTransformer(3)
+    estimator.fitted_ = [1]
+
+    def fail():
+        estimator.fitted_ = [2]
+        estimator.other_ = 3
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), or_as_before(estimator):
+        fail()
+    assert estimator.fitted_ == [1]
+    assert not hasattr(estimator, "other_")
+
+
+def test_a_parameter_at_its_default_is_never_refused():
+    refuse_if_set(AutoencoderTransformer(), "hidden_layer_sizes", "of a reason")
+    refuse_if_set(AutoencoderTransformer(hidden_layer_sizes=[256, 128]), "hidden_layer_sizes", "")
+    with pytest.raises(ValueError, match=r"dropout=0.5 has no effect, because of a reason\. Leave"):
+        refuse_if_set(AutoencoderTransformer(dropout=0.5), "dropout", "of a reason")
+
+
+class WithoutConstraints(BaseEstimator):
+    def corrupt(self, rows, generator):
+        return rows
+
+
+def test_parts_by_name_and_as_they_are():
+    assert part_of("masking", NOISES, "noise").level == MaskingNoise().level
+    own = WithoutConstraints()
+    assert part_of(own, NOISES, "noise") is own
+    with pytest.raises(ValueError, match="noise='snow' is not known; expected one of"):
+        part_of("snow", NOISES, "noise")
+    with pytest.raises(ValueError, match="'level' parameter of MaskingNoise"):
+        checked_part(MaskingNoise(2))
+
+
+def test_penalties_are_none_one_or_several():
+    assert penalties_of(None) == []
+    l1 = L1Sparsity()
+    assert penalties_of(l1) == [l1]
+    kinds = [type(part) for part in penalties_of(["contraction", l1])]
+    assert kinds == [Contraction, L1Sparsity]
