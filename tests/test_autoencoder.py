@@ -29,7 +29,10 @@ from skorch.callbacks import Callback, GradientNormClipping
 from torch import nn
 
 from skae import AutoencoderTransformer
+from skae.activation import TopK
 from skae.metrics import reconstruction_r2, reconstruction_r2_scorer
+from skae.noise import NOISES, MaskingNoise, SwapNoise
+from skae.penalty import Contraction, KLSparsity, L1Sparsity
 
 CHECKED = [
     AutoencoderTransformer(),
@@ -60,6 +63,34 @@ CHECKED = [
         max_iter=3,
     ),
     AutoencoderTransformer(warm_start=True, max_iter=3, batch_size=8, tol=0.0, n_iter_no_change=2),
+    AutoencoderTransformer(
+        noise=MaskingNoise(0.2), penalty="l1", dropout=0.1, hidden_layer_sizes=8, max_iter=3
+    ),
+    AutoencoderTransformer(
+        noise="gaussian",
+        penalty=[KLSparsity(0.1), Contraction()],
+        latent_activation="logistic",
+        hidden_layer_sizes=8,
+        max_iter=3,
+        early_stopping=False,
+    ),
+    AutoencoderTransformer(
+        4, latent_activation=TopK(2), noise=SwapNoise(), hidden_layer_sizes=8, max_iter=3
+    ),
+    AutoencoderTransformer(tied_weights=True, pretrain=True, hidden_layer_sizes=(8, 4), max_iter=2),
+    AutoencoderTransformer(
+        init="random", tied_weights=True, normalization="layer", noise="salt_and_pepper", max_iter=2
+    ),
+    AutoencoderTransformer(
+        ordered=True, missing="mask", normalization="batch", hidden_layer_sizes=8, max_iter=3
+    ),
+    AutoencoderTransformer(0.9, early_stopping=False, hidden_layer_sizes=8, max_iter=3),
+    AutoencoderTransformer(
+        loss={"squared_error": slice(0, 1), "huber": slice(1, None)},
+        missing="mask",
+        hidden_layer_sizes=8,
+        max_iter=3,
+    ),
 ]
 
 
@@ -614,6 +645,26 @@ def test_a_callable_loss_is_the_built_in_one(digits):
         ({"net_params": {"lr": 0.1}}, "learning_rate_init"),
         ({"net_params": {"train_split": None}}, "validation_fraction"),
         ({"learning_rate_init": 0.0}, "learning_rate_init"),
+        ({"n_components": 0.5, "init": "random"}, "does not go with init='random'"),
+        ({"n_components": 1.5}, "n_components"),
+        ({"n_components": 1, "ordered": True}, "a single code has no order"),
+        ({"tied_weights": True, "decoder_layer_sizes": (3,)}, "mirrors the encoder"),
+        ({"tied_weights": True, "encoder": nn.Linear}, "tied_weights=True has no effect"),
+        ({"hidden_layer_sizes": (), "dropout": 0.1}, "no hidden layers"),
+        ({"hidden_layer_sizes": (), "normalization": "layer"}, "no hidden layers"),
+        ({"encoder": nn.Linear, "decoder": nn.Linear, "dropout": 0.1}, "dropout=0.1 has no effect"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"normalization": "group"}, "normalization"),
+        ({"missing": "drop"}, "missing"),
+        ({"loss": {"squared_error": [0, 1]}}, r"no loss to the columns \[2, 3\]"),
+        ({"loss": {"squared_error": slice(None), "huber": [-1]}}, r"several losses.*\[3\]"),
+        ({"loss": {"squared_error": [0, 1, 2, 4]}}, r"columns \[4\], but X has 4 columns"),
+        ({"loss": {"squared_error": [True, False]}}, "a mask of 2 columns"),
+        ({"loss": {"squared_error": ["a"]}}, "no column names: give a DataFrame"),
+        ({"loss": {"squared_error": [0.5]}}, "expected integers, a slice"),
+        ({"loss": {"square": slice(None)}}, "has the key 'square'; expected one of"),
+        ({"loss": {"log_loss": [0], "huber": slice(1, 4)}}, r"expects them in \[0, 1\]"),
+        ({"loss": {"huber": slice(None)}, "output_activation": "relu"}, "follows from its loss"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(iris, parameters, message):
@@ -625,6 +676,16 @@ def test_parameters_that_make_no_sense_are_refused(iris, parameters, message):
 def test_a_device_that_is_not_there_is_refused(iris):
     with pytest.raises(ValueError, match="device='cuda' is not available"):
         quick(device="cuda").fit(iris)
+
+
+def test_losses_by_column_name(iris):
+    frame = load_iris(as_frame=True).data
+    names = list(frame.columns)
+    by_name = quick(loss={"squared_error": names[:2], "huber": names[2:]}).fit(frame)
+    by_number = quick(loss={"squared_error": [0, 1], "huber": [2, 3]}).fit(iris)
+    np.testing.assert_array_equal(by_name.transform(frame), by_number.transform(iris))
+    with pytest.raises(ValueError, match=r"names the columns \['width'\], but X has only"):
+        quick(loss={"squared_error": ["width"]}).fit(frame)
 
 
 def test_the_log_loss_refuses_values_beyond_one(iris):
@@ -688,3 +749,168 @@ def test_any_finite_data_gives_finite_codes(
     assert np.isfinite(fitted.inverse_transform(codes)).all()
     restored = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(restored.transform(X), codes)
+
+
+# Ordered codes
+
+
+def test_the_gain_of_each_code_is_that_of_rows_not_trained_on():
+    X = load_digits().data / 16
+    train, test = X[::2], X[1::2]
+    model = AutoencoderTransformer(6, ordered=True, max_iter=40, random_state=0).fit(train)
+    codes = model.transform(test)
+    held_out = [
+        reconstruction_r2(test, model.inverse_transform(codes[:, : n + 1])) for n in range(6)
+    ]
+    explained = np.cumsum(model.explained_variance_ratio_)
+    np.testing.assert_allclose(explained, held_out, atol=0.04)
+    assert (np.diff(held_out) > 0).all()
+    assert model.explained_variance_ratio_[0] > 2 * model.explained_variance_ratio_[5]
+    assert held_out[-1] > PCA(6).fit(train).explained_variance_ratio_.sum() + 0.1
+
+
+def test_codes_without_order_can_not_be_cut():
+    X = load_digits().data / 16
+    settings = {"max_iter": 60, "random_state": 0, "early_stopping": False}
+    plain, ordered = (
+        AutoencoderTransformer(6, ordered=ordered, **settings).fit(X) for ordered in (False, True)
+    )
+    first = [
+        reconstruction_r2(X, m.inverse_transform(np.pad(m.transform(X)[:, :2], ((0, 0), (0, 4)))))
+        for m in (plain, ordered)
+    ]
+    assert first[1] > first[0] + 0.1
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_a_share_of_variance_is_the_smallest_number_of_codes_that_reaches_it(
+    digits, share, early_stopping
+):
+    model = quick(share, early_stopping=early_stopping, max_iter=20).fit(digits)
+    n_codes = len(model.explained_variance_ratio_)
+    explained = np.cumsum(model.explained_variance_ratio_)
+    assert explained[-1] >= share
+    assert n_codes == 1 or explained[-2] < share
+    codes = model.transform(digits)
+    assert codes.shape == (len(digits), n_codes)
+    assert len(model.get_feature_names_out()) == n_codes
+    assert model.score(digits) == pytest.approx(
+        reconstruction_r2(digits, model.inverse_transform(codes))
+    )
+    assert model.score(digits) > share - 0.05
+    # PCA of the training rows has no more than its own training error to judge by.
+    assert n_codes <= PCA(share).fit(digits).n_components_ + 3
+
+
+def test_a_share_at_pca_is_pcas_number_of_components(digits):
+    model = untrained(0.8).fit(digits)
+    assert model.transform(digits).shape[1] == PCA(0.8).fit(digits).n_components_
+
+
+def test_a_share_that_rows_held_out_do_not_reach_keeps_all_codes_and_says_so():
+    noise = np.random.RandomState(0).normal(size=(24, 40))
+    with pytest.warns(ConvergenceWarning, match=r"codes explain .* less than n_components=0.9"):
+        model = quick(0.9, early_stopping=True).fit(noise)
+    assert model.transform(noise).shape[1] > 10
+
+
+def test_a_fit_without_order_forgets_the_order(digits):
+    model = quick(3, ordered=True).fit(digits)
+    model.set_params(ordered=False).fit(digits)
+    assert not hasattr(model, "explained_variance_ratio_")
+
+
+def test_partial_fit_of_ordered_codes(digits):
+    model = quick(3, ordered=True).partial_fit(digits).partial_fit(digits)
+    assert model.explained_variance_ratio_.shape == (3,)
+    with pytest.raises(ValueError, match="is chosen by rows held out"):
+        quick(0.8).partial_fit(digits)
+
+
+def test_partial_fit_draws_other_noise_each_time(digits):
+    seen = []
+
+    class Look:
+        def corrupt(self, rows, generator):
+            noise = torch.rand(rows.shape, generator=generator)
+            seen.append(noise[0, 0].item())
+            return rows + 0.1 * noise
+
+    model = quick(2, noise=Look(), batch_size=1000)
+    for _ in range(3):
+        model.partial_fit(digits)
+    assert len(set(seen)) == 3
+
+
+# Every part with every other
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    X=arrays(
+        np.float64,
+        st.tuples(st.integers(4, 25), st.integers(2, 6)),
+        elements=st.floats(0, 1),
+    ),
+    holes=st.booleans(),
+    n_components=st.sampled_from([2, 5, 0.7]),
+    parameters=st.fixed_dictionaries(
+        {},
+        optional={
+            "hidden_layer_sizes": st.sampled_from([(5,), (6, 4)]),
+            "init": st.sampled_from(["pca", "random"]),
+            "loss": st.sampled_from(
+                [
+                    "log_loss",
+                    "huber",
+                    {"log_loss": [0], "squared_error": slice(1, None)},
+                    nn.MSELoss(reduction="none"),
+                ]
+            ),
+            "latent_activation": st.sampled_from(["logistic", TopK(1)]),
+            "noise": st.sampled_from(sorted(NOISES)),
+            "penalty": st.lists(
+                st.sampled_from([L1Sparsity(), Contraction()]), min_size=1, max_size=2
+            ),
+            "normalization": st.sampled_from(["batch", "layer"]),
+            "early_stopping": st.just(True),
+            **dict.fromkeys(("tied_weights", "pretrain", "ordered"), st.just(True)),
+            "dropout": st.just(0.2),
+            "alpha": st.just(0.1),
+            "activation": st.sampled_from(["relu", "logistic"]),
+            "precision": st.just("bfloat16"),
+        },
+    ),
+)
+def test_every_part_goes_with_every_other_or_says_why_not(X, holes, n_components, parameters):
+    if holes:
+        X = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.2, np.nan, X)
+        parameters["missing"] = "mask"
+    model = quick(n_components, **{"hidden_layer_sizes": (5,), "max_iter": 2} | parameters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        try:
+            model.fit(X)
+        except ValueError as error:
+            message = str(error)
+            assert any(
+                reason in message
+                for reason in (
+                    "no value in column",
+                    "batch normalization makes it depend",
+                    "does not go with init='random'",
+                    "has no effect on codes of",
+                )
+            ), message
+            with pytest.raises(NotFittedError):
+                model.transform(X)
+            return
+    codes = model.transform(X)
+    assert np.isfinite(codes).all()
+    assert np.isfinite(model.inverse_transform(codes)).all()
+    assert np.isfinite(model.score_samples(X)).all()
+    restored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(restored.transform(X), codes)
+    if holes:
+        assert np.isfinite(model.impute(X)).all()

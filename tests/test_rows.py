@@ -345,3 +345,11 @@ def test_others_are_standardized_alike():
     Z, (_, weight) = others[slice(None)]
     np.testing.assert_allclose(Z, (X[[7, 8]] - 1) / 2, rtol=1e-6)
     np.testing.assert_allclose(weight, [0.5, 1.5])
+
+
+def test_rows_far_beyond_those_that_the_scale_comes_from_stay_finite():
+    X = np.array([[1.0], [1e-45], [-1.0]])
+    rows = StandardizedRows(X, np.arange(3), np.ones(3), np.zeros(1), 1e-45)
+    Z, _ = rows[slice(None)]
+    assert torch.isfinite(Z.square()).all()
+    np.testing.assert_allclose(Z[1], 1)

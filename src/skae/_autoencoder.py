@@ -552,7 +552,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _partial_fit(self, X, sample_weight):
         resumed = hasattr(self, "module_")
         self._check_combination()
-        if not isinstance(self.n_components, Integral):
+        if not isinstance(self.n_components, Integral | None):
             raise ValueError(
                 f"n_components={self.n_components!r} is chosen by rows held out, which "
                 "partial_fit does not have. Give a number of components."
@@ -567,8 +567,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         if resumed:  # other noise than in the last call
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
         with single_thread(False), self._own_randomness(settings.seed):
+            n_codes = self._n_codes(X, indices, weight, resumed)
             start = self._start(
-                X, groups, self.n_components, settings, resumed, [], indices, weight[indices]
+                X, groups, n_codes, settings, resumed, [], indices, weight[indices]
             )
             solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == self.solver else None
@@ -621,8 +622,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             )
         if isinstance(self.loss, dict):
             refuse_if_set(self, "output_activation", "each column's follows from its loss")
-        if not isinstance(self.n_components, Integral):
-            if self.init != "pca":
+        if not isinstance(self.n_components, Integral | None):
+            if not self._starts_at_pca():
                 raise ValueError(
                     f"n_components={self.n_components!r} is chosen among as many codes as PCA "
                     f"needs, so it does not go with init={self.init!r}. Leave init at 'pca', or "
@@ -632,8 +633,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             refuse_if_set(self, "ordered", "a single code has no order")
         checked_part(self.latent_activation)
 
+    def _starts_at_pca(self):
+        return self.init == "pca"
+
     def _is_ordered(self):
-        return self.ordered or not isinstance(self.n_components, Integral)
+        return self.ordered or not isinstance(self.n_components, Integral | None)
 
     def _decoder_sizes(self):
         if self.decoder_layer_sizes is None:
@@ -721,7 +725,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 scale,
                 self._layers(X.shape[1], n_codes, generator),
                 n_components=n_codes,
-                pca=self.init == "pca",
+                pca=self._starts_at_pca(),
                 latent_activation=self.latent_activation,
                 outputs=output_names(self.loss, self.output_activation, groups),
                 groups=groups,
@@ -819,7 +823,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self.__dict__.pop("explained_variance_ratio_", None)
         if self._is_ordered():
             self.explained_variance_ratio_ = -np.diff(fitted.measured) / (fitted.measured[0] or 1)
-        if not isinstance(self.n_components, Integral):
+        if not isinstance(self.n_components, Integral | None):
             self._cut(network)
         self.module_ = network
         # Of the network, not of n_components, which may be set to something else after a fit.
@@ -900,7 +904,7 @@ def _columns(which, n_features, names):
     which = np.atleast_1d(np.asarray(which))
     if which.dtype.kind in "UO" and len(which):
         known = {} if names is None else {name: i for i, name in enumerate(names)}
-        unknown = [name for name in which if name not in known]
+        unknown = [name for name in which.tolist() if name not in known]
         if unknown:
             raise ValueError(
                 f"loss names the columns {unknown}, but X has "

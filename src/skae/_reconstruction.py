@@ -80,7 +80,8 @@ class ReconstructionMixin(TransformerMixin):
         """Fill missing values from the reconstruction.
 
         A hole is first filled with the mean of its column, then with what the autoencoder
-        reconstructs there, again and again until that changes no more.
+        reconstructs there, again and again: as long as that makes the values around it, which
+        are known, better reconstructed.
 
         Parameters
         ----------
@@ -115,16 +116,23 @@ class ReconstructionMixin(TransformerMixin):
         rows = X[incomplete]
         missing = np.isnan(rows)
         rows = fill_holes(rows, self.mean_)
+        going_on, error = np.arange(len(rows)), np.full(len(rows), np.inf)
         for _ in range(_IMPUTATION_ROUNDS):
+            some, holes = rows[going_on], missing[going_on]
             rebuilt = self._apply(
                 _rebuild,
-                rows,
+                some,
                 before=self._standardized,
                 after=lambda Z: Z * self.scale_ + self.mean_,
             )
-            change = np.abs(rebuilt - rows)[missing].max() / self.scale_
-            rows[missing] = rebuilt[missing]
-            if change < _IMPUTATION_TOL:
+            change = (rebuilt - some) / self.scale_  # (n_rows, n_features)
+            now = np.square(np.where(holes, 0, change), dtype=np.float64).sum(axis=1)
+            better = now < error[going_on]
+            error[going_on[better]] = now[better]
+            rows[going_on[better]] = np.where(holes, rebuilt, some)[better]
+            moves = np.abs(np.where(holes, change, 0)).max(axis=1) > _IMPUTATION_TOL
+            going_on = going_on[better & moves]
+            if len(going_on) == 0:
                 break
         X[incomplete] = rows
         return X

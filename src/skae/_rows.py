@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
 _CHUNK_VALUES = 2**18  # values that are dense at one time
+_LARGEST = 1e15  # standardized value
 
 
 def _chunks(n_rows: int, n_features: int, n_values: int = _CHUNK_VALUES) -> Iterator[slice]:
@@ -198,8 +199,9 @@ class StandardizedRows(Dataset):
         return Z, [Z, self.weight[index]]
 
     def _standardize(self, rows: np.ndarray) -> np.ndarray:
-        """Standardize rows in their own precision."""
-        return (rows - self.mean.astype(rows.dtype)) / rows.dtype.type(self.scale)
+        """Standardize rows in their own precision, as far as squares of float32 reach."""
+        Z = (rows - self.mean.astype(rows.dtype)) / rows.dtype.type(self.scale)
+        return np.clip(Z, -_LARGEST, _LARGEST, out=Z)
 
 
 class Batches:
