@@ -67,6 +67,7 @@ from .nn import (
     transposed_mlp,
 )
 
+_LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
 _MEASURING_BATCH = 1024  # rows
 
 
@@ -568,9 +569,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
         with single_thread(False), self._own_randomness(settings.seed):
             n_codes = self._n_codes(X, indices, weight, resumed)
-            start = self._start(
-                X, groups, n_codes, settings, resumed, [], indices, weight[indices]
-            )
+            start = self._start(X, groups, n_codes, settings, resumed, [], indices, weight[indices])
             solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == self.solver else None
             curve, state = train(*start, settings, solver_state=state)
@@ -716,7 +715,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             network, mean, scale = copy.deepcopy(self.module_), self.mean_, self.scale_
         else:
             mean, scale = mean_and_scale(X, indices, weight)
-            scale = scale or 1.0  # constant columns need no scale
+            scale = scale if scale > _LEAST_SCALE else 1.0  # constant columns need none
             network = assemble(
                 X,
                 indices,

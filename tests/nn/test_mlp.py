@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from skae.nn import ACTIVATIONS, Dropout, linear, mlp, transposed_mlp
+from skae.nn import ACTIVATIONS, NORMALIZATIONS, Dropout, linear, mlp, transposed_mlp
 
 
 def generator(seed=0):
@@ -84,7 +84,7 @@ def test_a_hidden_layer_is_linear_normalization_activation_dropout(normalization
     layers = mlp(
         (5, 4, 3, 2), "relu", generator=generator(), normalization=normalization, dropout=dropout
     )
-    hidden = [nn.Linear, {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}.get(normalization)]
+    hidden = [nn.Linear, NORMALIZATIONS.get(normalization)]
     hidden += [nn.ReLU, Dropout if dropout else None]
     expected = [kind for kind in hidden if kind is not None]
     assert [type(layer) for layer in layers] == [*expected, *expected, nn.Linear]
@@ -123,3 +123,11 @@ def test_tied_weights_stay_tied_in_copies_and_other_types():
         assert other["encode"][-1].weight is other["decode"][0].weight
     n_weights = sum(p.numel() for p in network.parameters() if p.ndim == 2)
     assert n_weights == 5 * 4 + 4 * 3
+
+
+def test_batch_normalization_of_a_single_row_goes_by_the_running_statistics():
+    layer = NORMALIZATIONS["batch"](3)
+    layer(torch.randn(50, 3, generator=generator()) * 4 + 2)
+    row = torch.randn(1, 3, generator=generator())
+    expected = (row - layer.running_mean) / (layer.running_var + layer.eps).sqrt()
+    torch.testing.assert_close(layer(row), expected)

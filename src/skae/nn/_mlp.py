@@ -22,9 +22,21 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "softplus": nn.Softplus,
 }
 
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalization that takes a batch of one row, by the running statistics."""
+
+    def forward(self, X: Tensor) -> Tensor:
+        if self.training and len(X) == 1:
+            return F.batch_norm(
+                X, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(X)
+
+
 # What follows a hidden layer of some width, before its activation.
 NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": nn.BatchNorm1d,
+    "batch": BatchNorm,
     "layer": nn.LayerNorm,
 }
 
