@@ -8,11 +8,11 @@ import torch
 from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
-_CHUNK_VALUES = 2**18  # values that are dense at one time
+CHUNK_VALUES = 2**18  # values that are dense at one time
 _LARGEST = 1e15  # standardized value
 
 
-def _chunks(n_rows: int, n_features: int, n_values: int = _CHUNK_VALUES) -> Iterator[slice]:
+def _chunks(n_rows: int, n_features: int, n_values: int = CHUNK_VALUES) -> Iterator[slice]:
     """Yield slices of ``range(n_rows)`` that hold a bounded number of values."""
     size = max(1, n_values // n_features)
     return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
@@ -83,7 +83,7 @@ def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
 
 
 def dense_chunks(
-    X, indices: np.ndarray, n_values: int = _CHUNK_VALUES
+    X, indices: np.ndarray, n_values: int = CHUNK_VALUES
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the rows of X at the indices as dense arrays, a few megabytes at a time."""
     for chunk in _chunks(len(indices), X.shape[1], n_values):

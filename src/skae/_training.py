@@ -19,10 +19,10 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ._rows import Batches, StandardizedRows, dense_chunks
+from ._rows import CHUNK_VALUES, Batches, StandardizedRows, dense_chunks
 from ._seeding import torch_generator
 from ._threads import single_thread
-from .nn import RowLoss, fixed_draws, seed_layers
+from .nn import RowLoss, fixed_draws, multiplications, seed_layers, values_per_row
 from .noise import Noise
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -54,6 +54,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _EVALUATION_BATCH = 1024  # rows
+_MAP_VALUES = 2**22  # of the largest feature map at one time, where nothing is trained
 
 # A network of this many multiplications a batch trains as fast on one thread as on two.
 _SMALL_WORK = 5e7
@@ -384,10 +385,11 @@ class _Validation(Callback):
 
     def _evaluate(self, net) -> np.ndarray:
         net.module_.eval()
+        n_rows = min(_EVALUATION_BATCH, _rows_at_once(net.module_))
         losses = []
         # What is drawn is the same in each epoch, so that epochs can be compared.
         with torch.no_grad(), fixed_draws(net.module_, self.seed, net.device):
-            for Z, (target, _) in Batches(self.rows, _EVALUATION_BATCH):
+            for Z, (target, _) in Batches(self.rows, n_rows):
                 Z, target = Z.to(net.device), target.to(net.device)
                 losses.append(net.criterion_.rows(net.module_(Z), target).cpu())
         return torch.cat(losses).double().numpy()
@@ -444,8 +446,8 @@ class _Autocast(nn.Module):
 @contextmanager
 def _session(settings, networks, label) -> Iterator[tqdm | None]:
     """Hold what training borrows: threads, and a line of the terminal."""
-    n_parameters = sum(p.numel() for p in networks[0].parameters())
-    small = settings.device == "cpu" and n_parameters * settings.batch_size < _SMALL_WORK
+    work = multiplications(networks[0]) * settings.batch_size
+    small = settings.device == "cpu" and work < _SMALL_WORK
     with single_thread(small):
         if not settings.verbose:  # even a bar that is not shown starts a thread
             yield None
@@ -458,6 +460,11 @@ def _show(bar: tqdm | None, **losses: float) -> None:
     if bar is not None:
         bar.set_postfix({name: f"{loss:.4g}" for name, loss in losses.items()}, refresh=False)
         bar.update()
+
+
+def _rows_at_once(network: nn.Module) -> int:
+    """Return how many rows a network takes without a feature map of too many values."""
+    return max(1, _MAP_VALUES // values_per_row(network))
 
 
 def apply(
@@ -488,12 +495,13 @@ def apply(
     """
     dtype = torch.float64 if X.dtype == np.float64 and device != "mps" else torch.float32
     parameter = next(iter(network.parameters()), torch.empty(0))
-    n_parameters = sum(p.numel() for p in network.parameters())
+    work = multiplications(network) * X.shape[0]
+    n_values = min(CHUNK_VALUES, X.shape[1] * _rows_at_once(network))
     results = []
-    with single_thread(n_parameters * X.shape[0] < _SMALL_WORK), torch.inference_mode():
+    with single_thread(work < _SMALL_WORK), torch.inference_mode():
         if network.training or (parameter.dtype, parameter.device.type) != (dtype, device):
             network = copy.deepcopy(network).to(device, dtype).eval()
-        for _, rows in dense_chunks(X, np.arange(X.shape[0])):
+        for _, rows in dense_chunks(X, np.arange(X.shape[0]), n_values):
             batch = torch.from_numpy(before(rows)).to(device, dtype)
             results.append(after(function(network, batch).cpu().numpy()).astype(X.dtype))
     return np.concatenate(results)

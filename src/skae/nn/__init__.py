@@ -1,5 +1,21 @@
 """The networks and their losses: torch only, nothing else of skae."""
 
+from ._convolution import (
+    IMAGE_NORMALIZATIONS,
+    POOLINGS,
+    UPSAMPLINGS,
+    Convolution,
+    ConvolutionLevel,
+    MapShape,
+    Upsample,
+    convolution,
+    convolutional_decoder,
+    convolutional_encoder,
+    map_shapes,
+    multiplications,
+    pool_sizes,
+    values_per_row,
+)
 from ._losses import (
     AbsoluteError,
     CallableLoss,
@@ -40,7 +56,10 @@ from ._random import Dropout, NestedDropout, RandomLayer, fixed_draws, seed_laye
 
 __all__ = [
     "ACTIVATIONS",
+    "IMAGE_NORMALIZATIONS",
     "NORMALIZATIONS",
+    "POOLINGS",
+    "UPSAMPLINGS",
     "AbsoluteError",
     "Activation",
     "AutoencoderNetwork",
@@ -49,6 +68,8 @@ __all__ = [
     "CodeActivation",
     "ColumnActivations",
     "ColumnLosses",
+    "Convolution",
+    "ConvolutionLevel",
     "Decoder",
     "Dropout",
     "Encoder",
@@ -56,6 +77,7 @@ __all__ = [
     "Gate",
     "Huber",
     "LogLoss",
+    "MapShape",
     "NestedDropout",
     "ObservedLoss",
     "PadCodes",
@@ -68,10 +90,18 @@ __all__ = [
     "SquaredError",
     "Standardize",
     "TransposedLinear",
+    "Upsample",
+    "convolution",
+    "convolutional_decoder",
+    "convolutional_encoder",
     "fixed_draws",
     "hidden_layer",
     "linear",
+    "map_shapes",
     "mlp",
+    "multiplications",
+    "pool_sizes",
     "seed_layers",
     "transposed_mlp",
+    "values_per_row",
 ]
