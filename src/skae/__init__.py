@@ -2,7 +2,12 @@
 
 from importlib import import_module
 
-__all__ = ["AutoencoderTransformer", "Comparison", "compare"]
+__all__ = [
+    "AutoencoderTransformer",
+    "Comparison",
+    "ConvolutionalAutoencoderTransformer",
+    "compare",
+]
 
 __version__ = "0.1.0"
 
@@ -10,6 +15,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AutoencoderTransformer": "._autoencoder",
     "Comparison": ".comparison",
+    "ConvolutionalAutoencoderTransformer": "._convolutional",
     "compare": ".comparison",
 }
 

@@ -1,0 +1,545 @@
+"""ConvolutionalAutoencoderTransformer: an autoencoder of images that are rows."""
+
+import math
+from functools import partial
+from numbers import Integral, Real
+from typing import ClassVar
+
+import torch
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from torch import nn
+
+from ._assembly import LOSSES, Layers
+from ._autoencoder import AutoencoderTransformer
+from ._fitting import (
+    NOISE_CONSTRAINT,
+    PENALTY_CONSTRAINT,
+    TRAINING_CONSTRAINTS,
+    refuse_idle_settings,
+    refuse_if_set,
+)
+from ._training import resolve_device
+from .nn import (
+    ACTIVATIONS,
+    IMAGE_NORMALIZATIONS,
+    POOLINGS,
+    UPSAMPLINGS,
+    ConvolutionLevel,
+    MapShape,
+    convolutional_decoder,
+    convolutional_encoder,
+    map_shapes,
+)
+
+
+class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
+    """Dimensionality reduction of images by a convolutional autoencoder.
+
+    Rows are images, and the layers are convolutions: the same few weights look at every place
+    of an image [1]_, [2]_. Each level of the encoder is a convolution and a pooling, which
+    makes the image smaller; the decoder mirrors it with a convolution and an upsampling.
+
+    With a number as ``n_components``, a dense layer leads from the last map to the code, and
+    training starts at PCA, as in `AutoencoderTransformer`: ``code = P x + f(x)`` and
+    ``x = P' code + g(code)``, where f and g are convolutional and start at zero. With
+    ``n_components=None`` the code is the last map itself, flattened, and nothing in the network
+    is dense.
+
+    Parameters
+    ----------
+    n_components : int, float or None, default=2
+        Number of numbers in a code. A share in (0, 1) stands for the smallest number of ordered
+        codes that explain it on rows not trained on; see `ordered`. None takes the last map of
+        the encoder as the code, flattened; its shape is ``code_shape_``.
+
+    image_shape : array-like of int, default=None
+        How a row is read as an image: (channels, height, width), or (height, width) for one
+        channel. The values of a row are in this order: all of the first channel, line by line,
+        then all of the second. None reads rows as square images of one channel if the number of
+        columns is a square, and as a single line of pixels otherwise.
+
+    channels : int or array-like of int, default=(32, 64)
+        Filters of the convolution of each level, from the image to the code.
+
+    kernel_size : int or array-like of int, default=3
+        Height and width of the filters, one number for all levels or one for each.
+
+    pool_size : int or array-like of int, default=2
+        What each level divides height and width by, one number for all levels or one for each;
+        1 leaves them. What is left over of odd sizes is pooled too, so nothing is lost.
+
+    pooling : {"max", "average", "stride"}, default="max"
+        How levels divide them: by the maximum or the mean of each window, or by a convolution
+        that is evaluated at every ``pool_size``-th pixel only [3]_.
+
+    upsampling : {"nearest", "bilinear"}, default="nearest"
+        How the decoder multiplies them again: each value repeated, or values between
+        interpolated.
+
+    activation : {"identity", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", \
+            "logistic", "softplus"}, default="silu"
+        What follows each hidden layer.
+
+    latent_activation : str or part, default="identity"
+        What the code passes through, a name as in ``activation`` or a part with a method
+        ``activate``, such as `skae.activation.TopK`. Where the code is a map, this takes the
+        place of the activation of the last convolution, after its pooling.
+
+    output_activation : str, default=None
+        What the reconstruction passes through, in the units of X: "logistic" bounds it to
+        [0, 1], "relu" and "softplus" to positive numbers. A name as in ``activation``. None
+        is "identity", and "logistic" for the log loss.
+
+    loss : {"squared_error", "absolute_error", "huber", "log_loss"}, callable or dict, \
+            default="squared_error"
+        What training minimizes, a mean over columns and rows, as in `AutoencoderTransformer`.
+        "log_loss" is for X in [0, 1]. A callable takes a reconstruction and the rows
+        themselves, two tensors of shape (batch, n_features) in the units of X, and returns a
+        tensor: a number for each value, for each row, or one for the batch, which must be a
+        mean. A dictionary maps losses to the columns that they are for.
+
+    init : {"auto", "pca", "random"}, default="auto"
+        Where training starts: "pca" with a linear path at the principal axes beside the
+        convolutions; "random" with nothing but these, and torch's starting weights, uniform up
+        to ``1 / sqrt(n_in)``. "auto" is "pca" where the code has a number of components, and
+        "random" where it is a map, for which there is no other start.
+
+    ordered : bool, default=False
+        Whether codes are sorted by what they are worth, like principal components: while
+        training, half of the rows are decoded from the first of their codes only, how many
+        being drawn anew each time [4]_. Codes may then be cut before `inverse_transform`.
+
+    dropout : float, default=0.0
+        Share of the values of each hidden layer that are zeroed while training, in [0, 1).
+        The linear path is spared; to drop pixels, see `noise`.
+
+    normalization : {"batch", "layer"}, default=None
+        What each filter of the hidden layers is normalized by, before the activation: the
+        statistics of its values in the mini-batch, or those of all values of the image.
+
+    noise : {"gaussian", "masking", "salt_and_pepper", "swap"} or part, default=None
+        What happens to rows on their way into the network while training, and only then; the
+        clean row is the target. A name stands for a part of `skae.noise` with its
+        defaults; a part of your own is an object with a method ``corrupt(rows, generator)``.
+
+    penalty : {"l1", "kl", "contraction"}, part or list of these, default=None
+        What is added to the loss, for the rows held out too. A name stands for a part of
+        `skae.penalty` with its defaults; a part of your own is an object with a method
+        ``penalize(batch)``.
+
+    missing : {"error", "mask"}, default="error"
+        What to do with missing values (NaN) in dense X. "mask" takes the mean of the column
+        for them, and counts no error where nothing is known; `impute` fills them. Training
+        with masking noise then teaches the network to do without some values.
+
+    alpha : float, default=0.0
+        Weight decay: "adam", "nadam" and "radam" take the share ``learning_rate * alpha`` off
+        every weight at each step, the other solvers add ``alpha`` times the weight to its
+        gradient. Biases and the linear path are exempt: what decays is the departure from
+        PCA. Large networks that are trained long want it, some 0.3.
+
+    solver : {"adam", "sgd", "nadam", "radam", "adamax", "adagrad", "rmsprop"}, \
+            default="adam"
+        What changes the weights. "adam", "nadam" and "radam" decay weights apart from the
+        gradient [5]_; "sgd" has a Nesterov momentum of 0.9.
+
+    learning_rate : {"one_cycle", "cosine", "constant", "adaptive"}, default="one_cycle"
+        How the step changes over the ``max_iter`` epochs. "cosine" falls to zero along half
+        a cosine, "one_cycle" rises before over 5 % of the steps [6]_, and "adaptive" divides
+        by five whenever the loss did not fall by ``tol`` in two epochs in a row (the
+        validation loss with early stopping).
+
+    learning_rate_init : float, default=0.003
+        The largest step.
+
+    batch_size : int or "auto", default="auto"
+        Rows in a mini-batch. "auto" is a fortieth of the rows, at least 32 and at most 256.
+
+    max_iter : int or "auto", default="auto"
+        Epochs: how often each row is seen. "auto" aims at 2000 steps, with at least 20 and
+        at most 300 epochs.
+
+    early_stopping : bool, default=True
+        Whether to hold rows out and keep the best epoch by their loss. The start counts as
+        epoch 0 and is kept unless the best epoch lowers the loss of the rows held out
+        significantly (a paired t-test, one-sided, at 1 %). What is kept at epoch 0 is fitted
+        to all rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows
+        and keeps the last.
+
+    validation_fraction : float or "auto", default="auto"
+        Share of the rows to hold out. "auto" is 0.1 from 2000 rows on. Below, every row is
+        held out once, in a five-fold cross-validation of the number of epochs, and a sixth
+        training on all rows has that number of epochs.
+
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
+        ``max_iter``, and at least 10.
+
+    tol : float, default=1e-4
+        The least fall of a loss that counts.
+
+    shuffle : bool, default=True
+        Whether the rows are put in a new order for each epoch. Without, they keep that of X.
+
+    warm_start : bool, default=False
+        Whether another `fit` goes on from the weights of the last one, with its ``mean_``
+        and ``scale_``.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides the starting weights, the rows held out and the order of the rows. An int
+        gives the same result bit for bit on the same machine. None is different each time,
+        without a draw from numpy's global generator.
+
+    verbose : bool, default=False
+        Whether to show a progress bar with the losses, on the standard error.
+
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+        Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
+
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products of training. "bfloat16" has eight bits and is several times
+        faster on processors that have instructions for it.
+
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Called while the network is trained that becomes ``module_``. In a cross-validation
+        each fold has copies of them; those that ask for the validation loss need a number
+        as ``validation_fraction``, as the last training there holds no rows out.
+
+    net_params : dict, default=None
+        Further parameters of `skorch.NeuralNet`, such as
+        ``{"optimizer__betas": (0.9, 0.99)}``.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The network, on the CPU. ``module_.encoder`` takes rows in the units of X and
+        returns codes, ``module_.decoder`` the reverse; both are plain torch modules.
+
+    mean_ : ndarray of shape (n_features,)
+        Means of the columns of the rows that ``module_`` was trained on.
+
+    scale_ : float
+        Root of their mean variance, in the units of X.
+
+    loss_curve_ : list of float
+        Training loss of each epoch. The squared error is in units of ``scale_ ** 2``: the
+        share of variance that is not explained.
+
+    validation_loss_curve_ : list of float or None
+        Loss of the rows held out, before the first epoch and after each. None without
+        early stopping.
+
+    n_iter_ : int
+        Number of epochs that were run.
+
+    best_iter_ : int
+        Number of epochs after which ``module_`` is taken; 0 is the start.
+
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        With ordered codes only: the share of variance that each adds to what those before it
+        explain, on rows not trained on (on the training rows without early stopping).
+
+    image_shape_ : tuple of int
+        Channels, height and width of the images.
+
+    code_shape_ : tuple of int
+        With ``n_components=None`` only: channels, height and width of the map that a code is,
+        so that ``codes.reshape(-1, *code_shape_)`` shows it.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where all are strings.
+
+    See Also
+    --------
+    AutoencoderTransformer : The same with dense layers, for rows that are no images.
+    sklearn.decomposition.PCA : The linear method that this one starts from.
+
+    Notes
+    -----
+    Two networks that are found in tutorials, in one line each::
+
+        ConvolutionalAutoencoderTransformer(
+            None, channels=32, activation="relu", latent_activation="relu", loss="log_loss"
+        )
+        ConvolutionalAutoencoderTransformer(
+            None, channels=(128, 32, 1), kernel_size=(7, 2, 7), pool_size=(2, 2, 1),
+            activation="relu", loss="log_loss",
+        )
+
+    The second has codes of 7 × 7 numbers for images of 28 × 28.
+
+    References
+    ----------
+    .. [1] LeCun, Y. et al. (1989). Backpropagation applied to handwritten zip code
+       recognition. Neural Computation 1, 541-551. :doi:`10.1162/neco.1989.1.4.541`
+    .. [2] Masci, J., Meier, U., Cireşan, D. & Schmidhuber, J. (2011). Stacked convolutional
+       auto-encoders for hierarchical feature extraction. ICANN, 52-59.
+       :doi:`10.1007/978-3-642-21735-7_7`
+    .. [3] Springenberg, J. T. et al. (2015). Striving for simplicity: the all convolutional
+       net. :arxiv:`1412.6806`
+    .. [4] Rippel, O., Gelbart, M. & Adams, R. (2014). Learning ordered representations with
+       nested dropout. :arxiv:`1402.0915`
+    .. [5] Loshchilov, I. & Hutter, F. (2019). Decoupled weight decay regularization.
+       :arxiv:`1711.05101`
+    .. [6] Smith, L. N. & Topin, N. (2017). Super-convergence. :arxiv:`1708.07120`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ConvolutionalAutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = ConvolutionalAutoencoderTransformer(
+    ...     2, image_shape=(8, 8), channels=8, max_iter=10, early_stopping=False, random_state=0
+    ... ).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 2)
+    >>> autoencoder.set_params(n_components=None, channels=(8, 1)).fit(X).code_shape_
+    (1, 2, 2)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            None,
+        ],
+        "image_shape": ["array-like", None],
+        "channels": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "kernel_size": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "pooling": [StrOptions({*POOLINGS, "stride"})],
+        "upsampling": [StrOptions(set(UPSAMPLINGS))],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "latent_activation": [StrOptions(set(ACTIVATIONS)), HasMethods("activate")],
+        "output_activation": [StrOptions(set(ACTIVATIONS)), None],
+        "loss": [StrOptions(set(LOSSES)), callable, dict],
+        "init": [StrOptions({"auto", "pca", "random"})],
+        "ordered": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [StrOptions(set(IMAGE_NORMALIZATIONS)), None],
+        "noise": NOISE_CONSTRAINT,
+        "penalty": PENALTY_CONSTRAINT,
+        "missing": [StrOptions({"error", "mask"})],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        image_shape=None,
+        channels=(32, 64),
+        kernel_size=3,
+        pool_size=2,
+        pooling="max",
+        upsampling="nearest",
+        activation="silu",
+        latent_activation="identity",
+        output_activation=None,
+        loss="squared_error",
+        init="auto",
+        ordered=False,
+        dropout=0.0,
+        normalization=None,
+        noise=None,
+        penalty=None,
+        missing="error",
+        alpha=0.0,
+        solver="adam",
+        learning_rate="one_cycle",
+        learning_rate_init=0.003,
+        batch_size="auto",
+        max_iter="auto",
+        early_stopping=True,
+        validation_fraction="auto",
+        n_iter_no_change="auto",
+        tol=1e-4,
+        shuffle=True,
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+        device="auto",
+        precision="float32",
+        callbacks=None,
+        net_params=None,
+    ):
+        self.n_components = n_components
+        self.image_shape = image_shape
+        self.channels = channels
+        self.kernel_size = kernel_size
+        self.pool_size = pool_size
+        self.pooling = pooling
+        self.upsampling = upsampling
+        self.activation = activation
+        self.latent_activation = latent_activation
+        self.output_activation = output_activation
+        self.loss = loss
+        self.init = init
+        self.ordered = ordered
+        self.dropout = dropout
+        self.normalization = normalization
+        self.noise = noise
+        self.penalty = penalty
+        self.missing = missing
+        self.alpha = alpha
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.device = device
+        self.precision = precision
+        self.callbacks = callbacks
+        self.net_params = net_params
+
+    def _check_combination(self):
+        """Refuse parameters that would have no effect or that contradict each other."""
+        refuse = partial(refuse_if_set, self)
+        refuse_idle_settings(self)
+        self._check_outputs_and_codes()
+        levels = self._levels()
+        if self.n_components is None:
+            if self.init == "pca":
+                raise ValueError(
+                    "init='pca' needs a number of principal axes, but with n_components=None the "
+                    "code is a map of convolutions. Leave init at 'auto', or set n_components."
+                )
+            refuse("ordered", "with n_components=None all places of the code share their weights")
+        if all(level.pool_size == 1 for level in levels):
+            for name in ("pooling", "upsampling"):
+                refuse(name, "pool_size is 1 in all levels")
+            if self.n_components is None and len(levels) == 1:
+                for name in ("activation", "normalization", "dropout"):
+                    refuse(name, "there are no hidden layers")
+        if self.pooling == "stride":
+            for number, level in enumerate(levels, start=1):
+                if level.kernel_size < level.pool_size:
+                    raise ValueError(
+                        f"pooling='stride' with kernel_size={level.kernel_size} and "
+                        f"pool_size={level.pool_size} in level {number} leaves out pixels. Take a "
+                        "kernel_size of at least pool_size, or another pooling."
+                    )
+
+    def _check_data(self, X, groups):
+        """Refuse values that the loss can't express, and rows that are no such images."""
+        super()._check_data(X, groups)
+        levels = self._levels()
+        shapes = map_shapes(self._image_shape(X.shape[1]), levels)
+        if self.image_shape is None:
+            return  # tables have as few columns as they like
+        for number, (level, shape) in enumerate(zip(levels, shapes, strict=False), start=1):
+            if level.pool_size > max(shape.height, shape.width):
+                raise ValueError(
+                    f"pool_size={self.pool_size!r} is {level.pool_size} in level {number}, where "
+                    f"the image is {shape.height} by {shape.width} pixels. Take fewer levels, or "
+                    "a smaller pool_size there."
+                )
+
+    def _starts_at_pca(self):
+        return self.init == "pca" or (self.init == "auto" and self.n_components is not None)
+
+    def _has_foreign_layers(self):
+        return False
+
+    def _levels(self) -> list[ConvolutionLevel]:
+        """Return the levels from the image to the code."""
+        filters = _positive_ints("channels", self.channels)
+        if not filters:
+            raise ValueError(
+                f"channels={self.channels!r} has no level; give the filters of at least one."
+            )
+        sizes = []
+        for name in ("kernel_size", "pool_size"):
+            value = getattr(self, name)
+            given = _positive_ints(name, value)
+            if isinstance(value, Integral):
+                given *= len(filters)
+            if len(given) != len(filters):
+                raise ValueError(
+                    f"{name}={value!r} has {len(given)} numbers, but channels={self.channels!r} "
+                    f"has {len(filters)} levels. Give one number for all levels, or one for each."
+                )
+            sizes.append(given)
+        return [ConvolutionLevel(*level) for level in zip(filters, *sizes, strict=True)]
+
+    def _image_shape(self, n_features) -> MapShape:
+        """Return channels, height and width of the image that a row is."""
+        if self.image_shape is None:
+            side = math.isqrt(n_features)
+            return MapShape(1, side, side) if side**2 == n_features else MapShape(1, 1, n_features)
+        given = _positive_ints("image_shape", self.image_shape)
+        if len(given) not in (2, 3):
+            raise ValueError(
+                f"image_shape={self.image_shape!r} has {len(given)} numbers; expected (channels, "
+                "height, width) or (height, width)."
+            )
+        if math.prod(given) != n_features:
+            raise ValueError(
+                f"image_shape={self.image_shape!r} has {math.prod(given)} values, but X has "
+                f"{n_features} columns. Set it to channels, height and width of the images that "
+                "the rows of X are."
+            )
+        return MapShape(*(1, *given)[-3:])
+
+    def _n_codes(self, X, indices, weight, resumed):
+        """Return how many codes to train: the size of the last map, if that is the code."""
+        if self.n_components is None and not resumed:
+            return math.prod(map_shapes(self._image_shape(X.shape[1]), self._levels())[-1])
+        return super()._n_codes(X, indices, weight, resumed)
+
+    def _layers(self, n_features, n_codes, generator) -> Layers:
+        """Return the convolutions, which start at zero beside a linear path."""
+        build = {
+            "image_shape": self._image_shape(n_features),
+            "levels": self._levels(),
+            "activation": self.activation,
+            "n_components": None if self.n_components is None else n_codes,
+            "generator": generator,
+            "zero_last": self._starts_at_pca(),
+            "normalization": self.normalization,
+            "dropout": self.dropout,
+        }
+        encode = convolutional_encoder(**build, pooling=self.pooling)
+        decode = convolutional_decoder(**build, upsampling=self.upsampling)
+        # Apple's GPUs give wrong gradients for the other format:
+        # https://github.com/pytorch/pytorch/issues/175189
+        if resolve_device(self.device) != "mps":
+            for body in (encode, decode):
+                body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return Layers(encode, decode)
+
+    def _pretrain(self, network, loss, rows, settings, pretraining):
+        """Leave the layers as they are: convolutions are not pretrained."""
+
+    def _keep(self, fitted):
+        """Set the fitted attributes, all at once."""
+        super()._keep(fitted)
+        # Of the network, which a warm start does not build anew.
+        shapes = [
+            next(m.unflattened_size for m in part.modules() if isinstance(m, nn.Unflatten))
+            for part in (self.module_.encoder, self.module_.decoder)
+        ]
+        self.image_shape_ = tuple(shapes[0])
+        self.__dict__.pop("code_shape_", None)
+        if self.n_components is None:
+            self.code_shape_ = tuple(shapes[1])
+
+
+def _positive_ints(name, value) -> tuple[int, ...]:
+    """Return one number or several as a tuple of ints, each at least 1."""
+    numbers = (value,) if isinstance(value, Integral) else tuple(value)
+    for number in numbers:
+        if not isinstance(number, Integral) or number < 1:
+            raise ValueError(f"{name} must be of positive integers; got {number!r} in {value!r}.")
+    return tuple(int(number) for number in numbers)
