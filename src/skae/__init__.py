@@ -6,6 +6,7 @@ __all__ = [
     "AutoencoderTransformer",
     "Comparison",
     "ConvolutionalAutoencoderTransformer",
+    "VariationalAutoencoderTransformer",
     "compare",
 ]
 
@@ -16,6 +17,7 @@ _HOMES = {
     "AutoencoderTransformer": "._autoencoder",
     "Comparison": ".comparison",
     "ConvolutionalAutoencoderTransformer": "._convolutional",
+    "VariationalAutoencoderTransformer": "._variational",
     "compare": ".comparison",
 }
 

@@ -348,6 +348,7 @@ def _weight_decay(alpha: float) -> dict[str, Any]:
         "optimizer__weight_decay": alpha,
         "optimizer__param_groups": [
             ("*.linear_path.*", {"weight_decay": 0.0}),
+            ("*noise_log_variance", {"weight_decay": 0.0}),
             ("*bias", {"weight_decay": 0.0}),
         ],
     }
@@ -465,6 +466,24 @@ def _show(bar: tqdm | None, **losses: float) -> None:
 def _rows_at_once(network: nn.Module) -> int:
     """Return how many rows a network takes without a feature map of too many values."""
     return max(1, _MAP_VALUES // values_per_row(network))
+
+
+def evaluate(
+    function: Callable[[nn.Module, Tensor, Tensor], Tensor],
+    network: nn.Module,
+    rows: StandardizedRows,
+) -> Tensor:
+    """Apply a function of a network to training rows, some at a time, and train nothing.
+
+    ``function(network, Z, target)`` returns one row for each row of a batch; the target has NaN
+    where a value is missing. The network is left in evaluation mode.
+    """
+    n_rows = min(_EVALUATION_BATCH, _rows_at_once(network))
+    small = multiplications(network) * n_rows < _SMALL_WORK
+    network.eval()
+    with single_thread(small), torch.no_grad():
+        batches = Batches(rows, n_rows)
+        return torch.cat([function(network, Z, target) for Z, (target, _) in batches])
 
 
 def apply(
