@@ -318,6 +318,7 @@ def test_every_built_in_method_has_a_line_of_description_and_the_size_asked_for(
     estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
     assert estimator.n_components == 3
     assert len(METHODS[name].__doc__.splitlines()) == 1
+    assert f'"{name}"' in compare.__doc__
 
 
 @pytest.mark.parametrize(

@@ -112,12 +112,17 @@ def test_version(capsys):
 
 
 def test_methods_and_data_sets_are_listed(capsys):
-    from skae.comparison import METHODS
+    from skae.comparison import DEFAULT_METHODS, METHODS
     from skae.datasets import BUILT_IN
 
     status, out, _ = run(capsys, "methods")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == list(METHODS)
+    *lines, empty, legend = out.splitlines()
+    assert [line.split()[0] for line in lines] == list(METHODS)
+    starred = [line.split()[0] for line in lines if line.split()[1] == "*"]
+    assert starred == list(DEFAULT_METHODS)
+    assert (empty, legend[:2]) == ("", "* ")
+    assert max(map(len, lines)) <= 100
     status, out, _ = run(capsys, "datasets")
     assert status == 0
     assert out.split() == list(BUILT_IN)

@@ -21,7 +21,7 @@ Autoencoders beside PCA and other methods of dimensionality reduction, on your d
 
 EXAMPLES = """\
 examples:
-  skae compare digits                        a built-in data set, all methods
+  skae compare digits                        a built-in data set, the usual methods
   skae compare digits --methods pca,autoencoder --n-components 16
   skae compare cells.csv --target type --drop id,date --standardize
   skae compare rows.npz --output results     arrays X and y (or data and target)
@@ -336,11 +336,14 @@ def run_compare(arguments):
 
 
 def run_methods(arguments):
-    """Print the methods that `compare` knows by name."""
-    from skae.comparison import METHODS
+    """Print the methods that `compare` knows by name; those of the default have a star."""
+    from skae.comparison import DEFAULT_METHODS, METHODS
 
+    width = max(len(name) for name in METHODS) + 3
     for name, method in METHODS.items():
-        print(f"{name:20}{method.__doc__}")
+        marked = f"{name} *" if name in DEFAULT_METHODS else name
+        print(f"{marked:{width}}{method.__doc__}")
+    print("\n* compared where --methods names none")
     return 0
 
 
@@ -395,7 +398,7 @@ def make_parser():
         "--methods",
         metavar="A,B,...",
         type=_names,
-        help="names of methods (default: all; `skae methods` lists them)",
+        help="names of methods (`skae methods` lists them, and marks the default)",
     )
     methods.add_argument(
         "--n-components",

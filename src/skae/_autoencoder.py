@@ -47,10 +47,10 @@ from ._fitting import (
 from ._pretraining import Level, blocks, hidden_level, pretrain
 from ._principal_axes import n_principal_axes
 from ._reconstruction import ReconstructionMixin
-from ._rows import Batches, StandardizedRows, fill_holes, mean_and_scale
+from ._rows import StandardizedRows, fill_holes, mean_and_scale
 from ._seeding import global_torch_seed, torch_generator
 from ._threads import single_thread
-from ._training import train
+from ._training import evaluate, train
 from .nn import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -68,7 +68,6 @@ from .nn import (
 )
 
 _LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
-_MEASURING_BATCH = 1024  # rows
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, BaseEstimator):
@@ -864,23 +863,20 @@ def _errors_of_prefixes(network, rows):
     ndarray of shape (n_components + 1,)
         Weighted sums, in standardized units; the first is the error of the columns' means.
     """
-    network.eval()
-    errors = 0.0
-    position = 0
-    with torch.no_grad():
-        for Z, (target, _) in Batches(rows, _MEASURING_BATCH):
-            weight = rows.sample_weight[position : position + len(Z)]
-            position += len(Z)
-            missing = target.isnan()
-            code = network.encoder.from_standardized(Z)
-            parts = [Z]
-            for n_codes in range(1, code.shape[1] + 1):
-                prefix = code * (torch.arange(code.shape[1]) < n_codes)
-                preactivation = network.decoder.preactivation(prefix)
-                parts.append(network.decoder.to_standardized(preactivation) - Z)
-            squares = [part.square().masked_fill(missing, 0).sum(dim=1) for part in parts]
-            errors = errors + torch.stack(squares).double().numpy() @ weight
-    return errors
+    errors = evaluate(_errors_by_prefix, network, rows)  # (n_rows, n_components + 1)
+    return rows.sample_weight @ errors.double().numpy()
+
+
+def _errors_by_prefix(network, Z, target):
+    missing = target.isnan()
+    code = network.encoder.from_standardized(Z)
+    order = torch.arange(code.shape[1])
+    errors = [Z]
+    for n_codes in range(1, len(order) + 1):
+        preactivation = network.decoder.preactivation(code * (order < n_codes))
+        errors.append(network.decoder.to_standardized(preactivation) - Z)
+    squares = [error.square().masked_fill(missing, 0.0).sum(dim=1) for error in errors]
+    return torch.stack(squares, dim=1)
 
 
 def _width(block):

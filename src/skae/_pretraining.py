@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ._rows import Batches, StandardizedRows
-from ._training import TrainingSettings, train
+from ._rows import StandardizedRows
+from ._training import TrainingSettings, evaluate, train
 from .nn import (
     AutoencoderNetwork,
     Decoder,
@@ -19,8 +19,6 @@ from .nn import (
     Standardize,
     TransposedLinear,
 )
-
-_ENCODING_BATCH = 1024  # rows
 
 
 class Level(NamedTuple):
@@ -66,7 +64,9 @@ def pretrain(
 
 def _encoded(network: AutoencoderNetwork, rows: StandardizedRows) -> StandardizedRows:
     """Return the codes of rows, as the rows of the level above."""
-    with torch.no_grad():
-        codes = [network.encoder.from_standardized(Z) for Z, _ in Batches(rows, _ENCODING_BATCH)]
-    H = torch.cat(codes).numpy()
+    H = evaluate(_encode, network, rows).numpy()
     return StandardizedRows(H, np.arange(len(H)), rows.sample_weight, np.zeros(H.shape[1]), 1.0)
+
+
+def _encode(network, Z, target):
+    return network.encoder.from_standardized(Z)

@@ -145,9 +145,12 @@ def compare(
 
     methods : str, list of str or dict, default=None
         Names of built-in methods, or a dictionary from a name of your choice to an unfitted
-        transformer (or to the name of a built-in method). None compares all built-in methods:
-        "pca", "kernel_pca", "isomap", "lle", "tsne", "autoencoder", "deep_autoencoder" and
-        "random_autoencoder".
+        transformer (or to the name of a built-in method). None compares "pca", "kernel_pca",
+        "isomap", "lle", "tsne", "autoencoder", "deep_autoencoder" and "random_autoencoder".
+        There also are "denoising_autoencoder", "sparse_autoencoder", "kl_sparse_autoencoder",
+        "k_sparse_autoencoder", "contractive_autoencoder", "tied_autoencoder",
+        "dropout_autoencoder", "pretrained_autoencoder", "ordered_autoencoder",
+        "convolutional_autoencoder" (for rows that are images) and "variational_autoencoder".
 
     n_components : int, default=2
         Size of the codes of the built-in methods. Your own estimators keep theirs.

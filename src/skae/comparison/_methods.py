@@ -42,7 +42,7 @@ def _pca(n_components, n_samples, random_state):
 
 
 def _kernel_pca(n_components, n_samples, random_state):
-    """Kernel PCA: RBF kernel as wide as the rows lie apart, inverse learnt by ridge regression."""
+    """Kernel PCA: an RBF kernel as wide as the rows lie apart."""
     # Rows of total variance 1 lie apart by sqrt(2), root mean square: gamma = 1 / (2 * 2). The
     # inverse is a kernel ridge on the codes with the same gamma, hence the small penalty.
     kernel_pca = KernelPCA(
@@ -62,7 +62,7 @@ def _isomap(n_components, n_samples, random_state):
 
 
 def _lle(n_components, n_samples, random_state):
-    """Locally linear embedding: rows as weighted means of their 10 nearest neighbors."""
+    """Locally linear embedding: rows as means of their 10 neighbors."""
     return LocallyLinearEmbedding(
         n_components=n_components,
         n_neighbors=min(10, n_samples - 1),
@@ -71,7 +71,7 @@ def _lle(n_components, n_samples, random_state):
 
 
 def _tsne(n_components, n_samples, random_state):
-    """t-SNE: neighborhoods of the rows at hand; it cannot embed new ones."""
+    """t-SNE: neighborhoods of the rows at hand."""
     return TSNE(
         n_components,
         perplexity=min(30.0, (n_samples - 1) / 3),
@@ -80,27 +80,58 @@ def _tsne(n_components, n_samples, random_state):
     )
 
 
-def _autoencoder(n_components, n_samples, random_state):
-    """Autoencoder with its defaults: starts as PCA and improves on it."""
+def _of_autoencoder(summary, **parameters):
+    """Return a factory of an AutoencoderTransformer with some of its parameters set.
+
+    What is callable among them is called, so that torch is not imported before it is used.
+    """
+
+    def build(n_components, n_samples, random_state):
+        from skae._autoencoder import AutoencoderTransformer
+
+        made = {name: part() if callable(part) else part for name, part in parameters.items()}
+        return AutoencoderTransformer(n_components, random_state=random_state, **made)
+
+    build.__doc__ = summary
+    return build
+
+
+def _gaussian_noise():
+    from skae.noise import GaussianNoise
+
+    return GaussianNoise(0.3)
+
+
+def _kl_sparsity():
+    from skae.penalty import KLSparsity
+
+    return KLSparsity(0.1)
+
+
+def _k_sparse_autoencoder(n_components, n_samples, random_state):
+    """Autoencoder that keeps the larger half of the numbers of each code."""
     from skae._autoencoder import AutoencoderTransformer
-
-    return AutoencoderTransformer(n_components, random_state=random_state)
-
-
-def _deep_autoencoder(n_components, n_samples, random_state):
-    """Deeper autoencoder, with hidden layers of 512, 256 and 128 units."""
-    from skae._autoencoder import AutoencoderTransformer
+    from skae.activation import TopK
 
     return AutoencoderTransformer(
-        n_components, hidden_layer_sizes=(512, 256, 128), random_state=random_state
+        n_components,
+        latent_activation=TopK(max(1, n_components // 2)),
+        random_state=random_state,
     )
 
 
-def _random_autoencoder(n_components, n_samples, random_state):
-    """Textbook autoencoder, which starts from random weights."""
-    from skae._autoencoder import AutoencoderTransformer
+def _convolutional_autoencoder(n_components, n_samples, random_state):
+    """Convolutional autoencoder, for rows that are images."""
+    from skae._convolutional import ConvolutionalAutoencoderTransformer
 
-    return AutoencoderTransformer(n_components, init="random", random_state=random_state)
+    return ConvolutionalAutoencoderTransformer(n_components, random_state=random_state)
+
+
+def _variational_autoencoder(n_components, n_samples, random_state):
+    """Variational autoencoder: codes are distributions."""
+    from skae._variational import VariationalAutoencoderTransformer
+
+    return VariationalAutoencoderTransformer(n_components, random_state=random_state)
 
 
 # name -> function of (n_components, n_samples, random_state), where n_samples is the number of
@@ -111,16 +142,64 @@ METHODS = {
     "isomap": _isomap,
     "lle": _lle,
     "tsne": _tsne,
-    "autoencoder": _autoencoder,
-    "deep_autoencoder": _deep_autoencoder,
-    "random_autoencoder": _random_autoencoder,
+    "autoencoder": _of_autoencoder(
+        "Autoencoder with its defaults: starts as PCA and improves on it."
+    ),
+    "deep_autoencoder": _of_autoencoder(
+        "Deeper autoencoder, with hidden layers of 512, 256 and 128 units.",
+        hidden_layer_sizes=(512, 256, 128),
+    ),
+    "random_autoencoder": _of_autoencoder(
+        "Textbook autoencoder, which starts from random weights.", init="random"
+    ),
+    "denoising_autoencoder": _of_autoencoder(
+        "Autoencoder trained to undo Gaussian noise.", noise=_gaussian_noise
+    ),
+    "sparse_autoencoder": _of_autoencoder(
+        "Autoencoder with an L1 penalty on its codes.", penalty="l1"
+    ),
+    "kl_sparse_autoencoder": _of_autoencoder(
+        "Autoencoder whose codes, between 0 and 1, are seldom active.",
+        penalty=_kl_sparsity,
+        latent_activation="logistic",
+    ),
+    "k_sparse_autoencoder": _k_sparse_autoencoder,
+    "contractive_autoencoder": _of_autoencoder(
+        "Autoencoder whose codes hardly move with the rows.", penalty="contraction"
+    ),
+    "tied_autoencoder": _of_autoencoder(
+        "Autoencoder whose decoder has the encoder's weights, transposed.", tied_weights=True
+    ),
+    "dropout_autoencoder": _of_autoencoder(
+        "Autoencoder with dropout and batch normalization.", dropout=0.1, normalization="batch"
+    ),
+    "pretrained_autoencoder": _of_autoencoder(
+        "Autoencoder whose layers are pretrained one by one.", pretrain=True
+    ),
+    "ordered_autoencoder": _of_autoencoder(
+        "Autoencoder whose codes are sorted by what they explain.", ordered=True
+    ),
+    "convolutional_autoencoder": _convolutional_autoencoder,
+    "variational_autoencoder": _variational_autoencoder,
 }
+
+# Those that are compared where none are named: each answers another question.
+DEFAULT_METHODS = (
+    "pca",
+    "kernel_pca",
+    "isomap",
+    "lle",
+    "tsne",
+    "autoencoder",
+    "deep_autoencoder",
+    "random_autoencoder",
+)
 
 
 def check_methods(methods):
     """Return `methods` as a dictionary from a name to a key of METHODS or an estimator."""
     if methods is None:
-        methods = list(METHODS)
+        methods = DEFAULT_METHODS
     if isinstance(methods, str):
         methods = [methods]
     if not hasattr(methods, "items"):
