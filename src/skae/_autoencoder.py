@@ -509,7 +509,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 resumed=resumed,
                 measure=_errors_of_prefixes if self._is_ordered() else None,
             )
-            self._keep(fitted)
+            self._keep(fitted, cut=not isinstance(self.n_components, Integral | None))
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         self.__dict__.pop("pretraining_loss_curves_", None)
         if pretraining:
@@ -521,7 +521,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         """Train for one epoch on the rows of X, from where the last call ended.
 
         The first call decides what `fit` reads from all rows: the columns' means, the
-        scale and, for ``init="pca"``, the principal axes. The learning rate is
+        scale and, for ``init="pca"``, the principal axes; for a share as ``n_components``, as
+        many codes as PCA needs for it are kept. The learning rate is
         ``learning_rate_init`` throughout, and no rows are held out. The solver's moments
         are kept from call to call, though not in a pickle.
 
@@ -552,11 +553,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _partial_fit(self, X, sample_weight):
         resumed = hasattr(self, "module_")
         self._check_combination()
-        if not isinstance(self.n_components, Integral | None):
-            raise ValueError(
-                f"n_components={self.n_components!r} is chosen by rows held out, which "
-                "partial_fit does not have. Give a number of components."
-            )
         masked = self.missing == "mask"
         X, weight = check_rows(self, X, sample_weight, reset=not resumed, allow_nan=masked)
         groups = self._column_groups()
@@ -567,8 +563,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         if resumed:  # other noise than in the last call
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
         with single_thread(False), self._own_randomness(settings.seed):
-            n_codes = self._n_codes(X, indices, weight, resumed)
-            start = self._start(X, groups, n_codes, settings, resumed, [], indices, weight[indices])
+            weight = weight[indices]
+            n_codes = self._n_codes(X, indices, weight, resumed, spare=False)
+            start = self._start(X, groups, n_codes, settings, resumed, [], indices, weight)
             solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == self.solver else None
             curve, state = train(*start, settings, solver_state=state)
@@ -576,7 +573,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             if self._is_ordered():
                 measured = _errors_of_prefixes(start.network, start.rows)
             curve = (list(self.loss_curve_) if resumed else []) + curve
-            self._keep(Fitted(start, curve, None, len(curve), measured))
+            self._keep(Fitted(start, curve, None, len(curve), measured), cut=False)
         self._solver_state = (self.solver, state)
         return self
 
@@ -627,8 +624,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                     f"needs, so it does not go with init={self.init!r}. Leave init at 'pca', or "
                     "give a number of components."
                 )
-        elif self.n_components == 1:
-            refuse_if_set(self, "ordered", "a single code has no order")
         checked_part(self.latent_activation)
 
     def _starts_at_pca(self):
@@ -697,14 +692,17 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _has_foreign_layers(self):
         return self.encoder is not None or self.decoder is not None
 
-    def _n_codes(self, X, indices, weight, resumed):
-        """Return how many codes to train: for a share of variance, some more than PCA needs."""
+    def _n_codes(self, X, indices, weight, resumed, *, spare=True):
+        """Return how many codes to train: for a share of variance as many as PCA needs.
+
+        There are some to spare, as rows not trained on are explained worse.
+        """
         if resumed:
             return self._n_features_out
         if isinstance(self.n_components, Integral):
             return self.n_components
         mean, _ = mean_and_scale(X, indices, weight)
-        share = 1 - (1 - self.n_components) / 2  # rows not trained on are explained worse
+        share = 1 - (1 - self.n_components) / 2 if spare else self.n_components
         return n_principal_axes(fill_holes(X, mean), indices, weight, mean, share)
 
     def _start(self, X, groups, n_codes, settings, resumed, pretraining, indices, weight) -> Start:
@@ -811,7 +809,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             if self.tied_weights:
                 _give_zero(decode, network.encoder.body.linear_path.out_features)
 
-    def _keep(self, fitted):
+    def _keep(self, fitted, *, cut):
         """Set the fitted attributes, all at once."""
         network = fitted.start.network.eval()
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
@@ -821,7 +819,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self.__dict__.pop("explained_variance_ratio_", None)
         if self._is_ordered():
             self.explained_variance_ratio_ = -np.diff(fitted.measured) / (fitted.measured[0] or 1)
-        if not isinstance(self.n_components, Integral | None):
+        if cut:
             self._cut(network)
         self.module_ = network
         # Of the network, not of n_components, which may be set to something else after a fit.

@@ -20,7 +20,7 @@ class TopK(BaseEstimator):
     Parameters
     ----------
     k : int, default=8
-        How many are kept, fewer than there are components.
+        How many are kept: all, where there are no more.
 
     See Also
     --------
@@ -59,16 +59,6 @@ class TopK(BaseEstimator):
         -------
         torch.Tensor of shape (batch, n_components)
             Sparse codes.
-
-        Raises
-        ------
-        ValueError
-            If there are no more than k components.
         """
-        if self.k >= code.shape[1]:
-            raise ValueError(
-                f"TopK(k={self.k}) has no effect on codes of {code.shape[1]} components. Choose "
-                "a smaller k, or a larger n_components."
-            )
-        kept = code.topk(self.k, dim=1)
+        kept = code.topk(min(self.k, code.shape[1]), dim=1)
         return torch.zeros_like(code).scatter(1, kept.indices, kept.values)
