@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 from torch import nn
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, _training
 from skae._rows import Batches, StandardizedRows, mean_and_scale
 from skae._seeding import global_torch_seed, torch_generator
 from skae._training import (
@@ -27,6 +27,7 @@ from skae._training import (
     _is_better,
     apply,
     check_net_params,
+    evaluate,
     resolve_device,
     train,
     train_with_validation,
@@ -36,6 +37,7 @@ from skae.nn import (
     CallableLoss,
     Decoder,
     Encoder,
+    RandomLayer,
     SkipConnection,
     SquaredError,
     Standardize,
@@ -793,3 +795,86 @@ def test_before_and_after_see_the_precision_of_X():
 def as_identity(layer):
     nn.init.eye_(layer.weight)
     nn.init.zeros_(layer.bias)
+
+
+# Noise and layers that draw
+
+
+class Sampling(RandomLayer):
+    """Shift codes at random, out of training too, as a variational autoencoder does."""
+
+    def forward(self, code):
+        return code + 0.1 * torch.empty_like(code).normal_(generator=self.generator)
+
+
+class Shift:
+    def corrupt(self, rows, generator):
+        return rows + torch.rand(rows.shape, generator=generator)
+
+
+def test_noise_has_a_generator_of_its_own_and_leaves_the_order_of_rows_alone():
+    orders = []
+    for noise in (None, Shift()):
+
+        class Look(Callback):
+            seen: list = []  # noqa: RUF012
+
+            def on_batch_begin(self, net, batch, training=False, **kwargs):
+                self.seen.append(batch[1][0].clone())
+
+        part = part_of(X)
+        Look.seen = []
+        train(*part, replace(SETTINGS, noise=noise, callbacks=(Look(),)))
+        orders.append(torch.cat(Look.seen))
+    assert torch.equal(*orders)  # the targets: clean, and in the same order
+
+
+def test_noise_is_the_same_for_the_same_seed_and_new_in_each_batch():
+    curves = [
+        train(*part_of(X), replace(SETTINGS, noise=Shift(), seed=seed)).loss_curve
+        for seed in (0, 0, 1)
+    ]
+    assert curves[0] == curves[1] != curves[2]
+    still = replace(SETTINGS, noise=Shift(), learning_rate_init=1e-30, shuffle=False)
+    curve = train(*part_of(X), still).loss_curve
+    assert len(set(curve)) == len(curve)
+
+
+def test_rows_held_out_are_drawn_alike_in_each_epoch_and_training_is_not():
+    network, loss, rows = part_of(X)
+    network.between = Sampling()
+    still = replace(SETTINGS, learning_rate_init=1e-30)
+    validated = train_with_validation([(network, loss, rows)], [rows], still)
+    assert len(set(validated.validation_loss_curve)) == 1
+    assert len(set(validated.loss_curve)) == len(validated.loss_curve)
+
+
+def test_losses_are_told_how_much_of_the_training_is_done():
+    seen = []
+
+    class Watch(SquaredError):
+        def forward(self, output, target):
+            seen.append(self.progress)
+            return super().forward(output, target)
+
+    network, loss, rows = part_of(X)
+    train(network, Watch(loss.standardize), rows, SETTINGS)
+    np.testing.assert_allclose(seen, np.arange(4 * N_BATCHES) / (4 * N_BATCHES))
+
+
+def test_evaluating_is_the_function_of_all_rows_at_once(monkeypatch):
+    holes = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.2, np.nan, X)
+    rows = rows_of(holes)
+    network = network_of(rows).train()
+
+    def code_and_target(network, Z, target):
+        assert not torch.is_grad_enabled()
+        return torch.cat([network.encoder.from_standardized(Z), target], dim=1)
+
+    Z, (target, _) = rows[:]
+    with torch.no_grad():
+        expected = torch.cat([network.encoder.from_standardized(Z), target], dim=1)
+    monkeypatch.setattr(_training, "_EVALUATION_BATCH", 40)
+    result = evaluate(code_and_target, network, rows)
+    torch.testing.assert_close(result, expected, equal_nan=True)
+    assert not network.training
