@@ -492,11 +492,11 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
             )
         return MapShape(*(1, *given)[-3:])
 
-    def _n_codes(self, X, indices, weight, resumed, **options):
+    def _n_codes(self, X, indices, weight, resumed):
         """Return how many codes to train: the size of the last map, if that is the code."""
         if self.n_components is None and not resumed:
             return math.prod(map_shapes(self._image_shape(X.shape[1]), self._levels())[-1])
-        return super()._n_codes(X, indices, weight, resumed, **options)
+        return super()._n_codes(X, indices, weight, resumed)
 
     def _layers(self, n_features, n_codes, generator) -> Layers:
         """Return the convolutions, which start at zero beside a linear path."""
@@ -522,9 +522,9 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _pretrain(self, network, loss, rows, settings, pretraining):
         """Leave the layers as they are: convolutions are not pretrained."""
 
-    def _keep(self, fitted):
+    def _keep(self, fitted, *, cut):
         """Set the fitted attributes, all at once."""
-        super()._keep(fitted)
+        super()._keep(fitted, cut=cut)
         # Of the network, which a warm start does not build anew.
         shapes = [
             next(m.unflattened_size for m in part.modules() if isinstance(m, nn.Unflatten))
