@@ -492,11 +492,11 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
             )
         return MapShape(*(1, *given)[-3:])
 
-    def _n_codes(self, X, indices, weight, resumed):
+    def _n_codes(self, X, indices, weight, resumed, **options):
         """Return how many codes to train: the size of the last map, if that is the code."""
         if self.n_components is None and not resumed:
             return math.prod(map_shapes(self._image_shape(X.shape[1]), self._levels())[-1])
-        return super()._n_codes(X, indices, weight, resumed)
+        return super()._n_codes(X, indices, weight, resumed, **options)
 
     def _layers(self, n_features, n_codes, generator) -> Layers:
         """Return the convolutions, which start at zero beside a linear path."""
