@@ -350,6 +350,7 @@ def _weight_decay(alpha: float) -> dict[str, Any]:
             ("*.linear_path.*", {"weight_decay": 0.0}),
             ("*noise_log_variance", {"weight_decay": 0.0}),
             ("*bias", {"weight_decay": 0.0}),
+            ("*noise_log_variance", {"weight_decay": 0.0}),
         ],
     }
 
