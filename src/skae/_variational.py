@@ -423,8 +423,7 @@ class VariationalAutoencoderTransformer(
         self._check_combination()
         X, weight = check_rows(self, X, sample_weight, reset=not resumed)
         self._check_data(X)
-        condition = self._fit_condition(X, y, weight, resumed)
-        rows = X if condition is None else _beside(X, condition.encode(y))
+        condition, rows = self._fit_condition(X, y, weight, resumed)
         indices, weight = different_rows(rows, weight, shuffle=self.shuffle)
         settings = training_settings(self, len(indices))
         patience = settings.n_iter_no_change + math.ceil(self.warm_up * settings.max_iter)
@@ -476,9 +475,9 @@ class VariationalAutoencoderTransformer(
             )
 
     def _fit_condition(self, X, y, weight, resumed):
-        """Return what turns y into columns for the decoder, if it is given any."""
+        """Return what turns y into columns for the decoder, and X with these beside it."""
         if not self.conditional:
-            return None
+            return None, X
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
@@ -486,11 +485,17 @@ class VariationalAutoencoderTransformer(
                 "conditional=False."
             )
         check_consistent_length(X, y)
-        if resumed:
-            return self._condition
         y = _conditions_in(y)
-        kind = _Labels if y.ndim == 1 and y.dtype.kind != "f" else _Numbers
-        return kind(y[weight > 0], weight[weight > 0])
+        counts = weight > 0
+        if resumed:
+            condition = self._condition
+        else:
+            kind = _Labels if y.ndim == 1 and y.dtype.kind != "f" else _Numbers
+            condition = kind(y[counts], weight[counts])
+        known = condition.encode(y[counts])
+        columns = np.zeros((len(y), known.shape[1]))
+        columns[counts] = known
+        return condition, _beside(X, columns)
 
     def _start(self, X, rows, seed, resumed, indices, weight) -> Start:
         """Return a network before training, its loss and its standardized rows."""
