@@ -254,6 +254,21 @@ def test_the_density_of_labels_is_averaged_by_their_frequency(iris):
     np.testing.assert_allclose(fitted.score_samples(iris), logsumexp(parts, axis=0))
 
 
+def test_unknown_labels_are_averaged_over_or_drawn_by_their_frequency(iris):
+    y = np.array([True] * 100 + [False] * 50)
+    fitted = quick(conditional=True, max_iter=20).fit(iris, y)
+    codes = fitted.transform(iris)
+    expected = sum(
+        share * fitted.inverse_transform(codes, [label] * 150)
+        for label, share in ((True, 2 / 3), (False, 1 / 3))
+    )
+    np.testing.assert_allclose(fitted.inverse_transform(codes), expected)
+    assert fitted.inverse_transform(codes.astype(np.float32)).dtype == np.float32
+    mixed = fitted.sample(5000, random_state=0).mean(axis=0)
+    parts = [fitted.sample(5000, y=label, random_state=0).mean(axis=0) for label in (True, False)]
+    np.testing.assert_allclose(mixed, 2 / 3 * parts[0] + 1 / 3 * parts[1], atol=0.05)
+
+
 def test_more_draws_raise_the_estimate_from_the_lower_bound(digits):
     fitted = quick(4, max_iter=30, learning_rate_init=0.01).fit(digits)
     bound = fitted.evidence_lower_bound(digits, n_draws=512).mean()
@@ -532,8 +547,6 @@ def test_numbers_are_conditions_of_their_own(n_columns):
     assert at_100[:, 0].mean() == pytest.approx(100, abs=2)
     each = fitted.sample(400, y=y, random_state=0)
     assert np.corrcoef(each[:, 0], X[:, 0])[0, 1] > 0.9
-    with pytest.raises(ValueError, match="y is None, but"):
-        fitted.score_samples(X)
 
 
 def test_the_start_ignores_the_condition(iris):
@@ -577,16 +590,18 @@ def test_sparse_rows_have_conditions_too(digits, labels):
 def test_a_condition_that_is_missing_unknown_or_idle_is_refused(iris):
     y = load_iris().target
     conditional, plain = quick(conditional=True).fit(iris, y), quick().fit(iris, y)
+    numbers = quick(conditional=True).fit(iris, iris[:, :2])
     codes = conditional.transform(iris)
-    for method, argument in (
-        ("inverse_transform", codes),
-        ("sample", 5),
-        ("score", iris),
-        ("reconstruction_error", iris),
-        ("evidence_lower_bound", iris),
+    for fitted, method, argument in (
+        (conditional, "score", iris),
+        (conditional, "reconstruction_error", iris),
+        (conditional, "evidence_lower_bound", iris),
+        (numbers, "inverse_transform", codes),
+        (numbers, "sample", 5),
+        (numbers, "score_samples", iris),
     ):
         with pytest.raises(ValueError, match=r"y is None, but .* conditional=True: give the label"):
-            getattr(conditional, method)(argument)
+            getattr(fitted, method)(argument)
     with pytest.raises(ValueError, match=r"labels \[7\], which were not there in fit; expected"):
         conditional.sample(5, y=7)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
@@ -605,7 +620,7 @@ def test_a_condition_that_is_missing_unknown_or_idle_is_refused(iris):
     with pytest.raises(ValueError, match="NaN"):
         quick(conditional=True).fit(iris, np.full(150, np.nan))
     with pytest.raises(ValueError, match="y has 3 columns, but 2 were there in fit"):
-        quick(conditional=True).fit(iris, iris[:, :2]).sample(5, y=iris[:5, :3])
+        numbers.sample(5, y=iris[:5, :3])
 
 
 # What scikit-learn's users expect

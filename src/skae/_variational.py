@@ -604,7 +604,9 @@ class VariationalAutoencoderTransformer(
             Codes as `transform` returns them.
 
         y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
-            What the rows shall have as ``y``; needed with ``conditional=True``.
+            With ``conditional=True``: what the rows shall have as ``y``. None averages over the
+            labels, weighted by how frequent they were in training; numbers can't be averaged
+            over.
 
         Returns
         -------
@@ -625,6 +627,11 @@ class VariationalAutoencoderTransformer(
                 f"expects codes with {self._n_features_out}, as transform returns them."
             )
         self._refuse_idle_condition(y)
+        if y is None and isinstance(self._condition, _Labels):
+            return sum(
+                share * self._decoded(self._with_condition(X, labels))
+                for labels, share in self._condition.alternatives(len(X))
+            )
         return self._decoded(self._with_condition(X, y))
 
     def sample(self, n_samples=1, y=None, *, noise=False, random_state=None):
@@ -636,8 +643,9 @@ class VariationalAutoencoderTransformer(
             How many.
 
         y : str, number or array-like, default=None
-            What the rows shall have as ``y``, one label (or row of numbers) for all of them or
-            one for each; needed with ``conditional=True``.
+            With ``conditional=True``: what the rows shall have as ``y``, one label (or row of
+            numbers) for all of them or one for each. None draws labels as they were frequent in
+            training; numbers must be given.
 
         noise : bool, default=False
             Whether to add the noise of the likelihood, which rows that shall be distributed as
@@ -668,8 +676,8 @@ class VariationalAutoencoderTransformer(
         generator = torch_generator(draw_seed(random_state))
         shape = (int(n_samples), self._n_features_out)
         codes = torch.empty(shape, dtype=torch.float64).normal_(generator=generator).numpy()
-        if self._condition is not None and y is not None:
-            y = self._condition.for_each(y, n_samples)
+        if self._condition is not None:
+            y = self._condition.for_each(y, n_samples, generator)
         rows = self._decoded(self._with_condition(codes, y))
         if noise:
             draw = self.module_.likelihood.draw
@@ -753,11 +761,11 @@ class VariationalAutoencoderTransformer(
         check_is_fitted(self)
         if y is None and isinstance(self._condition, _Labels):
             X = self._validate_rows(X)
-            parts = []
-            for label, share in zip(self.classes_, self._condition.shares, strict=True):
-                labels = np.full(X.shape[0], label)
-                parts.append(self.score_samples(X, labels, n_draws=n_draws) + np.log(share))
-            return logsumexp(parts, axis=0).astype(X.dtype)
+            parts = [
+                self.score_samples(X, labels, n_draws=n_draws) + math.log(share)
+                for labels, share in self._condition.alternatives(X.shape[0])
+            ]
+            return logsumexp(parts, axis=0)
         return self._evidence(_log_density, X, y, n_draws)
 
     def evidence_lower_bound(self, X, y=None, *, n_draws=100):
@@ -916,9 +924,17 @@ class _Labels:
             )
         return np.eye(len(numbers))[[numbers[label] for label in y.tolist()]]
 
-    def for_each(self, y, n_samples):
-        """Return one label for each row, if it is one for all."""
+    def for_each(self, y, n_samples, generator):
+        """Return one label for each row, if it is one for all or none."""
+        if y is None:
+            shares = torch.from_numpy(self.shares)
+            return self.classes[torch.multinomial(shares, n_samples, True, generator=generator)]
         return np.full(n_samples, y) if np.ndim(y) == 0 else y
+
+    def alternatives(self, n_samples):
+        """Yield each label for all rows, and its share of the training rows."""
+        for label, share in zip(self.classes, self.shares.tolist(), strict=True):
+            yield np.full(n_samples, label), share
 
 
 class _Numbers:
@@ -937,8 +953,10 @@ class _Numbers:
             raise ValueError(f"y has {y.shape[1]} columns, but {len(self.mean)} were there in fit.")
         return (y - self.mean) / self.scale
 
-    def for_each(self, y, n_samples):
+    def for_each(self, y, n_samples, generator):
         """Return one row of numbers for each row, if it is one for all."""
+        if y is None:
+            return None
         y = np.asarray(y)
         one_for_all = y.ndim == 0 or (y.ndim == 1 and len(self.mean) > 1)
         return np.tile(y, (n_samples, 1)) if one_for_all else y
