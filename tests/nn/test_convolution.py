@@ -13,10 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from skae.nn import (
     IMAGE_NORMALIZATIONS,
     POOLINGS,
+    UPSAMPLINGS,
     Convolution,
     ConvolutionLevel,
     Dropout,
     MapShape,
+    TransposedConvolution,
     Upsample,
     convolution,
     convolutional_decoder,
@@ -64,15 +66,21 @@ def stacks(image_shape, levels, n_components=None, activation="relu", **paramete
 # A single layer
 
 
+def zeros_before(side, kernel_size, stride):
+    """Return how many zeros a side needs in front, so that all of it is seen."""
+    zeros = max((-(-side // stride) - 1) * stride + kernel_size - side, 0)
+    return zeros // 2 if stride == 1 else math.ceil(zeros / 2)
+
+
 def explicit_convolution(X, weight, bias, kernel_size, stride):
     """Convolve images value by value, with zeros beyond the edges."""
     n_rows, _, height, width = X.shape
-    reach = (kernel_size - 1) // 2
+    top, left = (zeros_before(side, kernel_size, stride) for side in (height, width))
     out = np.zeros((n_rows, len(weight), -(-height // stride), -(-width // stride)))
     for i, j in product(range(out.shape[2]), range(out.shape[3])):
         out[:, :, i, j] = bias
         for a, b in product(range(kernel_size), repeat=2):
-            row, column = i * stride + a - reach, j * stride + b - reach
+            row, column = i * stride + a - top, j * stride + b - left
             if 0 <= row < height and 0 <= column < width:
                 out[:, :, i, j] += X[:, :, row, column] @ weight[:, :, a, b].T
     return out
@@ -80,7 +88,7 @@ def explicit_convolution(X, weight, bias, kernel_size, stride):
 
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4, 5, 7])
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("size", [(5, 8), (4, 4)])
+@pytest.mark.parametrize("size", [(5, 8), (6, 6)])
 def test_a_convolution_is_an_explicit_loop(kernel_size, stride, size):
     layer = with_biases(
         convolution(3, 2, kernel_size, size, (stride, stride), generator=generator())
@@ -101,6 +109,27 @@ def test_a_convolution_of_a_line_is_one_dimensional(kernel_size):
     margins = (kernel_size - 1) // 2, kernel_size // 2
     expected = F.conv1d(F.pad(X[:, :, 0], margins), layer.weight[:, :, 0], layer.bias)
     torch.testing.assert_close(layer(X)[:, :, 0], expected)
+
+
+@pytest.mark.parametrize("kernel_size", [2, 3, 4, 5, 9])
+@pytest.mark.parametrize("stride", [2, 3])
+@pytest.mark.parametrize("size", [(5, 8), (4, 4), (1, 7), (9, 6), (3, 2), (1, 1)])
+def test_a_transposed_convolution_is_the_transpose_and_both_reach_every_pixel(
+    kernel_size, stride, size
+):
+    stride = min(stride, size[0], kernel_size), min(stride, size[1], kernel_size)
+    if stride == (1, 1):
+        return
+    same = {"size": size, "stride": stride, "generator": generator()}
+    layer = convolution(3, 2, kernel_size, **same)
+    transposed = convolution(2, 3, kernel_size, **same, transposed=True)
+    transposed.weight = layer.weight
+    small, large = images(4, 2, *layer.out_size), images(4, 3, *size)
+    assert transposed(small).shape == large.shape
+    into, out_of = (layer(large) * small).sum(), (large * transposed(small)).sum()
+    torch.testing.assert_close(into, out_of, rtol=1e-4, atol=1e-4)
+    reached = nn.init.ones_(layer.weight), transposed(torch.ones_like(small))
+    assert (reached[1] > 0).all()
 
 
 @pytest.mark.parametrize("kernel_size", [4, 6, 7, 9])
@@ -145,19 +174,16 @@ def test_windows_at_the_edge_pool_what_is_there(size, pool, name):
     torch.testing.assert_close(POOLINGS[name](pool)(X), expected)
 
 
-def test_nearest_upsampling_repeats_each_value():
+def test_upsampling_repeats_each_value():
     X = images(2, 3, 3, 4)
     expected = X.repeat_interleave(2, dim=2).repeat_interleave(3, dim=3)[:, :, :5, :10]
-    torch.testing.assert_close(Upsample((2, 3), (5, 10), "nearest")(X), expected)
+    torch.testing.assert_close(Upsample((2, 3), (5, 10))(X), expected)
 
 
-def test_bilinear_upsampling_is_numpys_interpolation_along_both_sides():
-    X = images(1, 1, 3, 4)
-    at = [(np.arange(n) + 0.5) / 2 - 0.5 for n in (5, 8)]
-    lines = [np.interp(at[1], range(4), line) for line in X[0, 0].numpy()]
-    expected = [np.interp(at[0], range(3), column) for column in np.transpose(lines)]
-    found = Upsample((2, 2), (5, 8), "bilinear")(X)
-    np.testing.assert_allclose(found[0, 0], np.transpose(expected), atol=1e-6)
+def test_transposed_weights_are_as_large_as_those_of_a_layer_with_as_many_inputs():
+    layer = convolution(32, 16, 4, (8, 8), (2, 2), generator=generator(), transposed=True)
+    bound = 1 / math.sqrt(32 * 4)  # 2 by 2 of 4 by 4 weights meet a value
+    assert 0.99 * bound < layer.weight.abs().max().item() <= bound
 
 
 # Published networks
@@ -200,7 +226,7 @@ NARROW = {  # 128 filters of 7 × 7, pool, 32 of 2 × 2, pool, 1 of 7 × 7: 49 n
 
 @pytest.mark.parametrize("published", [SMALL, NARROW], ids=["small", "narrow"])
 def test_the_layers_are_those_of_a_published_network(published):
-    encode, decode = stacks((1, 28, 28), published["levels"])
+    encode, decode = stacks((1, 28, 28), published["levels"], upsampling="nearest")
     of_torch = [nn.Sequential(*published[name]) for name in ("encoder", "decoder")]
     for ours, theirs in zip((encode, decode), of_torch, strict=True):
         states = zip(theirs.parameters(), ours.parameters(), strict=True)
@@ -220,7 +246,8 @@ def test_the_layers_are_those_of_a_published_network(published):
 
 
 @pytest.mark.parametrize(
-    ("pooling", "upsampling"), [("max", "nearest"), ("average", "bilinear"), ("stride", "nearest")]
+    ("pooling", "upsampling"),
+    [("max", "nearest"), ("average", "transposed"), ("stride", "transposed")],
 )
 @pytest.mark.parametrize("image_shape", [(1, 8, 8), (3, 5, 7), (2, 1, 11), (1, 1, 1)])
 @pytest.mark.parametrize(
@@ -236,8 +263,16 @@ def test_any_image_comes_back_in_its_size(pooling, upsampling, image_shape, leve
     shapes = map_shapes(MapShape(*image_shape), [ConvolutionLevel(*level) for level in levels])
     assert code.shape == (4, n_components or math.prod(shapes[-1]))
     assert decode(code).shape == X.shape
-    convolutions = [m for m in encode if isinstance(m, Convolution)]
-    assert [m.out_channels for m in convolutions] == [level[0] for level in levels]
+    filters = [layer.out_channels for layer in encode if isinstance(layer, Convolution)]
+    assert filters == [level[0] for level in levels]
+    if pooling == "stride":
+        return
+    kinds = Convolution | TransposedConvolution
+    filters = [layer.out_channels for layer in decode if isinstance(layer, kinds)]
+    mirrored = [level[0] for level in levels[::-1]]
+    if levels[-1][2] == 1 or shapes[-1][1:] == shapes[-2][1:]:
+        mirrored = mirrored[1:]
+    assert filters == [*mirrored, image_shape[0]]
 
 
 def test_shapes_of_maps_round_up():
@@ -251,18 +286,20 @@ def names(layers):
 
 def test_hidden_layers_are_normalized_activated_pooled_and_dropped():
     levels = [(4, 3, 2), (5, 3, 1)]
-    encode, decode = stacks((1, 8, 8), levels, 3, "tanh", normalization="batch", dropout=0.1)
+    encode, _ = stacks((1, 8, 8), levels, 3, "tanh", normalization="batch", dropout=0.1)
     hidden = ["BatchNorm2d", "Tanh"]
     assert names(encode) == [
         *("Unflatten", "Convolution", *hidden, "MaxPool2d", "Dropout"),
         *("Convolution", *hidden, "Dropout"),
         *("Flatten", "Linear"),
     ]
-    assert names(decode) == [
-        *("Linear", "Unflatten", *hidden, "Dropout"),
-        *("Convolution", *hidden, "Dropout", "Upsample"),
-        *("Convolution", "Flatten"),
-    ]
+    for upsampling, layer in (("nearest", "Convolution"), ("transposed", "TransposedConvolution")):
+        _, decode = stacks((1, 8, 8), levels, 3, "tanh", upsampling=upsampling, dropout=0.1)
+        assert names(decode) == [
+            *("Linear", "Unflatten", "Tanh", "Dropout"),
+            *(layer, "Tanh", "Dropout", *(["Upsample"] if layer == "Convolution" else [])),
+            *("Convolution", "Flatten"),
+        ]
     assert isinstance(encode[5], Dropout)
 
 
@@ -325,16 +362,17 @@ def test_weights_are_single_whatever_the_default_dtype(normalization):
 
 
 @pytest.mark.parametrize("n_components", [None, 6])
-@pytest.mark.parametrize("pooling", ["max", "stride"])
-def test_multiplications_are_those_that_torch_counts(n_components, pooling):
-    stack = stacks((2, 9, 10), [(4, 3, 2), (5, 4, 3)], n_components, pooling=pooling)
+@pytest.mark.parametrize(("pooling", "upsampling"), [("max", "nearest"), ("stride", "transposed")])
+def test_multiplications_are_those_that_torch_counts(n_components, pooling, upsampling):
+    levels = [(4, 3, 2), (5, 4, 3)]
+    stack = stacks((2, 9, 10), levels, n_components, pooling=pooling, upsampling=upsampling)
     for body, n_in in zip(stack, (180, n_components or 20), strict=True):
         with FlopCounterMode(display=False) as counter:
             body(images(1, n_in))
         biases = sum(
-            m.bias.numel() * (math.prod(m.out_size) if isinstance(m, Convolution) else 1)
-            for m in body
-            if hasattr(m, "bias")
+            layer.bias.numel() * getattr(layer, "n_places", 1)
+            for layer in body
+            if hasattr(layer, "bias")
         )
         assert multiplications(body) == counter.get_total_flops() // 2 + biases
 
@@ -345,11 +383,12 @@ def test_multiplications_of_dense_layers_are_their_parameters():
     assert values_per_row(body) == 1
 
 
-def test_values_are_those_of_the_largest_map():
-    encode, decode = stacks((2, 9, 10), [(4, 3, 2), (50, 4, 3)])
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
+def test_values_are_those_of_the_largest_map(upsampling):
+    encode, decode = stacks((2, 9, 10), [(4, 3, 2), (50, 4, 3)], upsampling=upsampling)
     sizes = []
     for layer in (*encode, *decode):
-        if isinstance(layer, Convolution):
+        if isinstance(layer, Convolution | TransposedConvolution):
             layer.register_forward_hook(lambda layer, X, out: sizes.append(out[0].numel()))
     decode(encode(images(1, 180)))
     assert values_per_row(nn.Sequential(encode, decode)) == max(sizes)

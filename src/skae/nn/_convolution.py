@@ -36,7 +36,7 @@ POOLINGS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
     "average": partial(nn.AvgPool2d, ceil_mode=True, count_include_pad=False),
 }
 
-UPSAMPLINGS = ("nearest", "bilinear")
+UPSAMPLINGS = ("transposed", "nearest")
 
 # What follows a convolution with some number of filters, before its activation.
 IMAGE_NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
@@ -48,8 +48,9 @@ IMAGE_NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
 class Convolution(nn.Conv2d):
     """A convolution after which images are as large as before, or as large divided by the stride.
 
-    Zeros around the image make up for the kernel; an even one reaches further to the right and
-    down. A kernel ends where it could only meet zeros: on a map of height 1 it is a line.
+    Zeros around the image make up for the kernel; where there is an odd number of them, one more
+    is on the right and below. A kernel ends where it could only meet zeros: on a map of height 1
+    it is a line.
     """
 
     def __init__(
@@ -63,18 +64,88 @@ class Convolution(nn.Conv2d):
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        (top, bottom), (left, right) = (_margins(kernel_size, side) for side in size)
-        kernel = (top + 1 + bottom, left + 1 + right)
-        even = (top, left) != (bottom, right)
-        padding = (0, 0) if even else (top, left)
+        rows, columns = _reaches(kernel_size, size, stride)
+        # torch's own padding is the same on both sides; what is too much is less than a step.
+        padded = rows.is_even(stride[0]) and columns.is_even(stride[1])
         super().__init__(
-            in_channels, out_channels, kernel, stride, padding, device=device, dtype=dtype
+            in_channels,
+            out_channels,
+            (rows.kernel_size, columns.kernel_size),
+            stride,
+            (rows.before, columns.before) if padded else (0, 0),
+            device=device,
+            dtype=dtype,
         )
-        self.margins = (left, right, top, bottom) if even else None
-        self.out_size = tuple(-(-side // step) for side, step in zip(size, stride, strict=True))
+        self.margins = None if padded else (*columns[1:], *rows[1:])
+        self.out_size = _divided(size, stride)
+        self.n_places = math.prod(self.out_size)
 
     def forward(self, X: Tensor) -> Tensor:
         return super().forward(X if self.margins is None else F.pad(X, self.margins))
+
+
+class TransposedConvolution(nn.ConvTranspose2d):
+    """The transpose of a `Convolution` with a stride: it makes images of that size larger.
+
+    Zeiler et al. 2010, doi:10.1109/CVPR.2010.5539957.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        size: tuple[int, int],
+        stride: tuple[int, int],
+        *,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        rows, columns = _reaches(kernel_size, size, stride)
+        super().__init__(
+            in_channels,
+            out_channels,
+            (rows.kernel_size, columns.kernel_size),
+            stride,
+            (rows.before, columns.before),
+            (rows.before - rows.after, columns.before - columns.after),
+            device=device,
+            dtype=dtype,
+        )
+        self.out_size = size
+        self.n_places = math.prod(_divided(size, stride))
+
+
+class _Reach(NamedTuple):
+    """How a kernel lies along one side of an image."""
+
+    kernel_size: int
+    before: int  # zeros
+    after: int  # zeros
+
+    def is_even(self, stride: int) -> bool:
+        return 0 <= self.before - self.after < stride
+
+
+def _divided(size: tuple[int, int], stride: tuple[int, int]) -> tuple[int, int]:
+    """Return height and width divided by the steps, rounded up."""
+    return -(-size[0] // stride[0]), -(-size[1] // stride[1])
+
+
+def _reaches(
+    kernel_size: int, size: tuple[int, int], stride: tuple[int, int]
+) -> tuple[_Reach, _Reach]:
+    """Return how a kernel lies along height and width such that all of an image is seen."""
+    return _reach(kernel_size, size[0], stride[0]), _reach(kernel_size, size[1], stride[1])
+
+
+def _reach(kernel_size: int, side: int, stride: int) -> _Reach:
+    last_start = (-(-side // stride) - 1) * stride  # of the window of the last place
+    n_zeros = max(last_start + kernel_size - side, 0)
+    before = n_zeros // 2 if stride == 1 else -(-n_zeros // 2)
+    first, last = max(before - last_start, 0), min(kernel_size - 1, before + side - 1)
+    kernel_size, before = last - first + 1, before - first
+    return _Reach(kernel_size, before, last_start + kernel_size - before - side)
 
 
 def convolution(
@@ -85,41 +156,46 @@ def convolution(
     stride: tuple[int, int] = (1, 1),
     *,
     generator: Generator,
+    transposed: bool = False,
     zero: bool = False,
-) -> Convolution:
-    """Return a convolution of images of some size that starts as `linear` does, or at zero."""
-    # skip_init: the constructor of nn.Conv2d draws from torch's global generator.
+) -> Convolution | TransposedConvolution:
+    """Return a convolution of images of some size, or a transposed one to that size.
+
+    It starts as `linear` does, uniform up to ``1 / sqrt(n_in)`` for as many numbers as each
+    number comes from, or at zero.
+    """
+    # skip_init: the constructors of torch draw from its global generator.
     layer = nn.utils.skip_init(
-        Convolution, in_channels, out_channels, kernel_size, size, stride, dtype=torch.float32
+        TransposedConvolution if transposed else Convolution,
+        in_channels,
+        out_channels,
+        kernel_size,
+        size,
+        stride,
+        dtype=torch.float32,
     )
+    n_in = layer.weight.numel() / out_channels / (math.prod(stride) if transposed else 1)
     with torch.no_grad():
-        bound = 0.0 if zero else 1 / math.sqrt(layer.weight[0].numel())
+        bound = 0.0 if zero else 1 / math.sqrt(n_in)
         layer.weight.uniform_(-bound, bound, generator=generator)
         layer.bias.zero_()
     return layer
 
 
-def _margins(kernel_size: int, side: int) -> tuple[int, int]:
-    """Return how far a kernel reaches before and behind a value, within a side of an image."""
-    return min((kernel_size - 1) // 2, side - 1), min(kernel_size // 2, side - 1)
-
-
 class Upsample(nn.Module):
-    """Enlarge images by a factor, and cut them to the size that they had before the pooling."""
+    """Repeat each value by a factor, and cut images to the size that they had before pooling."""
 
-    def __init__(self, factor: tuple[int, int], size: tuple[int, int], mode: str) -> None:
+    def __init__(self, factor: tuple[int, int], size: tuple[int, int]) -> None:
         super().__init__()
         self.factor = factor
         self.size = size
-        self.mode = mode
 
     def forward(self, X: Tensor) -> Tensor:
         height, width = self.size
-        larger = F.interpolate(X, scale_factor=self.factor, mode=self.mode)
-        return larger[:, :, :height, :width]
+        return F.interpolate(X, scale_factor=self.factor)[:, :, :height, :width]
 
     def extra_repr(self) -> str:
-        return f"factor={self.factor}, size={self.size}, mode={self.mode!r}"
+        return f"factor={self.factor}, size={self.size}"
 
 
 def pool_sizes(level: ConvolutionLevel, shape: MapShape) -> tuple[int, int]:
@@ -131,9 +207,8 @@ def map_shapes(image_shape: MapShape, levels: Sequence[ConvolutionLevel]) -> lis
     """Return the shape of the image and of the map after each level."""
     shapes = [image_shape]
     for level in levels:
-        height, width = pool_sizes(level, shapes[-1])
-        _, rows, columns = shapes[-1]
-        shapes.append(MapShape(level.n_filters, -(-rows // height), -(-columns // width)))
+        size = _divided(shapes[-1][1:], pool_sizes(level, shapes[-1]))
+        shapes.append(MapShape(level.n_filters, *size))
     return shapes
 
 
@@ -144,7 +219,7 @@ def convolutional_encoder(
     *,
     n_components: int | None,
     generator: Generator,
-    pooling: str = "max",
+    pooling: str = "stride",
     zero_last: bool = False,
     normalization: str | None = None,
     dropout: float = 0.0,
@@ -192,12 +267,14 @@ def convolutional_decoder(
     *,
     n_components: int | None,
     generator: Generator,
-    upsampling: str = "nearest",
+    upsampling: str = "transposed",
     zero_last: bool = False,
     normalization: str | None = None,
     dropout: float = 0.0,
 ) -> nn.Sequential:
     """Return the mirror image of an encoder: a convolution and an upsampling for each level.
+
+    The two are one where convolutions are transposed.
 
     A last level without pooling has none, as its mirror image is the first layer of this
     decoder: the dense one from the code, or the convolution of the level before. The last
@@ -219,13 +296,20 @@ def convolutional_decoder(
     if pool_sizes(levels[-1], shapes[-2]) == (1, 1):
         mirrored = mirrored[1:]
     for level, (after, before) in mirrored:
+        factor = pool_sizes(level, after)
+        transposed = factor != (1, 1) and upsampling == "transposed"
         layer = convolution(
-            n_channels, level.n_filters, level.kernel_size, before[1:], generator=generator
+            n_channels,
+            level.n_filters,
+            level.kernel_size,
+            after[1:] if transposed else before[1:],
+            factor if transposed else (1, 1),
+            generator=generator,
+            transposed=transposed,
         )
         layers += [layer, *hidden(level.n_filters)]
-        factor = pool_sizes(level, after)
-        if factor != (1, 1):
-            layers.append(Upsample(factor, after[1:], upsampling))
+        if factor != (1, 1) and not transposed:
+            layers.append(Upsample(factor, after[1:]))
         n_channels = level.n_filters
     layer = convolution(
         n_channels,
@@ -247,20 +331,20 @@ def _normalized(n_filters: int, activation: str, normalization: str | None) -> l
 def multiplications(network: nn.Module) -> int:
     """Return about how many multiplications a network takes for a row.
 
-    A parameter is one, but in a convolution one for each place of the output. The work of a
-    module that is not skae's is underrated where it uses a parameter several times.
+    A parameter is one, but in a convolution one for each place that it is applied to. The work
+    of a module that is not skae's is underrated where it uses a parameter several times.
     """
     return sum(
-        sum(p.numel() for p in module.parameters(recurse=False)) * _n_places(module)
+        sum(p.numel() for p in module.parameters(recurse=False)) * getattr(module, "n_places", 1)
         for module in network.modules()
     )
 
 
 def values_per_row(network: nn.Module) -> int:
     """Return how many values the largest map of a network's convolutions holds for a row."""
-    maps = [m.out_channels * _n_places(m) for m in network.modules() if isinstance(m, Convolution)]
+    maps = [
+        module.out_channels * math.prod(module.out_size)
+        for module in network.modules()
+        if isinstance(module, Convolution | TransposedConvolution)
+    ]
     return max(maps, default=1)
-
-
-def _n_places(module: nn.Module) -> int:
-    return math.prod(module.out_size) if isinstance(module, Convolution) else 1
