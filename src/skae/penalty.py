@@ -228,7 +228,12 @@ class Contraction(BaseEstimator):
             if encoder is not None and layer is not None:
                 squares = _of_one_layer(layer, encoder.activation, batch.rows)
             else:
-                squares = _of_any_encoder(batch.encode, batch.rows, create_graph=training)
+                squares = _of_any_encoder(
+                    batch.encode,
+                    batch.rows,
+                    create_graph=training,
+                    one_by_one=encoder is not None and _has_group_norm(encoder),
+                )
         return self.weight * (squares if training else squares.detach())
 
 
@@ -236,6 +241,11 @@ def _shares_statistics(encoder: nn.Module) -> bool:
     """Whether an encoder has a layer of batch normalization that is being trained."""
     kinds = (nn.modules.batchnorm._BatchNorm,)
     return any(isinstance(layer, kinds) and layer.training for layer in encoder.modules())
+
+
+def _has_group_norm(encoder: nn.Module) -> bool:
+    """Whether an encoder has a layer whose gradients torch 2.13 can't differentiate as a batch."""
+    return any(isinstance(layer, nn.GroupNorm) for layer in encoder.modules())
 
 
 def _single_layer(encoder: nn.Module) -> nn.Linear | None:
@@ -255,15 +265,27 @@ def _of_one_layer(layer: nn.Linear, activation: nn.Module, rows: Tensor) -> Tens
 
 
 def _of_any_encoder(
-    encode: Callable[[Tensor], Tensor], rows: Tensor, *, create_graph: bool
+    encode: Callable[[Tensor], Tensor],
+    rows: Tensor,
+    *,
+    create_graph: bool,
+    one_by_one: bool = False,
 ) -> Tensor:
-    """Return the squared norm of each row's Jacobian, (batch,).
+    """Return the squared norm of each row's Jacobian, (batch,), of all codes at once if possible.
 
     A code's sum over rows has, by each row, the gradient of that row's code.
     """
     rows = rows.detach().requires_grad_()
     code = encode(rows)  # (batch, n_components)
     n_components = code.shape[1]
+    if one_by_one:
+        squares = torch.zeros(len(rows), dtype=code.dtype, device=code.device)
+        for sum_of_code in code.sum(dim=0):
+            (gradient,) = torch.autograd.grad(
+                sum_of_code, rows, create_graph=create_graph, retain_graph=True
+            )
+            squares = squares + gradient.square().sum(dim=1)
+        return squares
     one_hot = torch.eye(n_components, dtype=code.dtype, device=code.device)
     (jacobian,) = torch.autograd.grad(
         code,
