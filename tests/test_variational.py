@@ -476,6 +476,17 @@ def test_a_warm_start_keeps_the_classes(iris):
         model.fit(iris, np.full(150, "d"))
 
 
+def test_a_warm_start_does_not_change_the_kind_of_the_network(digits, labels):
+    X = digits / 16
+    model = quick(warm_start=True, likelihood="bernoulli").fit(X)
+    assert model.set_params(binarize=True).fit(X).module_.binarize is not None
+    assert model.set_params(binarize=False).fit(X).module_.binarize is None
+    with pytest.raises(ValueError, match="goes on from had likelihood='bernoulli'"):
+        model.set_params(likelihood="gaussian").fit(X)
+    with pytest.raises(ValueError, match="goes on from had conditional=False"):
+        model.set_params(likelihood="bernoulli", conditional=True).fit(X, labels)
+
+
 def test_divergence_is_told(iris):
     model = quick(solver="sgd", learning_rate="constant", learning_rate_init=1e30)
     with pytest.raises(ValueError, match="diverged with learning_rate_init=1e\\+30"):
@@ -734,6 +745,14 @@ def test_constant_columns_constant_data_and_single_rows(iris):
         assert np.isnan(fitted.score(constant[:1]))
 
 
+def test_data_too_small_for_single_precision_counts_as_constant():
+    X = np.array([[1e-45, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    fitted = quick().fit(X)
+    assert fitted.scale_ == 1
+    assert np.isfinite(fitted.score_samples(X)).all()
+    assert np.isfinite(fitted.sample(3, noise=True)).all()
+
+
 def test_output_containers_and_names():
     frame = load_iris(as_frame=True).data
     fitted = quick().set_output(transform="pandas").fit(frame)
@@ -831,7 +850,7 @@ def test_a_fit_forgets_what_another_one_set(iris):
 # Any data, any combination
 
 
-VALUES = st.floats(-100, 100, width=32) | st.sampled_from([0.0, 1.0])
+VALUES = st.floats(-1e6, 1e6, width=32, allow_subnormal=False) | st.sampled_from([0.0, 1.0])
 
 
 @st.composite

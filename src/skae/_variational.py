@@ -59,7 +59,8 @@ from .nn import (
     mlp,
 )
 
-_DECODED_VALUES = 2**20  # of the draws that are decoded at one time
+_DECODED_VALUES = 2**18  # of the draws that are decoded at one time
+_LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
 _EDGE = 0.01  # how near to 0 and 1 the probabilities start
 _START_ROWS, _START_VALUES = 4096, 2**23  # that a Bernoulli decoder's start is fitted to
 
@@ -421,6 +422,8 @@ class VariationalAutoencoderTransformer(
     def _fit(self, X, y, sample_weight):
         resumed = self.warm_start and hasattr(self, "module_")
         self._check_combination()
+        if resumed:
+            self._check_resumable()
         X, weight = check_rows(self, X, sample_weight, reset=not resumed)
         self._check_data(X)
         condition, rows = self._fit_condition(X, y, weight, resumed)
@@ -459,6 +462,18 @@ class VariationalAutoencoderTransformer(
         if not (*_layer_sizes(self.hidden_layer_sizes), *self._decoder_sizes()):
             for name in ("activation", "normalization", "dropout"):
                 refuse_if_set(self, name, "there are no hidden layers")
+
+    def _check_resumable(self):
+        """Refuse to go on with a network of another kind than the parameters say."""
+        name = next(n for n, k in LIKELIHOODS.items() if type(self.module_.likelihood) is k)
+        found = {"likelihood": name, "conditional": self._condition is not None}
+        for parameter, value in found.items():
+            if getattr(self, parameter) != value:
+                raise ValueError(
+                    f"{parameter}={getattr(self, parameter)!r}, but the fit that warm_start=True "
+                    f"goes on from had {parameter}={value!r}. Set it to that, or "
+                    "warm_start=False."
+                )
 
     def _decoder_sizes(self):
         if self.decoder_layer_sizes is None:
@@ -501,9 +516,10 @@ class VariationalAutoencoderTransformer(
         """Return a network before training, its loss and its standardized rows."""
         if resumed:
             network, mean, scale = copy.deepcopy(self.module_), self.mean_, self.scale_
+            network.binarize = self._binarize(network.encoder.standardize)
         else:
             mean, scale = mean_and_scale(X, indices, weight)
-            scale = scale or 1.0  # constant columns need no scale
+            scale = scale if scale > _LEAST_SCALE else 1.0  # constant columns need none
             n_conditions = rows.shape[1] - X.shape[1]
             network = self._network(mean, scale, n_conditions, torch_generator(seed))
             _START[self.init, self.likelihood](network, X, indices, weight, mean, scale, self.beta)
@@ -524,8 +540,10 @@ class VariationalAutoencoderTransformer(
         likelihood = LIKELIHOODS[self.likelihood](standardize)
         output = likelihood.output_activation
         decoder = Decoder(standardize, body, None if output is None else output())
-        binarize = Binarize(standardize) if self.binarize else None
-        return VariationalNetwork(encoder, decoder, likelihood, binarize)
+        return VariationalNetwork(encoder, decoder, likelihood, self._binarize(standardize))
+
+    def _binarize(self, standardize):
+        return Binarize(standardize) if self.binarize else None
 
     def _body(self, sizes, generator):
         """Return the layers of the encoder or the decoder."""
