@@ -36,8 +36,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     """Dimensionality reduction of images by a convolutional autoencoder.
 
     Rows are images, and the layers are convolutions: the same few weights look at every place
-    of an image [1]_, [2]_. Each level of the encoder is a convolution and a pooling, which
-    makes the image smaller; the decoder mirrors it with a convolution and an upsampling.
+    of an image [1]_, [2]_. Each level of the encoder makes the image smaller, by a stride or by
+    pooling; the decoder mirrors it.
 
     With a number as ``n_components``, a dense layer leads from the last map to the code, and
     training starts at PCA, as in `AutoencoderTransformer`: ``code = P x + f(x)`` and
@@ -68,13 +68,13 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         What each level divides height and width by, one number for all levels or one for each;
         1 leaves them. What is left over of odd sizes is pooled too, so nothing is lost.
 
-    pooling : {"max", "average", "stride"}, default="max"
-        How levels divide them: by the maximum or the mean of each window, or by a convolution
-        that is evaluated at every ``pool_size``-th pixel only [3]_.
+    pooling : {"stride", "max", "average"}, default="stride"
+        How levels divide them: by a convolution that is evaluated at every ``pool_size``-th
+        pixel only [3]_, or by the maximum or the mean of each window after it.
 
-    upsampling : {"nearest", "bilinear"}, default="nearest"
-        How the decoder multiplies them again: each value repeated, or values between
-        interpolated.
+    upsampling : {"transposed", "nearest"}, default="transposed"
+        How the decoder multiplies them again: by a transposed convolution [4]_, or by a
+        convolution each value of which is then repeated.
 
     activation : {"identity", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", \
             "logistic", "softplus"}, default="silu"
@@ -107,7 +107,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     ordered : bool, default=False
         Whether codes are sorted by what they are worth, like principal components: while
         training, half of the rows are decoded from the first of their codes only, how many
-        being drawn anew each time [4]_. Codes may then be cut before `inverse_transform`.
+        being drawn anew each time [5]_. Codes may then be cut before `inverse_transform`.
 
     dropout : float, default=0.0
         Share of the values of each hidden layer that are zeroed while training, in [0, 1).
@@ -141,11 +141,11 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     solver : {"adam", "sgd", "nadam", "radam", "adamax", "adagrad", "rmsprop"}, \
             default="adam"
         What changes the weights. "adam", "nadam" and "radam" decay weights apart from the
-        gradient [5]_; "sgd" has a Nesterov momentum of 0.9.
+        gradient [6]_; "sgd" has a Nesterov momentum of 0.9.
 
     learning_rate : {"one_cycle", "cosine", "constant", "adaptive"}, default="one_cycle"
         How the step changes over the ``max_iter`` epochs. "cosine" falls to zero along half
-        a cosine, "one_cycle" rises before over 5 % of the steps [6]_, and "adaptive" divides
+        a cosine, "one_cycle" rises before over 5 % of the steps [7]_, and "adaptive" divides
         by five whenever the loss did not fall by ``tol`` in two epochs in a row (the
         validation loss with early stopping).
 
@@ -259,17 +259,20 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
 
     Notes
     -----
-    Two networks that are found in tutorials, in one line each::
+    Two networks of tutorials::
 
+        tutorial = {
+            "n_components": None, "pooling": "max", "upsampling": "nearest",
+            "activation": "relu", "loss": "log_loss",
+        }
         ConvolutionalAutoencoderTransformer(
-            None, channels=32, activation="relu", latent_activation="relu", loss="log_loss"
+            channels=32, latent_activation="relu", **tutorial
         )
         ConvolutionalAutoencoderTransformer(
-            None, channels=(128, 32, 1), kernel_size=(7, 2, 7), pool_size=(2, 2, 1),
-            activation="relu", loss="log_loss",
+            channels=(128, 32, 1), kernel_size=(7, 2, 7), pool_size=(2, 2, 1), **tutorial
         )
 
-    The second has codes of 7 × 7 numbers for images of 28 × 28.
+    The first has codes of 32 × 14 × 14 numbers for images of 28 × 28, the second of 7 × 7.
 
     References
     ----------
@@ -280,11 +283,13 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
        :doi:`10.1007/978-3-642-21735-7_7`
     .. [3] Springenberg, J. T. et al. (2015). Striving for simplicity: the all convolutional
        net. :arxiv:`1412.6806`
-    .. [4] Rippel, O., Gelbart, M. & Adams, R. (2014). Learning ordered representations with
+    .. [4] Zeiler, M. D., Krishnan, D., Taylor, G. W. & Fergus, R. (2010). Deconvolutional
+       networks. CVPR, 2528-2535. :doi:`10.1109/CVPR.2010.5539957`
+    .. [5] Rippel, O., Gelbart, M. & Adams, R. (2014). Learning ordered representations with
        nested dropout. :arxiv:`1402.0915`
-    .. [5] Loshchilov, I. & Hutter, F. (2019). Decoupled weight decay regularization.
+    .. [6] Loshchilov, I. & Hutter, F. (2019). Decoupled weight decay regularization.
        :arxiv:`1711.05101`
-    .. [6] Smith, L. N. & Topin, N. (2017). Super-convergence. :arxiv:`1708.07120`
+    .. [7] Smith, L. N. & Topin, N. (2017). Super-convergence. :arxiv:`1708.07120`
 
     Examples
     --------
@@ -299,6 +304,25 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     >>> autoencoder.set_params(n_components=None, channels=(8, 1)).fit(X).code_shape_
     (1, 2, 2)
     """
+
+    # What a network that is trained on can't change any more.
+    _structural: ClassVar[tuple[str, ...]] = (
+        "n_components",
+        "image_shape",
+        "channels",
+        "kernel_size",
+        "pool_size",
+        "pooling",
+        "upsampling",
+        "activation",
+        "latent_activation",
+        "output_activation",
+        "loss",
+        "init",
+        "ordered",
+        "dropout",
+        "normalization",
+    )
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [
@@ -334,8 +358,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         channels=(32, 64),
         kernel_size=3,
         pool_size=2,
-        pooling="max",
-        upsampling="nearest",
+        pooling="stride",
+        upsampling="transposed",
         activation="silu",
         latent_activation="identity",
         output_activation=None,
@@ -422,13 +446,13 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
             if self.n_components is None and len(levels) == 1:
                 for name in ("activation", "normalization", "dropout"):
                     refuse(name, "there are no hidden layers")
-        if self.pooling == "stride":
+        for name, value in (("pooling", "stride"), ("upsampling", "transposed")):
             for number, level in enumerate(levels, start=1):
-                if level.kernel_size < level.pool_size:
+                if getattr(self, name) == value and level.kernel_size < level.pool_size:
                     raise ValueError(
-                        f"pooling='stride' with kernel_size={level.kernel_size} and "
-                        f"pool_size={level.pool_size} in level {number} leaves out pixels. Take a "
-                        "kernel_size of at least pool_size, or another pooling."
+                        f"{name}={value!r} with kernel_size={level.kernel_size} and "
+                        f"pool_size={level.pool_size} in level {number} leaves out pixels. Take "
+                        f"a kernel_size of at least the pool_size, or another {name}."
                     )
 
     def _check_data(self, X, groups):
