@@ -1,0 +1,556 @@
+"""ConvolutionalAutoencoderTransformer: rows as images, PCA's promises, and what is refused."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
+from torch import nn
+
+from skae import ConvolutionalAutoencoderTransformer
+from skae.activation import TopK
+from skae.nn import PenalizedBatch
+from skae.noise import MaskingNoise
+from skae.penalty import Contraction
+
+CHECKED = [
+    ConvolutionalAutoencoderTransformer(max_iter=3),
+    ConvolutionalAutoencoderTransformer(
+        None, channels=(3, 2), upsampling="nearest", early_stopping=False, max_iter=3
+    ),
+    ConvolutionalAutoencoderTransformer(
+        3,
+        channels=(4, 3),
+        kernel_size=(5, 2),
+        pool_size=(2, 1),
+        pooling="average",
+        init="random",
+        normalization="batch",
+        dropout=0.2,
+        latent_activation="tanh",
+        validation_fraction=0.3,
+        max_iter=3,
+    ),
+    ConvolutionalAutoencoderTransformer(
+        0.5,
+        channels=4,
+        pooling="max",
+        normalization="layer",
+        early_stopping=False,
+        precision="bfloat16",
+        max_iter=3,
+        batch_size=8,
+    ),
+]
+
+
+@parametrize_with_checks(CHECKED)
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_digits().data[::4]
+
+
+@pytest.fixture(scope="module")
+def colours():
+    """Images of three channels, 5 by 7 pixels."""
+    mixed = np.random.RandomState(0).normal(size=(60, 4)) @ np.random.RandomState(1).normal(
+        size=(4, 105)
+    )
+    return np.tanh(mixed)
+
+
+def quick(n_components=2, **parameters):
+    """Return a small transformer that trains for a moment, on all rows."""
+    defaults = {"channels": (4, 6), "max_iter": 3, "early_stopping": False, "random_state": 0}
+    return ConvolutionalAutoencoderTransformer(n_components, **defaults | parameters)
+
+
+def untrained(n_components=2, **parameters):
+    """Return a transformer that moves by next to nothing from its start."""
+    return quick(n_components, max_iter=1, learning_rate_init=1e-12, **parameters)
+
+
+# The start
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 10])
+def test_the_start_is_pca(digits, n_components):
+    pca = PCA(n_components).fit(digits)
+    start = untrained(n_components).fit(digits)
+    codes = start.transform(digits) * start.scale_
+    signs = np.sign((codes * pca.transform(digits)).sum(axis=0))
+    np.testing.assert_allclose(codes * signs, pca.transform(digits), atol=1e-4)
+    assert start.score(digits) == pytest.approx(pca.explained_variance_ratio_.sum(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"pooling": "max"},
+        {"pooling": "average", "upsampling": "nearest"},
+        {"normalization": "batch", "dropout": 0.3},
+        {"image_shape": (4, 4, 4)},
+        {"image_shape": (2, 32)},
+        {"channels": 5, "pool_size": 1},
+        {"loss": "absolute_error"},
+        {"ordered": True},
+    ],
+    ids=str,
+)
+def test_the_start_is_pca_whatever_the_layers(digits, parameters):
+    ratio = PCA(3).fit(digits).explained_variance_ratio_.sum()
+    assert untrained(3, **parameters).fit(digits).score(digits) == pytest.approx(ratio, abs=1e-6)
+
+
+def test_a_fit_that_keeps_epoch_zero_is_pca_on_all_rows():
+    noise = np.random.RandomState(0).normal(size=(60, 9)) * np.arange(1, 10)
+    fitted = quick(2, early_stopping=True, max_iter=10).fit(noise)
+    assert fitted.best_iter_ == 0
+    ratio = PCA(2).fit(noise).explained_variance_ratio_.sum()
+    assert fitted.score(noise) == pytest.approx(ratio, abs=1e-6)
+
+
+def test_a_random_start_has_convolutions_and_a_dense_layer_on_either_side_of_the_code(digits):
+    fitted = quick(3, init="random").fit(digits)
+    dense = [m for m in fitted.module_.modules() if isinstance(m, nn.Linear)]
+    assert [(m.in_features, m.out_features) for m in dense] == [(24, 3), (3, 24)]
+    convolutions = [m for m in fitted.module_.modules() if isinstance(m, nn.Conv2d)]
+    channels = [(m.in_channels, m.out_channels) for m in convolutions]
+    assert channels == [(1, 4), (4, 6), (6, 6), (6, 4), (4, 1)]
+
+
+# The code as a map
+
+
+PUBLISHED = [
+    # 32 filters of 3 × 3, max-pool, 32 filters, upsampling, 1 filter.
+    (
+        {"channels": 32, "latent_activation": "relu"},
+        (32, 14, 14),
+        [(1, 32, 3), (32, 32, 3), (32, 1, 3)],
+    ),
+    # 128 filters of 7 × 7, pool, 32 of 2 × 2, pool, 1 of 7 × 7: 49 numbers for 784.
+    (
+        {"channels": (128, 32, 1), "kernel_size": (7, 2, 7), "pool_size": (2, 2, 1)},
+        (1, 7, 7),
+        [(1, 128, 7), (128, 32, 2), (32, 1, 7), (1, 32, 2), (32, 128, 7), (128, 1, 7)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("parameters", "code_shape", "layers"), PUBLISHED, ids=["small", "narrow"])
+def test_published_networks_are_built_by_parameters_alone(parameters, code_shape, layers):
+    X = np.random.RandomState(0).uniform(size=(4, 784)).astype(np.float32)
+    tutorial = {"pooling": "max", "upsampling": "nearest", "activation": "relu"}
+    fitted = quick(None, loss="log_loss", max_iter=1, **tutorial, **parameters).fit(X)
+    assert fitted.image_shape_ == (1, 28, 28)
+    assert fitted.code_shape_ == code_shape
+    found = [m for m in fitted.module_.modules() if isinstance(m, nn.Conv2d)]
+    assert [(m.in_channels, m.out_channels, *set(m.kernel_size)) for m in found] == layers
+    kinds = {type(m) for m in fitted.module_.modules()}
+    assert nn.Sigmoid in kinds
+    assert nn.Linear not in kinds
+    codes = fitted.transform(X)
+    assert codes.shape == (4, np.prod(code_shape))
+    reconstruction = fitted.inverse_transform(codes)
+    assert ((reconstruction >= 0) & (reconstruction <= 1)).all()
+    n_parameters = sum(n * (m * k**2 + 1) for m, n, k in layers)
+    assert sum(p.numel() for p in fitted.module_.parameters()) == n_parameters
+
+
+@pytest.mark.parametrize("pooling", ["max", "stride"])
+def test_codes_that_are_maps_move_with_the_image(pooling):
+    X = np.zeros((20, 1, 32, 32))
+    X[:, 0, 12:16, 12:16] = np.random.RandomState(0).normal(size=(20, 4, 4))
+    moved = np.roll(X, (4, 4), axis=(2, 3))
+    both = np.vstack([X, moved]).reshape(40, -1)
+    fitted = quick(None, channels=(4, 3), pooling=pooling, max_iter=5).fit(both)
+    fitted.mean_ *= 0  # the same everywhere
+    codes = fitted.transform(both).reshape(2, 20, *fitted.code_shape_)
+    np.testing.assert_allclose(codes[1][:, :, 3:6, 3:6], codes[0][:, :, 2:5, 2:5], atol=1e-6)
+
+
+def test_the_code_shape_is_of_the_last_fit(digits):
+    model = quick(None).fit(digits)
+    codes = model.transform(digits)
+    assert codes.reshape(-1, *model.code_shape_).shape == (len(digits), 6, 2, 2)
+    model.set_params(n_components=2).fit(digits)
+    assert not hasattr(model, "code_shape_")
+
+
+@pytest.mark.parametrize("n_components", [2, None])
+def test_a_warm_start_keeps_its_shapes(digits, n_components):
+    model = quick(n_components, warm_start=True).fit(digits)
+    shapes = model.image_shape_, getattr(model, "code_shape_", None)
+    first = model.score(digits)
+    model.set_params(channels=3).fit(digits)
+    assert (model.image_shape_, getattr(model, "code_shape_", None)) == shapes
+    assert model.score(digits) > first
+
+
+# Images
+
+
+@pytest.mark.parametrize(
+    ("n_features", "given", "expected"),
+    [
+        (64, None, (1, 8, 8)),
+        (6, None, (1, 1, 6)),
+        (1, None, (1, 1, 1)),
+        (64, (4, 16), (1, 4, 16)),
+        (64, (4, 4, 4), (4, 4, 4)),
+        (64, np.array([2, 4, 8]), (2, 4, 8)),
+    ],
+)
+def test_rows_are_read_as_images(n_features, given, expected):
+    X = np.random.RandomState(0).normal(size=(8, n_features))
+    assert quick(1, image_shape=given, max_iter=1).fit(X).image_shape_ == expected
+
+
+@pytest.mark.parametrize("n_components", [4, None])
+@pytest.mark.parametrize("pooling", ["max", "stride"])
+def test_colour_and_odd_sizes_are_learnt(colours, n_components, pooling):
+    model = quick(
+        n_components,
+        image_shape=(3, 5, 7),
+        channels=(8, 8),
+        pooling=pooling,
+        max_iter=150,
+        learning_rate_init=0.01,
+    )
+    fitted = model.fit(colours)
+    assert fitted.inverse_transform(fitted.transform(colours)).shape == colours.shape
+    assert fitted.score(colours) > 0.6
+
+
+def test_it_does_better_than_pca_where_things_move():
+    random = np.random.RandomState(0)
+    place = random.uniform(3, 13, size=(600, 2, 1))
+    lines = np.exp(-np.square(np.arange(16) - place) / 4)  # (600, 2, 16)
+    X = (lines[:, 0, :, None] * lines[:, 1, None, :]).reshape(600, -1)
+    train, test = X[:500], X[500:]
+    fitted = ConvolutionalAutoencoderTransformer(
+        2, channels=(8, 16), max_iter=30, validation_fraction=0.1, random_state=0
+    ).fit(train)
+    pca = PCA(2).fit(train)
+    restored = pca.inverse_transform(pca.transform(test))
+    of_pca = 1 - np.square(test - restored).sum() / np.square(test - test.mean(axis=0)).sum()
+    assert fitted.best_iter_ > 0
+    assert fitted.score(test) > of_pca + 0.2
+
+
+# What all autoencoders can do
+
+
+@pytest.mark.parametrize("n_components", [3, None])
+def test_everything_at_once(digits, n_components):
+    X = np.where(np.random.RandomState(0).uniform(size=digits.shape) < 0.1, np.nan, digits / 16)
+    model = quick(
+        n_components,
+        channels=(4, 3),
+        normalization="layer",
+        dropout=0.1,
+        noise=MaskingNoise(0.2),
+        penalty=["l1", Contraction(1e-3)],
+        missing="mask",
+        loss="log_loss",
+        latent_activation=TopK(2),
+        alpha=0.01,
+        solver="nadam",
+    )
+    fitted = model.fit(X)
+    codes = fitted.transform(X)
+    assert (np.count_nonzero(codes, axis=1) <= 2).all()
+    filled = fitted.impute(X)
+    np.testing.assert_array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
+    assert ((filled >= 0) & (filled <= 1)).all()
+    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(restored.transform(X), codes)
+
+
+def test_a_share_of_variance_is_reached_by_ordered_codes(digits):
+    fitted = quick(0.6, early_stopping=True, validation_fraction=0.3, max_iter=5).fit(digits)
+    n_codes = fitted.transform(digits).shape[1]
+    assert fitted.explained_variance_ratio_.sum() >= 0.6
+    assert len(fitted.explained_variance_ratio_) == n_codes
+    cut = fitted.inverse_transform(fitted.transform(digits)[:, : n_codes - 1])
+    assert cut.shape == digits.shape
+
+
+def test_columns_may_have_losses_of_their_own(digits):
+    X = digits / 16
+    fitted = quick(2, loss={"log_loss": slice(0, 32), "squared_error": slice(32, 64)}).fit(X)
+    reconstruction = fitted.inverse_transform(10 * fitted.transform(X))
+    assert reconstruction[:, :32].min() >= 0
+    assert reconstruction[:, :32].max() <= 1
+
+
+@pytest.mark.parametrize("n_components", [3, None])
+def test_sparse_rows_give_the_dense_result(digits, n_components):
+    model = quick(n_components)
+    dense, sparse = clone(model).fit(digits), clone(model).fit(sp.csr_array(digits))
+    np.testing.assert_allclose(
+        sparse.transform(sp.csr_array(digits)), dense.transform(digits), atol=1e-12
+    )
+
+
+def test_a_weight_of_two_is_the_row_twice(digits):
+    weight = np.random.RandomState(0).randint(0, 3, len(digits))
+    model = quick(2, early_stopping=True)
+    weighted = clone(model).fit(digits, sample_weight=weight)
+    repeated = clone(model).fit(np.repeat(digits, weight, axis=0))
+    np.testing.assert_array_equal(weighted.transform(digits), repeated.transform(digits))
+
+
+@pytest.mark.parametrize("n_components", [3, None])
+def test_partial_fit_trains_on_batches(digits, n_components):
+    model = quick(n_components, learning_rate_init=0.01)
+    for _ in range(5):
+        for rows in np.array_split(digits, 4):
+            model.partial_fit(rows)
+    assert model.n_iter_ == 20
+    assert model.score(digits) > 0.4
+
+
+@pytest.mark.parametrize("normalization", [None, "layer"])
+@pytest.mark.parametrize("pooling", ["max", "stride"])
+def test_contraction_is_the_norm_of_the_jacobian(digits, normalization, pooling):
+    fitted = quick(3, normalization=normalization, pooling=pooling, init="random").fit(digits)
+    encode = fitted.module_.encoder.from_standardized
+    rows = torch.from_numpy((digits[:5] - fitted.mean_) / fitted.scale_).float()
+    batch = PenalizedBatch(None, None, rows, None, encode)
+    jacobians = [torch.autograd.functional.jacobian(encode, row[None])[0] for row in rows]
+    expected = 2 * torch.stack(jacobians).square().sum(dim=(1, 2, 3))
+    torch.testing.assert_close(Contraction(2.0).penalize(batch), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtypes_are_kept_and_precisions_agree(digits, dtype):
+    fitted = quick(3).fit(digits)
+    codes = fitted.transform(digits.astype(dtype))
+    assert codes.dtype == dtype
+    assert fitted.inverse_transform(codes).dtype == dtype
+    np.testing.assert_allclose(codes, fitted.transform(digits), atol=1e-4)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"n_components": None, "dropout": 0.1}], ids=str)
+def test_same_seed_same_bits_and_another_seed_another_result(digits, parameters):
+    codes = [
+        quick(**parameters, random_state=seed).fit(digits).transform(digits) for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(codes[0], codes[1])
+    assert not np.array_equal(codes[0], codes[2])
+
+
+def test_global_state_is_left_as_found(digits):
+    np.random.seed(3)  # noqa: NPY002
+    torch.manual_seed(3)
+    numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    found = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        quick(dropout=0.1, ordered=True).fit(digits).score(digits)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(found)
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), torch_before)
+
+
+def test_it_takes_its_place_in_a_pipeline_and_a_search(digits):
+    pipeline = make_pipeline(MinMaxScaler(), quick())
+    name = "convolutionalautoencodertransformer"
+    grid = {f"{name}__channels": [3, (3, 4)], f"{name}__pooling": ["max", "stride"]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(digits)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert list(search.best_estimator_.get_feature_names_out()) == [name + "0", name + "1"]
+
+
+def test_encoder_and_decoder_are_modules_in_units_of_X(digits):
+    fitted = quick(3).fit(digits)
+    with torch.no_grad():
+        codes = fitted.module_.encoder(torch.from_numpy(digits).float())
+        rows = fitted.module_.decoder(codes).numpy()
+    np.testing.assert_allclose(codes, fitted.transform(digits), atol=1e-4)
+    np.testing.assert_allclose(rows, fitted.inverse_transform(codes.numpy()), atol=1e-3)
+
+
+# Speed
+
+
+def weights(fitted):
+    return [m.weight for m in fitted.module_.modules() if isinstance(m, nn.Conv2d)]
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="which has them first")
+def test_channels_are_last_in_memory_also_after_a_pickle(digits):
+    fitted = quick(2, channels=(4, 6)).fit(digits)
+    for model in (fitted, pickle.loads(pickle.dumps(fitted))):
+        deep = [w for w in weights(model) if w.shape[1] > 1]
+        assert all(w.is_contiguous(memory_format=torch.channels_last) for w in deep)
+
+
+class Watch(Callback):
+    """Note how many threads a training has."""
+
+    def on_batch_begin(self, net, **kwargs):
+        self.n_threads = torch.get_num_threads()
+
+
+class Seen:
+    """A latent activation that changes nothing and notes what it sees."""
+
+    def activate(self, code):
+        self.n_threads = torch.get_num_threads()
+        self.n_rows = len(code)
+        return code
+
+
+@pytest.mark.parametrize(("side", "n_threads"), [(4, 1), (64, 2)])
+def test_work_counts_places_and_not_parameters_alone(side, n_threads):
+    X = np.random.RandomState(0).normal(size=(40, side**2))
+    watch, seen = Watch(), Seen()
+    model = quick(None, channels=8, latent_activation=seen, callbacks=[watch], max_iter=1)
+    found = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model.fit(X).transform(X)
+    finally:
+        torch.set_num_threads(found)
+    assert sum(p.numel() for p in model.module_.parameters()) * len(X) < 1e5
+    assert (watch.n_threads, seen.n_threads) == (n_threads, n_threads)
+
+
+def test_few_rows_are_evaluated_at_a_time_where_maps_are_large():
+    X = np.random.RandomState(0).normal(size=(40, 64**2))
+    seen = Seen()
+    model = quick(None, channels=64, latent_activation=seen, max_iter=1).fit(X[:4])
+    model.transform(X)
+    assert 0 < seen.n_rows <= 2**22 / (64 * 64**2)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"image_shape": (5, 5)}, r"image_shape=\(5, 5\) has 25 values, but X has 64 columns"),
+        ({"image_shape": (64,)}, r"has 1 numbers; expected \(channels, height, width\)"),
+        ({"image_shape": (1, 1, 8, 8)}, "has 4 numbers"),
+        ({"image_shape": (8, 8.0)}, r"positive integers; got 8.0 in \(8, 8.0\)"),
+        ({"image_shape": (-8, -8)}, "positive integers"),
+        ({"channels": ()}, "has no level"),
+        ({"channels": (4, 0)}, "positive integers"),
+        ({"kernel_size": (3, 3, 3)}, r"kernel_size=\(3, 3, 3\) has 3 numbers, but channels"),
+        ({"pool_size": (2,)}, r"pool_size=\(2,\) has 1 numbers, but channels=\(4, 6\) has 2"),
+        (
+            {"image_shape": (8, 8), "pool_size": 9, "kernel_size": 9},
+            "pool_size=9 is 9 in level 1, where the image is 8 by 8 pixels",
+        ),
+        (
+            {"image_shape": (8, 8), "channels": (2, 2, 2, 2)},
+            "pool_size=2 is 2 in level 4, where the image is 1 by 1 pixels",
+        ),
+        ({"pool_size": 1, "pooling": "average"}, "pool_size is 1 in all levels"),
+        ({"pool_size": 1, "upsampling": "nearest"}, "pool_size is 1 in all levels"),
+        ({"pool_size": (2, 4), "upsampling": "nearest"}, "pooling='stride' with kernel_size=3 "),
+        ({"pool_size": (2, 4), "pooling": "max"}, "pool_size=4 in level 2 leaves out pixels"),
+        ({"n_components": None, "init": "pca"}, "init='pca' needs a number of principal axes"),
+        ({"n_components": None, "ordered": True}, "ordered=True has no effect"),
+        ({"n_components": 0.9, "init": "random"}, "n_components=0.9"),
+        ({"validation_fraction": 0.2}, "no effect"),
+        ({"loss": "log_loss", "output_activation": "tanh"}, "probabilities"),
+        ({"loss": "log_loss"}, "MinMaxScaler"),
+        *(
+            (
+                {"n_components": None, "channels": 3, "pool_size": 1, name: value},
+                f"{name}={value!r} has no effect, because there are no hidden layers",
+            )
+            for name, value in (
+                ("activation", "relu"),
+                ("normalization", "batch"),
+                ("dropout", 0.1),
+            )
+        ),
+    ],
+    ids=str,
+)
+def test_parameters_that_make_no_sense_are_refused(digits, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        quick(**parameters).fit(digits)
+
+
+def test_a_fit_that_fails_leaves_the_old_model(digits):
+    model = quick().fit(digits)
+    codes = model.transform(digits)
+    with pytest.raises(ValueError, match="image_shape"):
+        model.set_params(image_shape=(3, 3)).fit(digits)
+    np.testing.assert_array_equal(model.transform(digits), codes)
+    assert model.image_shape_ == (1, 8, 8)
+
+
+def test_tables_of_few_columns_are_lines_without_pooling_that_is_left():
+    X = load_iris().data[:, :3]
+    fitted = quick(2, channels=(3, 3, 3), max_iter=2).fit(X)
+    assert np.isfinite(fitted.transform(X)).all()
+
+
+# Whatever the data
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    X=arrays(
+        np.float64,
+        st.tuples(st.integers(2, 15), st.sampled_from([1, 3, 4, 6, 9, 12])),
+        elements=st.floats(-1e6, 1e6, allow_subnormal=False),
+    ),
+    n_components=st.sampled_from([1, 5, 0.7, None]),
+    levels=st.sampled_from(
+        [{"channels": 3}, {"channels": (2, 3), "kernel_size": (4, 3), "pool_size": (3, 1)}]
+    ),
+    pooling=st.sampled_from(["max", "average", "stride"]),
+    upsampling=st.sampled_from(["nearest", "transposed"]),
+    normalization=st.sampled_from([None, "batch", "layer"]),
+    dropout=st.sampled_from([0.0, 0.3]),
+    latent_activation=st.sampled_from(["identity", "logistic", TopK(1)]),
+    loss=st.sampled_from(["squared_error", "absolute_error", "huber"]),
+    noise=st.sampled_from([None, "masking", "swap"]),
+    penalty=st.sampled_from([None, "l1", "contraction"]),
+    missing=st.booleans(),
+    early_stopping=st.booleans(),
+    precision=st.sampled_from(["float32", "bfloat16"]),
+)
+def test_any_finite_data_and_any_parts_give_finite_codes(X, missing, **parameters):
+    if missing:
+        X = X.copy()
+        X[0, 1:] = np.nan
+        parameters["missing"] = "mask"
+    model = ConvolutionalAutoencoderTransformer(**parameters.pop("levels"), **parameters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = model.set_params(max_iter=2, random_state=0).fit(X)
+    codes = fitted.transform(X)
+    assert np.isfinite(codes).all()
+    assert np.isfinite(fitted.inverse_transform(codes)).all()
+    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(restored.transform(X), codes)
