@@ -78,6 +78,25 @@ def test_short_codes_are_kept_whole(k):
     assert torch.equal(TopK(k).activate(code), code)
 
 
+def test_the_part_belongs_to_the_user_and_a_copy_to_the_network():
+    X = load_digits().data / 16
+    part = TopK(2)
+    model = small(n_components=4, latent_activation=part).fit(X)
+    codes = model.transform(X)
+    part.k = 1
+    np.testing.assert_array_equal(model.transform(X), codes)
+
+
+class Halved(BaseEstimator):
+    def activate(self, code):
+        return code[:, :1]
+
+
+def test_an_activation_that_changes_the_shape_is_refused():
+    with pytest.raises(ValueError, match=r"Halved\(\) turned codes of shape .* must keep"):
+        small(n_components=4, latent_activation=Halved()).fit(load_iris().data)
+
+
 def test_k_must_be_positive():
     with pytest.raises(ValueError, match="'k' parameter of TopK"):
         small(n_components=4, latent_activation=TopK(0)).fit(load_iris().data)

@@ -495,6 +495,104 @@ def test_partial_fit_takes_a_single_row_after_the_first_batch(digits):
     assert np.isfinite(model.transform(digits)).all()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n_components": 3},
+        {"hidden_layer_sizes": (8,)},
+        {"loss": "log_loss"},
+        {"latent_activation": "tanh"},
+        {"tied_weights": True},
+        {"ordered": True},
+        {"normalization": "batch"},
+        {"dropout": 0.1},
+        {"init": "random"},
+        {"encoder": nn.Linear},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_network_that_is_trained_on_can_not_change_its_structure(digits, changes):
+    X = digits / 16
+    model = quick(2, warm_start=True).fit(X)
+    codes = model.transform(X)
+    model.set_params(**changes)
+    for train in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=f"{next(iter(changes))} was .* and is .* now"):
+            train(X)
+    np.testing.assert_array_equal(model.transform(X), codes)
+    model.set_params(warm_start=False).fit(X)
+
+
+def test_the_same_structure_in_other_words_is_trained_on(digits):
+    model = quick(2, warm_start=True, encoder=nn.Linear, hidden_layer_sizes=4).fit(digits)
+    model = pickle.loads(pickle.dumps(model))
+    model.set_params(hidden_layer_sizes=4, max_iter=2, alpha=0.1).fit(digits)
+    assert model.n_iter_ == 2
+
+
+def test_partial_fit_takes_up_other_settings_of_the_solver(digits):
+    for changes in ({"alpha": 0.3}, {"net_params": {"optimizer__betas": (0.5, 0.5)}}):
+        same, other = (quick(2).partial_fit(digits) for _ in range(2))
+        same.partial_fit(digits)
+        other.set_params(**changes).partial_fit(digits)
+        assert not np.array_equal(same.transform(digits), other.transform(digits))
+
+
+def test_torchs_default_dtype_and_inference_mode_do_not_matter(iris):
+    settings = {"hidden_layer_sizes": (8, 4), "normalization": "batch", "pretrain": True}
+    settings |= {"penalty": KLSparsity(0.1), "latent_activation": "logistic", "ordered": True}
+    expected = quick(2, **settings).fit(iris).transform(iris)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode():
+            codes = quick(2, **settings).fit(iris).transform(iris)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(codes, expected)
+
+
+def test_a_loss_that_is_a_module_is_used_and_not_learnt(iris):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = nn.Parameter(torch.tensor(1.0))
+
+        def forward(self, reconstruction, X):
+            return (self.factor.exp() * (reconstruction - X)).square()
+
+    loss = Scaled()
+    model = quick(loss=loss, early_stopping=True).fit(iris)
+    assert loss.factor.item() == 1
+    assert loss.factor.requires_grad
+    assert model.loss_curve_[0] > 0
+
+
+@pytest.mark.parametrize("variant", [{"loss": nn.MSELoss}, {"latent_activation": TopK}])
+def test_a_class_in_the_place_of_an_instance_is_refused(iris, variant):
+    with pytest.raises(ValueError, match=r"is a class; give an instance of it"):
+        quick(**variant).fit(iris)
+
+
+def test_a_loss_without_a_tensor_is_refused(iris):
+    with pytest.raises(ValueError, match="returned float; it must return a tensor"):
+        quick(loss=lambda a, b: 1.0).fit(iris)
+
+
+def test_rows_that_do_not_count_may_have_any_values(digits):
+    X = digits / 16
+    weight = np.ones(len(X))
+    X[3], weight[3] = 7, 0
+    quick(loss="log_loss").fit(X, sample_weight=weight)
+
+
+def test_a_batch_without_values_in_the_columns_of_the_log_loss(digits):
+    X = digits / 16
+    model = quick(2, loss={"log_loss": [3], "squared_error": [*range(3), *range(4, 64)]})
+    model.set_params(missing="mask").partial_fit(X)
+    X[:, 3] = np.nan
+    assert np.isfinite(model.partial_fit(X).transform(X)).all()
+
+
 def test_warm_start_goes_on(digits):
     model = quick(2, warm_start=True, max_iter=5).fit(digits)
     first = model.score(digits)
@@ -658,6 +756,12 @@ def test_a_callable_loss_is_the_built_in_one(digits):
         ({"tied_weights": True, "encoder": nn.Linear}, "tied_weights=True has no effect"),
         ({"hidden_layer_sizes": (), "dropout": 0.1}, "no hidden layers"),
         ({"hidden_layer_sizes": (), "normalization": "layer"}, "no hidden layers"),
+        ({"hidden_layer_sizes": (), "alpha": 0.1}, "no weights beside the linear path"),
+        (
+            {"encoder": nn.Linear, "hidden_layer_sizes": (256, 128), "decoder_layer_sizes": ()}
+            | {"dropout": 0.1},
+            "no hidden",
+        ),
         ({"encoder": nn.Linear, "decoder": nn.Linear, "dropout": 0.1}, "dropout=0.1 has no effect"),
         ({"dropout": 1.0}, "dropout"),
         ({"normalization": "group"}, "normalization"),

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits, load_iris
+from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 
 from skae import AutoencoderTransformer
@@ -102,17 +103,45 @@ class Recorder(BaseEstimator):
         return rows + self.shift * torch.rand(rows.shape, generator=generator)
 
 
-def test_noise_is_for_training_only_and_the_clean_row_is_the_target():
+def test_noise_is_for_the_fit_only_and_the_clean_row_is_the_target():
     X = load_iris().data
     Recorder.seen.clear()
     model = small(noise=Recorder(0.0), early_stopping=True, validation_fraction=0.2).fit(X)
-    n_training = sum(Recorder.seen) / model.n_iter_
-    assert n_training == round(0.8 * len(np.unique(X, axis=0)))
+    n_rows = len(np.unique(X, axis=0))
+    n_held_out = round(0.2 * n_rows)
+    # Those held out are judged before the first epoch, too.
+    assert sum(Recorder.seen) == n_rows * model.n_iter_ + n_held_out
+    before = len(Recorder.seen)
     model.transform(X)
     model.score(X)
-    assert sum(Recorder.seen) == n_training * model.n_iter_
+    assert len(Recorder.seen) == before
     plain = small(early_stopping=True, validation_fraction=0.2).fit(X)
     np.testing.assert_array_equal(model.transform(X), plain.transform(X))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_noise_that_works_in_place_does_not_reach_the_target(shuffle):
+    class InPlace(BaseEstimator):
+        def corrupt(self, rows, generator):
+            return rows.zero_()
+
+    model = small(noise=InPlace(), shuffle=shuffle).fit(load_iris().data)
+    assert model.loss_curve_[-1] > 0.5
+
+
+def test_rows_held_out_are_judged_by_what_is_learnt_to_undo_noise():
+    X = load_digits().data / 16
+    noisy = X + np.random.RandomState(0).normal(scale=0.4, size=X.shape)
+    model = AutoencoderTransformer(
+        16, noise=GaussianNoise(1.5), validation_fraction=0.2, max_iter=60, random_state=0
+    ).fit(X[:1200])
+    assert model.best_iter_ > 0
+    pca = PCA(16).fit(X[:1200])
+    errors = [
+        np.square(m.inverse_transform(m.transform(noisy[1200:])) - X[1200:]).mean()
+        for m in (model, pca)
+    ]
+    assert errors[0] < 0.8 * errors[1]
 
 
 def test_denoising_rebuilds_the_clean_row_better_than_the_same_network_without():
@@ -145,6 +174,7 @@ def test_the_level_is_a_key_of_a_grid_search():
         (GaussianNoise(0.0), "level"),
         ("pepper", "noise"),
         (0.3, "noise"),
+        (MaskingNoise, r"MaskingNoise is a class; give an instance of it: MaskingNoise\(\)"),
     ],
 )
 def test_noise_that_makes_no_sense_is_refused(noise, message):

@@ -137,9 +137,12 @@ def test_kl_is_the_divergence_of_coins():
     assert result.item() == pytest.approx(2 * expected, rel=1e-5)
 
 
-def test_kl_of_codes_that_are_never_active_is_finite():
-    result = KLSparsity(0.1).penalize(batch(code=torch.zeros(N_ROWS, N_CODES)))
+def test_kl_of_codes_that_are_never_active_is_finite_and_wakes_them():
+    code = torch.full((N_ROWS, N_CODES), 1e-9, requires_grad=True)
+    result = KLSparsity(0.1).penalize(batch(code=code))
+    result.backward()
     assert torch.isfinite(result)
+    assert (code.grad < -1).all()
 
 
 @pytest.mark.parametrize("name", sorted(PENALTIES))
@@ -222,7 +225,8 @@ class Wrong(BaseEstimator):
         ({"penalty": ["l1", "l2"]}, "'l2' is not known; expected one of"),
         ({"penalty": ["l1", 3]}, "no method penalize"),
         ({"penalty": KLSparsity()}, r"codes in \[0, 1\].*latent_activation='logistic'"),
-        ({"penalty": Wrong()}, r"Wrong\(\) returned a tensor of shape"),
+        ({"penalty": Wrong()}, r"Wrong\(\) returned Tensor of shape \(\d+, 2\)"),
+        ({"penalty": [L1Sparsity]}, r"L1Sparsity is a class"),
         ({"penalty": "contraction", "normalization": "batch"}, "batch normalization"),
     ],
 )

@@ -160,3 +160,23 @@ def test_pretraining_again_without_it_forgets_its_curves(digits):
 def test_what_can_not_be_pretrained_is_refused(digits, parameters, message):
     with pytest.raises(ValueError, match=message):
         small(pretrain=True, **parameters).fit(digits)
+
+
+class Images:
+    """A user's own noise, that knows rows of 64 pixels only."""
+
+    shapes: list = []  # noqa: RUF012
+
+    def corrupt(self, rows, generator):
+        self.shapes.append(rows.shape[1])
+        return rows.reshape(-1, 8, 8).flip(2).reshape(rows.shape)
+
+
+def test_an_own_noise_is_for_rows_and_those_of_skae_for_the_codes_of_each_layer_too(digits):
+    small(pretrain=True, noise=Images()).fit(digits)
+    assert set(Images.shapes) == {64}
+    curves = {}
+    for noise in ("masking", None):
+        model = small(pretrain=True, noise=noise, init="random").fit(digits)
+        curves[noise] = model.pretraining_loss_curves_
+    assert all(a != b for a, b in zip(*curves.values(), strict=True))

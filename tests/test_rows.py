@@ -104,7 +104,7 @@ def test_the_order_of_storage_changes_nothing():
 def test_rows_of_equal_hash_stay_apart(container, X_weight):
     X, weight = X_weight
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_rows, "_row_hashes", lambda X: np.zeros(X.shape[0], dtype=np.uint64))
+        patch.setattr(_rows, "row_hashes", lambda X: np.zeros(X.shape[0], dtype=np.uint64))
         rows, total = merged(container(X), weight)
     assert counted(rows, total) == counted(X, weight)
 
@@ -113,7 +113,7 @@ def test_rows_of_equal_hash_stay_apart(container, X_weight):
 def test_hashes_tell_rows_apart(dtype):
     bits = np.unpackbits(np.arange(2**16, dtype=">u2").view(np.uint8)).reshape(-1, 16)
     for X in (bits, bits / 16, np.eye(16, dtype=int)[:, ::-1] * 255):
-        assert len(np.unique(_rows._row_hashes(np.asarray(X, dtype=dtype)))) == len(X)
+        assert len(np.unique(_rows.row_hashes(np.asarray(X, dtype=dtype)))) == len(X)
 
 
 def test_many_equal_rows_are_merged_a_few_at_a_time():

@@ -1,5 +1,6 @@
 """From layers to a network before its training: its linear path, its outputs, its start."""
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
@@ -128,8 +129,10 @@ def assemble(
     """
     standardize = _standardize(mean, scale)
     encode, decode, tied = layers
-    latent = isinstance(latent_activation, str)
-    activation = ACTIVATIONS[latent_activation]() if latent else Activation(latent_activation)
+    if isinstance(latent_activation, str):
+        activation = ACTIVATIONS[latent_activation]()
+    else:
+        activation = Activation(copy.deepcopy(latent_activation))
     axes = None
     if pca:
         X = fill_holes(X, mean)

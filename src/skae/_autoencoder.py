@@ -42,6 +42,8 @@ from ._fitting import (
     penalties_of,
     refuse_idle_settings,
     refuse_if_set,
+    refuse_other_structure,
+    structure_of,
     training_settings,
 )
 from ._pretraining import Level, blocks, hidden_level, pretrain
@@ -165,8 +167,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     noise : {"gaussian", "masking", "salt_and_pepper", "swap"} or part, default=None
         What happens to rows on their way into the network while training, and only then; the
-        clean row is the target [8]_. A name stands for a part of `skae.noise` with its
-        defaults; a part of your own is an object with a method ``corrupt(rows, generator)``.
+        clean row is the target [8]_. Rows held out are corrupted too when epochs are judged, as
+        PCA may be hard to beat where there is no noise to undo. A name stands for a part of
+        `skae.noise` with its defaults; a part of your own is an object with a method
+        ``corrupt(rows, generator)``. With ``pretrain=True``, parts of `skae.noise` corrupt the
+        codes that each layer is trained on, and a part of your own the rows alone.
 
     penalty : {"l1", "kl", "contraction"}, part or list of these, default=None
         What is added to the loss, for the rows held out too. A name stands for a part of
@@ -239,7 +244,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     warm_start : bool, default=False
         Whether another `fit` goes on from the weights of the last one, with its ``mean_``
-        and ``scale_``.
+        and ``scale_``. Parameters of the network itself must be what they were.
 
     random_state : int, RandomState instance or None, default=None
         Decides the starting weights, the rows held out and the order of the rows. An int
@@ -354,6 +359,25 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     >>> autoencoder.score(X) > 0.45
     True
     """
+
+    # What a network that is trained on can't change any more.
+    _structural: ClassVar[tuple[str, ...]] = (
+        "n_components",
+        "hidden_layer_sizes",
+        "decoder_layer_sizes",
+        "activation",
+        "latent_activation",
+        "output_activation",
+        "loss",
+        "init",
+        "pretrain",
+        "tied_weights",
+        "ordered",
+        "dropout",
+        "normalization",
+        "encoder",
+        "decoder",
+    )
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [
@@ -490,13 +514,19 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _fit(self, X, sample_weight):
         resumed = self.warm_start and hasattr(self, "module_")
         self._check_combination()
+        if resumed:
+            refuse_other_structure(self, self._structural, self._structure)
         masked = self.missing == "mask"
         X, weight = check_rows(self, X, sample_weight, reset=not resumed, allow_nan=masked)
         groups = self._column_groups()
-        self._check_data(X, groups)
+        self._check_data(X if weight.all() else X[weight > 0], groups)
         indices, weight = different_rows(X, weight, shuffle=self.shuffle)
         settings = training_settings(self, len(indices), self.noise)
-        with single_thread(False), self._own_randomness(settings.seed):
+        with (
+            single_thread(False),
+            torch.inference_mode(False),
+            self._own_randomness(settings.seed),
+        ):
             n_codes = self._n_codes(X, indices, weight, resumed)
             pretraining: list[list[list[float]]] = []
             fitted = fit_network(
@@ -511,9 +541,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             )
             self._keep(fitted, cut=not isinstance(self.n_components, Integral | None))
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
-        self.__dict__.pop("pretraining_loss_curves_", None)
-        if pretraining:
-            self.pretraining_loss_curves_ = pretraining[-1]
+        self._keep_pretraining(pretraining, resumed)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -524,7 +552,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         scale and, for ``init="pca"``, the principal axes; for a share as ``n_components``, as
         many codes as PCA needs for it are kept. The learning rate is
         ``learning_rate_init`` throughout, and no rows are held out. The solver's moments
-        are kept from call to call, though not in a pickle.
+        are kept from call to call, as long as its settings are, though not in a pickle.
 
         Parameters
         ----------
@@ -553,29 +581,45 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _partial_fit(self, X, sample_weight):
         resumed = hasattr(self, "module_")
         self._check_combination()
+        if resumed:
+            refuse_other_structure(self, self._structural, self._structure)
         masked = self.missing == "mask"
         X, weight = check_rows(self, X, sample_weight, reset=not resumed, allow_nan=masked)
         groups = self._column_groups()
-        self._check_data(X, groups)
+        self._check_data(X if weight.all() else X[weight > 0], groups)
         indices = np.flatnonzero(weight)
         settings = training_settings(self, len(indices), self.noise)
         settings = replace(settings, learning_rate="constant", max_iter=1)
         if resumed:  # other noise than in the last call
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
-        with single_thread(False), self._own_randomness(settings.seed):
+        solver = (self.solver, self.alpha, repr(self.net_params))
+        pretraining: list[list[list[float]]] = []
+        with (
+            single_thread(False),
+            torch.inference_mode(False),
+            self._own_randomness(settings.seed),
+        ):
             weight = weight[indices]
             n_codes = self._n_codes(X, indices, weight, resumed, spare=False)
-            start = self._start(X, groups, n_codes, settings, resumed, [], indices, weight)
-            solver, state = getattr(self, "_solver_state", (None, None))
-            state = state if solver == self.solver else None
+            start = self._start(X, groups, n_codes, settings, resumed, pretraining, indices, weight)
+            last_solver, state = getattr(self, "_solver_state", (None, None))
+            state = state if solver == last_solver else None
             curve, state = train(*start, settings, solver_state=state)
             measured = None
             if self._is_ordered():
                 measured = _errors_of_prefixes(start.network, start.rows)
             curve = (list(self.loss_curve_) if resumed else []) + curve
             self._keep(Fitted(start, curve, None, len(curve), measured), cut=False)
-        self._solver_state = (self.solver, state)
+        self._solver_state = (solver, state)
+        self._keep_pretraining(pretraining, resumed)
         return self
+
+    def _keep_pretraining(self, curves, resumed):
+        """Set the curves of the last pretraining, of the network that is kept, if there was one."""
+        if not resumed:
+            self.__dict__.pop("pretraining_loss_curves_", None)
+        if curves:
+            self.pretraining_loss_curves_ = curves[-1]
 
     def _check_combination(self):
         """Refuse parameters that would have no effect or that contradict each other."""
@@ -599,13 +643,15 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 refuse(name, "it needs the layers of both encoder and decoder to be skae's own")
         if self.tied_weights:
             refuse("decoder_layer_sizes", "tied_weights=True mirrors the encoder")
-        encoder_sizes = _layer_sizes(self.hidden_layer_sizes)
-        decoder_sizes = self._decoder_sizes()
+        encoder_sizes = () if given[0] else _layer_sizes(self.hidden_layer_sizes)
+        decoder_sizes = () if given[1] else self._decoder_sizes()
         if self.pretrain and decoder_sizes != encoder_sizes[::-1]:
             refuse("decoder_layer_sizes", "pretrain=True trains each layer with its mirror image")
         if not (*encoder_sizes, *decoder_sizes):
             for name in ("activation", "normalization", "dropout", "pretrain"):
                 refuse(name, "there are no hidden layers")
+            if self.init == "pca" and not any(given):
+                refuse("alpha", "there are no weights beside the linear path, which is exempt")
 
     def _check_outputs_and_codes(self):
         """Refuse what contradicts the loss, the codes' number or their order."""
@@ -617,14 +663,15 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             )
         if isinstance(self.loss, dict):
             refuse_if_set(self, "output_activation", "each column's follows from its loss")
-        if not isinstance(self.n_components, Integral | None):
-            if not self._starts_at_pca():
-                raise ValueError(
-                    f"n_components={self.n_components!r} is chosen among as many codes as PCA "
-                    f"needs, so it does not go with init={self.init!r}. Leave init at 'pca', or "
-                    "give a number of components."
-                )
+        if not isinstance(self.n_components, Integral | None) and not self._starts_at_pca():
+            raise ValueError(
+                f"n_components={self.n_components!r} is chosen among as many codes as PCA "
+                f"needs, so it does not go with init={self.init!r}. Leave init at 'pca', or "
+                "give a number of components."
+            )
         checked_part(self.latent_activation)
+        for loss in self.loss if isinstance(self.loss, dict) else [self.loss]:
+            checked_part(loss)
 
     def _starts_at_pca(self):
         return self.init == "pca"
@@ -670,7 +717,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             return
         if X is None:
             return
-        low, high = (X.min(), X.max()) if sp.issparse(X) else (np.nanmin(X), np.nanmax(X))
+        low, high = (X.min(), X.max()) if sp.issparse(X) else _extremes(X)
         if low < 0 or high > 1:
             raise ValueError(
                 f"X has values from {low:g} to {high:g}, but loss='log_loss' expects them "
@@ -822,9 +869,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         if cut:
             self._cut(network)
         self.module_ = network
+        self._structure = structure_of(self, self._structural)
         # Of the network, not of n_components, which may be set to something else after a fit.
         with single_thread(True), torch.inference_mode():
-            code = network.encoder.from_standardized(torch.zeros(1, len(self.mean_)))
+            code = network.encoder.from_standardized(
+                torch.zeros(1, len(self.mean_), dtype=torch.float32)
+            )
         self._n_features_out = code.shape[1]
 
     def _cut(self, network):
@@ -886,8 +936,14 @@ def _give_zero(decode, n_codes):
     """Choose the last bias of a decoder whose codes do not matter yet such that it gives zero."""
     training = decode.training
     with torch.no_grad():
-        decode[-1].bias -= decode.eval()(torch.zeros(1, n_codes))[0]
+        decode[-1].bias -= decode.eval()(torch.zeros(1, n_codes, dtype=torch.float32))[0]
     decode.train(training)
+
+
+def _extremes(X):
+    """Return the least and the greatest value of an array that may have holes."""
+    values = X[~np.isnan(X)]
+    return (values.min(), values.max()) if len(values) else (0.0, 1.0)
 
 
 def _columns(which, n_features, names):

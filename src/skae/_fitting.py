@@ -108,6 +108,35 @@ def refuse_if_set(estimator: BaseEstimator, name: str, reason: str) -> None:
         )
 
 
+def structure_of(estimator: BaseEstimator, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the parameters that decide how a network is built, as text that can be compared."""
+    values = {name: getattr(estimator, name) for name in names}
+    return {name: _as_text(value) for name, value in values.items()}
+
+
+def _as_text(value) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{_as_text(key)}: {_as_text(which)}" for key, which in value.items())
+    if isinstance(value, np.ndarray | list | tuple):
+        return str(tuple(np.asarray(value).tolist()))
+    if callable(value) and hasattr(value, "__qualname__"):  # a function, of whatever address
+        return value.__qualname__
+    return repr(value)
+
+
+def refuse_other_structure(
+    estimator: BaseEstimator, names: tuple[str, ...], before: dict[str, str]
+) -> None:
+    """Raise an error if a network that is to be trained on would have to be built anew."""
+    for name, now in structure_of(estimator, names).items():
+        if now != before[name]:
+            raise ValueError(
+                f"{name} was {before[name]} when the network was built and is {now} now, but "
+                "training goes on with the network as it is. Set it back, or build another with "
+                "warm_start=False and fit."
+            )
+
+
 def refuse_idle_settings(estimator: BaseEstimator) -> None:
     """Raise an error if a parameter of the training has no effect beside the others."""
     if not estimator.early_stopping:
@@ -170,6 +199,8 @@ def part_of(value, names: dict[str, Callable], parameter: str):
 
 def checked_part(part):
     """Return a part, if its own parameters are as it wants them."""
+    if isinstance(part, type):
+        raise ValueError(f"{part.__name__} is a class; give an instance of it: {part.__name__}().")
     if hasattr(part, "_parameter_constraints"):  # a part of the user's may have none
         part._validate_params()
     return part
@@ -213,14 +244,14 @@ def training_settings(estimator: BaseEstimator, n_rows: int, noise=None) -> Trai
         device=resolve_device(estimator.device),
         precision=estimator.precision,
         verbose=bool(estimator.verbose),
-        seed=_seed(estimator.random_state),
+        seed=fit_seed(estimator.random_state),
         callbacks=tuple(estimator.callbacks or ()),
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None else part_of(noise, NOISES, "noise"),
     )
 
 
-def _seed(random_state) -> int:
+def fit_seed(random_state) -> int:
     """Return the seed of a fit, without moving numpy's global generator."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))

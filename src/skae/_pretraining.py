@@ -39,7 +39,8 @@ def blocks(layers: nn.Sequential) -> list[nn.Sequential]:
 
 def hidden_level(encode: nn.Module, decode: nn.Module, n_in: int) -> Level:
     """Return the level of a layer above the first: squared error of the codes below."""
-    standardize = Standardize(torch.zeros(n_in), torch.tensor(1.0))
+    single = torch.float32
+    standardize = Standardize(torch.zeros(n_in, dtype=single), torch.tensor(1.0, dtype=single))
     encoder = Encoder(standardize, encode, nn.Identity())
     network = AutoencoderNetwork(encoder, Decoder(standardize, decode))
     return Level(network, SquaredError(standardize))
@@ -59,6 +60,8 @@ def pretrain(
         curves.append(train(network, loss, rows, settings, label=label).loss_curve)
         if number < len(levels):
             rows = _encoded(network, rows)
+            if not type(settings.noise).__module__.startswith("skae."):
+                settings = replace(settings, noise=None)  # made for rows, not for codes
     return curves
 
 

@@ -109,6 +109,8 @@ class ReconstructionMixin(TransformerMixin):
                 f"missing={self.missing!r}, but impute needs an autoencoder that knows of missing "
                 "values. Fit one with missing='mask'."
             )
+        if sp.issparse(X):
+            raise ValueError("X is sparse, but impute takes dense rows: give X.toarray().")
         X = np.array(self._validate_rows(X))
         incomplete = np.flatnonzero(np.isnan(X).any(axis=1))
         if len(incomplete) == 0:

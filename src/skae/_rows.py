@@ -37,7 +37,7 @@ def merge_equal_rows(X, sample_weight):
     sample_weight : ndarray of shape (n_different,)
     """
     kept = np.flatnonzero(sample_weight)
-    keys = _row_hashes(X)[kept]
+    keys = row_hashes(X)[kept]
     order = np.lexsort((sample_weight[kept], keys))  # sums of weights round as they are ordered
     kept, keys = kept[order], keys[order]
     new = np.ones(len(kept), dtype=bool)
@@ -49,7 +49,7 @@ def merge_equal_rows(X, sample_weight):
     return kept[first], np.add.reduceat(sample_weight[kept], first)
 
 
-def _row_hashes(X) -> np.ndarray:
+def row_hashes(X) -> np.ndarray:
     """Return 64 bits a row, the same for a sparse row and its dense twin."""
     multipliers = np.random.RandomState(0).randint(1, 2**62, size=X.shape[1], dtype=np.uint64)
     multipliers = 2 * multipliers + 1

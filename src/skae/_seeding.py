@@ -27,5 +27,7 @@ def global_torch_seed(seed: int):
     """
     used = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=used):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+        if used:  # a seed for a GPU that is not in use yet would outlive this block
+            torch.cuda.manual_seed_all(seed)
         yield

@@ -205,7 +205,7 @@ def train_with_validation(
     weight = np.concatenate([rows.sample_weight for rows in held_out])
     label = "training" if len(parts) == 1 else "cross-validation"
     with _session(settings, networks, label) as bar:
-        watches = [_Validation(rows, settings.seed) for rows in held_out]
+        watches = [_Validation(rows, settings) for rows in held_out]
         runs = [
             _Run(*part, settings, watch, private=len(parts) > 1)
             for part, watch in zip(parts, watches, strict=True)
@@ -328,14 +328,15 @@ def _corruption(noise: Noise | None, seed: int) -> Callable[[Tensor], Tensor] | 
     generator = torch_generator(seed ^ 0x5EED)
 
     def corrupt(rows: Tensor) -> Tensor:
-        corrupted = noise.corrupt(rows, generator)
+        corrupted = noise.corrupt(rows.clone(), generator)  # the rows are the target too
         if not isinstance(corrupted, Tensor) or corrupted.shape != rows.shape:
+            shape = tuple(getattr(corrupted, "shape", ()))
             raise ValueError(
                 f"{noise!r} turned a batch of shape {tuple(rows.shape)} into "
-                f"{tuple(getattr(corrupted, 'shape', ()))}; its method corrupt must return a "
-                "tensor of the same shape."
+                f"{type(corrupted).__name__} of shape {shape}; its method corrupt must return a "
+                "torch tensor of the same shape."
             )
-        return corrupted
+        return corrupted.to(rows.dtype)
 
     return corrupt
 
@@ -372,9 +373,10 @@ def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:
 class _Validation(Callback):
     """Record the loss of rows that are not trained on, as ``valid_loss``."""
 
-    def __init__(self, rows: StandardizedRows, seed: int) -> None:
+    def __init__(self, rows: StandardizedRows, settings: TrainingSettings) -> None:
         self.rows = rows
-        self.seed = seed
+        self.seed = settings.seed
+        self.noise = settings.noise
 
     def on_train_begin(self, net, **kwargs) -> None:
         self.losses_ = self._evaluate(net)  # (n_rows,)
@@ -390,8 +392,9 @@ class _Validation(Callback):
         n_rows = min(_EVALUATION_BATCH, _rows_at_once(net.module_))
         losses = []
         # What is drawn is the same in each epoch, so that epochs can be compared.
+        corrupt = _corruption(self.noise, self.seed)
         with torch.no_grad(), fixed_draws(net.module_, self.seed, net.device):
-            for Z, (target, _) in Batches(self.rows, n_rows):
+            for Z, (target, _) in Batches(self.rows, n_rows, corrupt=corrupt):
                 Z, target = Z.to(net.device), target.to(net.device)
                 losses.append(net.criterion_.rows(net.module_(Z), target).cpu())
         return torch.cat(losses).double().numpy()

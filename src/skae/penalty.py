@@ -20,6 +20,7 @@ from .nn import ACTIVATIONS, Penalty
 
 __all__ = ["PENALTIES", "Contraction", "KLSparsity", "L1Sparsity"]
 
+_EDGE = 1e-6  # of a probability
 _WEIGHT = [Interval(Real, 0, None, closed="neither")]
 
 
@@ -82,7 +83,7 @@ class KLSparsity(BaseEstimator):
     """The divergence of the codes' mean activations from a small target.
 
     A code that is active with probability p on average over the mini-batch adds the
-    Kullback-Leibler divergence of a coin of probability p from one of the target. Codes must
+    Kullback-Leibler divergence of a coin of the target's probability from one of p. Codes must
     lie in [0, 1]: set ``latent_activation="logistic"``.
 
     Parameters
@@ -153,7 +154,8 @@ class KLSparsity(BaseEstimator):
                 f"{high:.3g}. Set latent_activation='logistic', or use L1Sparsity."
             )
         share = batch.weight / batch.weight.sum()
-        mean = (share @ batch.code.float()).clamp(1e-6, 1 - 1e-6)  # (n_components,)
+        mean = share @ batch.code.float()  # (n_components,)
+        mean = _EDGE + (1 - 2 * _EDGE) * mean  # finite where codes are never active, or always
         active = self.target * (self.target / mean).log()
         inactive = (1 - self.target) * ((1 - self.target) / (1 - mean)).log()
         return self.weight * (active + inactive).sum()
@@ -259,6 +261,8 @@ def _single_layer(encoder: nn.Module) -> nn.Linear | None:
 def _of_one_layer(layer: nn.Linear, activation: nn.Module, rows: Tensor) -> Tensor:
     """Return the squared norm of each row's Jacobian, (batch,): slopes times weights."""
     argument = layer(rows)  # (batch, n_components)
+    if not argument.requires_grad:  # a layer of the user's whose weights are not trained
+        argument.requires_grad_()
     code = activation(argument)
     (slope,) = torch.autograd.grad(code.sum(), argument, create_graph=True)
     return slope.square() @ layer.weight.square().sum(dim=1)

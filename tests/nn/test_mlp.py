@@ -84,10 +84,11 @@ def test_a_hidden_layer_is_linear_normalization_activation_dropout(normalization
     layers = mlp(
         (5, 4, 3, 2), "relu", generator=generator(), normalization=normalization, dropout=dropout
     )
-    hidden = [nn.Linear, NORMALIZATIONS.get(normalization)]
-    hidden += [nn.ReLU, Dropout if dropout else None]
-    expected = [kind for kind in hidden if kind is not None]
-    assert [type(layer) for layer in layers] == [*expected, *expected, nn.Linear]
+    norms = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+    hidden = [nn.Linear, norms.get(normalization), nn.ReLU, Dropout if dropout else None]
+    kinds = [kind for kind in hidden if kind is not None]
+    pairs = zip(layers, [*kinds, *kinds, nn.Linear], strict=True)
+    assert all(isinstance(layer, kind) for layer, kind in pairs)
 
 
 @pytest.mark.parametrize("normalization", [None, "batch", "layer"])

@@ -5,6 +5,7 @@ is 1 and that of a network is its share of variance not explained. The log loss 
 user's own loss see rows in their own units.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -80,6 +81,8 @@ class CallableLoss(RowLoss):
 
     def __init__(self, standardize: Standardize, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__(standardize)
+        if isinstance(loss, nn.Module):  # what it is made of is given, not to be learnt
+            loss = copy.deepcopy(loss).requires_grad_(False)
         self.loss = loss
 
     def forward(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
@@ -115,7 +118,12 @@ class CallableLoss(RowLoss):
 
     def _result(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         reconstruction = self.standardize.inverse(output.reconstruction)
-        return self.loss(reconstruction, self.standardize.inverse(Z))
+        result = self.loss(reconstruction, self.standardize.inverse(Z))
+        if not isinstance(result, Tensor):
+            raise ValueError(
+                f"loss={self.loss!r} returned {type(result).__name__}; it must return a tensor."
+            )
+        return result
 
 
 class ColumnLosses(RowLoss):
@@ -211,7 +219,7 @@ class PenalizedLoss(RowLoss):
 
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         total = self.loss.rows(output, Z)
-        for penalty in self._penalties(output, Z, torch.ones(len(Z), device=Z.device)):
+        for penalty in self._penalties(output, Z, torch.ones_like(Z[:, 0])):
             total = total + penalty
         return total
 
@@ -221,10 +229,12 @@ class PenalizedLoss(RowLoss):
         results = []
         for part in self.penalties:
             result = part.penalize(batch)
-            if result.shape not in ((), (len(Z),)):
+            shape = tuple(getattr(result, "shape", ()))
+            if not isinstance(result, Tensor) or shape not in ((), (len(Z),)):
                 raise ValueError(
-                    f"{part!r} returned a tensor of shape {tuple(result.shape)} for {len(Z)} "
-                    "rows; a penalty must be a number for each row, or one for the batch."
+                    f"{part!r} returned {type(result).__name__} of shape {shape} for {len(Z)} "
+                    "rows; a penalty must be a torch tensor of a number for each row, or of one "
+                    "for the batch."
                 )
             results.append(result)
         return results

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -36,8 +37,8 @@ class BatchNorm(nn.BatchNorm1d):
 
 # What follows a hidden layer of some width, before its activation.
 NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": BatchNorm,
-    "layer": nn.LayerNorm,
+    "batch": partial(BatchNorm, dtype=torch.float32),
+    "layer": partial(nn.LayerNorm, dtype=torch.float32),
 }
 
 

@@ -142,7 +142,13 @@ class Activation(nn.Module):
         self.part = part
 
     def forward(self, code: Tensor) -> Tensor:
-        return self.part.activate(code)
+        result = self.part.activate(code)
+        if result.shape != code.shape:
+            raise ValueError(
+                f"{self.part!r} turned codes of shape {tuple(code.shape)} into "
+                f"{tuple(result.shape)}; its method activate must keep the shape."
+            )
+        return result
 
     def extra_repr(self) -> str:
         return repr(self.part)

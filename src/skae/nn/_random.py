@@ -75,6 +75,6 @@ class NestedDropout(RandomLayer):
         if not self.training:
             return code
         n_rows, n_components = code.shape
-        draw = torch.empty(n_rows, 1, device=code.device)
+        draw = torch.empty(n_rows, 1, dtype=torch.float32, device=code.device)
         draw.uniform_(0, 2 * n_components, generator=self.generator)
         return code * (torch.arange(n_components, device=code.device) <= draw)
