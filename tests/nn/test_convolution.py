@@ -287,7 +287,7 @@ def names(layers):
 def test_hidden_layers_are_normalized_activated_pooled_and_dropped():
     levels = [(4, 3, 2), (5, 3, 1)]
     encode, _ = stacks((1, 8, 8), levels, 3, "tanh", normalization="batch", dropout=0.1)
-    hidden = ["BatchNorm2d", "Tanh"]
+    hidden = ["ImageBatchNorm", "Tanh"]
     assert names(encode) == [
         *("Unflatten", "Convolution", *hidden, "MaxPool2d", "Dropout"),
         *("Convolution", *hidden, "Dropout"),
@@ -314,6 +314,14 @@ def test_normalizations_are_of_each_filter_in_a_batch_or_of_each_image():
     for normalized, axes in ((batch, (0, 2, 3)), (layer, (1, 2, 3))):
         variance, mean = torch.var_mean(X, dim=axes, correction=0, keepdim=True)
         torch.testing.assert_close(normalized, (X - mean) / (variance + 1e-5).sqrt())
+
+
+def test_a_batch_of_one_value_a_filter_is_normalized_by_the_running_statistics():
+    layer = IMAGE_NORMALIZATIONS["batch"](3)
+    layer(images(6, 3, 4, 5) * 2 + 1)
+    X = images(1, 3, 1, 1)
+    mean, variance = (getattr(layer, f"running_{name}")[:, None, None] for name in ("mean", "var"))
+    torch.testing.assert_close(layer(X), (X - mean) / (variance + 1e-5).sqrt())
 
 
 @pytest.mark.parametrize("part", [0, 1])

@@ -38,9 +38,21 @@ POOLINGS: dict[str, Callable[[tuple[int, int]], nn.Module]] = {
 
 UPSAMPLINGS = ("transposed", "nearest")
 
+
+class ImageBatchNorm(nn.BatchNorm2d):
+    """Batch normalization that takes one image of one place, by the running statistics."""
+
+    def forward(self, X: Tensor) -> Tensor:
+        if self.training and X.numel() == X.shape[1]:
+            return F.batch_norm(
+                X, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(X)
+
+
 # What follows a convolution with some number of filters, before its activation.
 IMAGE_NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": partial(nn.BatchNorm2d, dtype=torch.float32),
+    "batch": partial(ImageBatchNorm, dtype=torch.float32),
     "layer": partial(nn.GroupNorm, 1, dtype=torch.float32),
 }
 
