@@ -427,7 +427,7 @@ class Look:
         return code
 
 
-@pytest.mark.parametrize(("side", "n_threads"), [(4, 1), (64, 2)])
+@pytest.mark.parametrize(("side", "n_threads"), [(4, 1), (96, 2)])
 def test_work_counts_places_and_not_parameters_alone(side, n_threads):
     X = np.random.RandomState(0).normal(size=(40, side**2))
     watch = Watch()
