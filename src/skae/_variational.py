@@ -705,9 +705,10 @@ class VariationalAutoencoderTransformer(
     def score(self, X, y=None, sample_weight=None):
         """Return the share of the variance of X that its reconstruction explains.
 
-        A row is rebuilt from the mean of its code. The number is comparable with those of
-        `AutoencoderTransformer` and `sklearn.decomposition.PCA`; for the likelihood, see
-        `score_samples`.
+        A row is rebuilt from the mean of its code, which is nearer to zero than PCA's: noise
+        explains a part of what is unusual. The number is comparable with those of
+        `AutoencoderTransformer` and `sklearn.decomposition.PCA`, though it is not what is
+        maximized; see `score_samples`.
 
         Parameters
         ----------
