@@ -488,9 +488,9 @@ def test_a_warm_start_does_not_change_the_kind_of_the_network(digits, labels):
     model = quick(warm_start=True, likelihood="bernoulli").fit(X)
     assert model.set_params(binarize=True).fit(X).module_.binarize is not None
     assert model.set_params(binarize=False).fit(X).module_.binarize is None
-    with pytest.raises(ValueError, match="goes on from had likelihood='bernoulli'"):
+    with pytest.raises(ValueError, match="likelihood was 'bernoulli' when the network was built"):
         model.set_params(likelihood="gaussian").fit(X)
-    with pytest.raises(ValueError, match="goes on from had conditional=False"):
+    with pytest.raises(ValueError, match="conditional was False when the network was built"):
         model.set_params(likelihood="bernoulli", conditional=True).fit(X, labels)
 
 
@@ -585,6 +585,20 @@ def test_equal_rows_of_different_labels_stay_different():
         np.repeat(X[::20], 2, axis=0), ["left", "right"] * 2, sample_weight=[10] * 4
     )
     np.testing.assert_array_equal(weighted.transform(X), fitted.transform(X))
+
+
+def test_rows_without_weight_need_not_be_probabilities(digits):
+    X = np.vstack([digits / 16, digits[:3] + 2])
+    weight = np.arange(len(X)) < len(digits)
+    fitted = quick(likelihood="bernoulli").fit(X, sample_weight=weight)
+    expected = quick(likelihood="bernoulli").fit(digits / 16)
+    np.testing.assert_array_equal(fitted.transform(digits), expected.transform(digits))
+
+
+def test_fits_where_no_gradients_are_wanted(iris):
+    with torch.inference_mode():
+        fitted = quick().fit(iris)
+    np.testing.assert_array_equal(fitted.transform(iris), quick().fit(iris).transform(iris))
 
 
 def test_labels_of_rows_without_weight_are_not_classes(iris):

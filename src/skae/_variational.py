@@ -33,14 +33,17 @@ from ._fitting import (
     check_rows,
     different_rows,
     fit_network,
+    fit_seed,
     or_as_before,
     refuse_idle_settings,
     refuse_if_set,
+    refuse_other_structure,
+    structure_of,
     training_settings,
 )
 from ._principal_axes import principal_axes
 from ._rows import StandardizedRows, dense_chunks, mean_and_scale
-from ._seeding import draw_seed, global_torch_seed, torch_generator
+from ._seeding import global_torch_seed, torch_generator
 from ._threads import single_thread
 from ._training import apply, resolve_device
 from .nn import (
@@ -323,6 +326,19 @@ class VariationalAutoencoderTransformer(
         **TRAINING_CONSTRAINTS,
     }
 
+    # What decides how the network is built, which can't change while it is trained on.
+    _structural: ClassVar[tuple[str, ...]] = (
+        "n_components",
+        "hidden_layer_sizes",
+        "decoder_layer_sizes",
+        "activation",
+        "likelihood",
+        "conditional",
+        "init",
+        "dropout",
+        "normalization",
+    )
+
     def __init__(
         self,
         n_components=2,
@@ -423,9 +439,9 @@ class VariationalAutoencoderTransformer(
         resumed = self.warm_start and hasattr(self, "module_")
         self._check_combination()
         if resumed:
-            self._check_resumable()
+            refuse_other_structure(self, self._structural, self._structure)
         X, weight = check_rows(self, X, sample_weight, reset=not resumed)
-        self._check_data(X)
+        self._check_data(X if weight.all() else X[weight > 0])
         condition, rows = self._fit_condition(X, y, weight, resumed)
         indices, weight = different_rows(rows, weight, shuffle=self.shuffle)
         settings = training_settings(self, len(indices))
@@ -434,6 +450,7 @@ class VariationalAutoencoderTransformer(
         foreign = self.callbacks is not None  # which may draw from torch's global generator
         with (
             single_thread(False),
+            torch.inference_mode(False),
             global_torch_seed(settings.seed) if foreign else nullcontext(),
         ):
             fitted = fit_network(
@@ -462,18 +479,6 @@ class VariationalAutoencoderTransformer(
         if not (*_layer_sizes(self.hidden_layer_sizes), *self._decoder_sizes()):
             for name in ("activation", "normalization", "dropout"):
                 refuse_if_set(self, name, "there are no hidden layers")
-
-    def _check_resumable(self):
-        """Refuse to go on with a network of another kind than the parameters say."""
-        name = next(n for n, k in LIKELIHOODS.items() if type(self.module_.likelihood) is k)
-        found = {"likelihood": name, "conditional": self._condition is not None}
-        for parameter, value in found.items():
-            if getattr(self, parameter) != value:
-                raise ValueError(
-                    f"{parameter}={getattr(self, parameter)!r}, but the fit that warm_start=True "
-                    f"goes on from had {parameter}={value!r}. Set it to that, or "
-                    "warm_start=False."
-                )
 
     def _decoder_sizes(self):
         if self.decoder_layer_sizes is None:
@@ -579,6 +584,7 @@ class VariationalAutoencoderTransformer(
         if isinstance(condition, _Labels):
             self.classes_ = condition.classes
         self.module_ = network
+        self._structure = structure_of(self, self._structural)
         self._condition = condition
         self._seed = seed
         # Of the network, not of n_components, which may be set to something else after a fit.
@@ -689,9 +695,7 @@ class VariationalAutoencoderTransformer(
         if not isinstance(n_samples, Integral) or n_samples < 1:
             raise ValueError(f"n_samples={n_samples!r} must be a positive integer.")
         self._refuse_idle_condition(y)
-        if random_state is None:
-            random_state = np.random.RandomState(np.random.default_rng().integers(2**31))
-        generator = torch_generator(draw_seed(random_state))
+        generator = torch_generator(fit_seed(random_state))
         shape = (int(n_samples), self._n_features_out)
         codes = torch.empty(shape, dtype=torch.float64).normal_(generator=generator).numpy()
         if self._condition is not None:
