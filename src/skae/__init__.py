@@ -3,6 +3,7 @@
 from importlib import import_module
 
 __all__ = [
+    "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "Comparison",
     "ConvolutionalAutoencoderTransformer",
@@ -14,6 +15,7 @@ __version__ = "0.1.0"
 
 # Imported when first used, so that `skae --help` need not wait for torch.
 _HOMES = {
+    "AutoencoderOutlierDetector": "._outliers",
     "AutoencoderTransformer": "._autoencoder",
     "Comparison": ".comparison",
     "ConvolutionalAutoencoderTransformer": "._convolutional",

@@ -1,0 +1,496 @@
+"""AutoencoderOutlierDetector: scikit-learn's contract, honest scores, an honest threshold."""
+
+import pickle
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    ConvolutionalAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
+
+
+def small(n_components=1, **parameters):
+    """Return a small autoencoder that trains for a moment, on all rows."""
+    defaults = {"hidden_layer_sizes": 8, "max_iter": 3, "early_stopping": False}
+    return AutoencoderTransformer(n_components, **defaults | parameters)
+
+
+CHECKED = [
+    AutoencoderOutlierDetector(),
+    AutoencoderOutlierDetector(
+        small(), criterion="squared_error", contamination=0.3, n_folds=2, random_state=0
+    ),
+    AutoencoderOutlierDetector(small(missing="mask"), n_folds=3),
+    AutoencoderOutlierDetector(
+        VariationalAutoencoderTransformer(
+            1, hidden_layer_sizes=8, max_iter=3, early_stopping=False, random_state=0
+        ),
+        criterion="log_likelihood",
+        n_folds=2,
+    ),
+]
+
+
+@parametrize_with_checks(CHECKED)
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def table(n_samples=200, n_features=6, seed=0):
+    """Return rows near a curved surface of two dimensions."""
+    random = np.random.RandomState(seed)
+    codes = random.normal(size=(n_samples, 2))
+    mixing = np.random.RandomState(0).normal(size=(4, n_features))
+    curved = np.column_stack([codes, codes**2])
+    return curved @ mixing + 0.3 * random.normal(size=(n_samples, n_features))
+
+
+def quick(autoencoder=None, **parameters):
+    """Return a detector with a small autoencoder and three folds."""
+    defaults = {"n_folds": 3, "random_state": 0}
+    return AutoencoderOutlierDetector(autoencoder or small(2), **defaults | parameters)
+
+
+@cache
+def fitted(criterion="scaled_error"):
+    return quick(criterion=criterion).fit(table())
+
+
+def folds_by_size(detector, X):
+    """Return the fold of each row, told by which autoencoder's error is the row's score."""
+    errors = np.array([ae.reconstruction_error(X) for ae in detector.autoencoders_])
+    return np.abs(errors + detector.score_samples(X)).argmin(axis=0)
+
+
+# Scores
+
+
+def test_a_row_of_X_is_scored_by_the_autoencoder_that_has_not_seen_it():
+    X = table()
+    detector = fitted("squared_error")
+    folds = folds_by_size(detector, X)
+    np.testing.assert_array_equal(np.sort(np.bincount(folds)), [66, 67, 67])
+    for fold, autoencoder in enumerate(detector.autoencoders_):
+        own = X[folds == fold]
+        np.testing.assert_allclose(
+            -detector.score_samples(own), autoencoder.reconstruction_error(own)
+        )
+        again = small(2, random_state=autoencoder.random_state).fit(X[folds != fold])
+        np.testing.assert_array_equal(
+            again.reconstruction_error(own), autoencoder.reconstruction_error(own)
+        )
+
+
+def test_a_new_row_is_scored_by_all_autoencoders():
+    new = table(seed=1)
+    detector = fitted("squared_error")
+    errors = [ae.reconstruction_error(new) for ae in detector.autoencoders_]
+    np.testing.assert_allclose(-detector.score_samples(new), np.mean(errors, axis=0))
+
+
+def test_scaled_errors_are_relative_to_those_of_rows_not_trained_on():
+    X, new = table(), table(seed=1)
+    folds = folds_by_size(fitted("squared_error"), X)
+    detector = fitted("scaled_error")
+    scale = np.zeros(6)
+    for fold, autoencoder in enumerate(detector.autoencoders_):
+        own = X[folds == fold]
+        rebuilt = autoencoder.inverse_transform(autoencoder.transform(own))
+        scale += np.square(rebuilt - own).sum(axis=0) / len(X)
+    np.testing.assert_allclose(detector.error_scale_, scale)
+    squares = np.mean(
+        [np.square(ae.inverse_transform(ae.transform(new)) - new) for ae in detector.autoencoders_],
+        axis=0,
+    )
+    np.testing.assert_allclose(-detector.score_samples(new), (squares / scale).mean(axis=1))
+    assert -detector.score_samples(X).mean() == pytest.approx(1)
+
+
+def test_likelihoods_are_averaged_over_the_autoencoders_that_have_not_seen_a_row():
+    X, new = table(), table(seed=1)
+    detector = quick(
+        VariationalAutoencoderTransformer(2, max_iter=3, hidden_layer_sizes=8),
+        criterion="log_likelihood",
+    ).fit(X)
+    likelihoods = np.array([ae.score_samples(new) for ae in detector.autoencoders_])
+    np.testing.assert_allclose(detector.score_samples(new), likelihoods.mean(axis=0))
+    seen = np.array([ae.score_samples(X) for ae in detector.autoencoders_])
+    distance = np.abs(seen - detector.score_samples(X))
+    assert distance.min(axis=0).max() < 1e-9
+
+
+@pytest.mark.parametrize("criterion", ["scaled_error", "squared_error"])
+def test_errors_of_values_add_up_to_those_of_rows(criterion):
+    detector = fitted(criterion)
+    for X in (table(), table(seed=1)):
+        parts = detector.reconstruction_error(X, per_feature=True)
+        assert parts.shape == X.shape
+        np.testing.assert_allclose(parts.sum(axis=1), detector.reconstruction_error(X))
+        np.testing.assert_array_equal(detector.score_samples(X), -detector.reconstruction_error(X))
+
+
+def test_errors_of_values_tell_the_column_that_makes_a_row_unusual():
+    X = StandardScaler().fit_transform(load_breast_cancer().data)
+    detector = quick(small(10)).fit(X[:400])
+    new, column = X[400:].copy(), 3
+    new[:, column] += 6
+    parts = detector.reconstruction_error(new, per_feature=True)
+    assert (parts.argmax(axis=1) == column).mean() > 0.9
+
+
+def test_large_tables_are_scored_piece_by_piece(monkeypatch):
+    X = table()
+    whole = fitted().score_samples(X)
+    monkeypatch.setattr("skae._outliers._ERROR_VALUES", 50)
+    np.testing.assert_allclose(quick().fit(X).score_samples(X), whole)
+
+
+def test_scores_do_not_depend_on_the_other_rows():
+    X = table()
+    one_by_one = [fitted().score_samples(X[[i]])[0] for i in range(20)]
+    np.testing.assert_allclose(one_by_one, fitted().score_samples(X)[:20])
+
+
+def test_single_precision_rows_are_recognized():
+    X = table().astype(np.float32)
+    detector = quick().fit(X)
+    scores = detector.score_samples(X)
+    assert scores.dtype == np.float64
+    np.testing.assert_allclose(detector.score_samples(X.astype(float)), scores, rtol=1e-3)
+    assert (detector.predict(X) == -1).sum() == 20
+
+
+def test_sparse_rows_give_what_dense_ones_give():
+    X = table() * (np.random.RandomState(0).uniform(size=(200, 6)) < 0.5)
+    dense, sparse = quick().fit(X), quick().fit(sp.csr_array(X))
+    np.testing.assert_allclose(sparse.score_samples(sp.coo_array(X)), dense.score_samples(X))
+    assert sparse.offset_ == pytest.approx(dense.offset_)
+
+
+def test_zeros_that_are_stored_change_nothing():
+    X = sp.csr_array(table() * (table(seed=5) > 0))
+    twice = sp.csr_array(
+        (np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr), shape=X.shape
+    )
+    detector = quick().fit(X)
+    np.testing.assert_allclose(detector.score_samples(twice), detector.score_samples(X))
+
+
+def test_a_pickled_detector_gives_the_same_scores():
+    X = table()
+    detector = pickle.loads(pickle.dumps(fitted()))
+    np.testing.assert_array_equal(detector.score_samples(X), fitted().score_samples(X))
+
+
+# The threshold
+
+
+@pytest.mark.parametrize("contamination", [0.01, 0.1, 0.25, 0.5])
+def test_the_share_of_outliers_among_the_rows_of_X_is_the_one_asked_for(contamination):
+    X = table()
+    predicted = quick(contamination=contamination).fit_predict(X)
+    assert (predicted == -1).sum() == 200 * contamination
+
+
+def test_at_least_one_row_is_an_outlier():
+    assert (quick(contamination=1e-9).fit_predict(table()) == -1).sum() == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    scores=st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30, unique=True),
+    share=st.floats(0.001, 0.5),
+    data=st.data(),
+)
+def test_the_threshold_has_the_share_of_the_weight_below_it(scores, share, data):
+    from skae._outliers import _threshold
+
+    weight = data.draw(
+        st.lists(st.floats(0.1, 10), min_size=len(scores), max_size=len(scores)).map(np.array)
+    )
+    scores = np.array(scores)
+    below = scores < _threshold(scores, weight, share)
+    if not below.any():  # two scores without a number between them
+        return
+    missed = abs(weight[below].sum() / weight.sum() - share)
+    for other in np.sort(scores)[1:]:
+        assert missed <= abs(weight[scores < other].sum() / weight.sum() - share) + 1e-12
+
+
+def test_the_decision_changes_sign_at_the_threshold():
+    X = table(seed=1)
+    detector = fitted()
+    decision = detector.decision_function(X)
+    np.testing.assert_array_equal(decision, detector.score_samples(X) - detector.offset_)
+    np.testing.assert_array_equal(detector.predict(X), np.where(decision < 0, -1, 1))
+
+
+def overfitted(n_components=8):
+    return small(n_components, hidden_layer_sizes=64, max_iter=40, learning_rate_init=0.01)
+
+
+def test_new_rows_raise_as_many_alarms_as_are_asked_for():
+    # Where a threshold from the errors of rows that were trained on raises several times more.
+    honest, naive = [], []
+    for seed in range(3):
+        X, new = np.split(table(1200, n_features=30, seed=seed), [200])
+        detector = quick(overfitted(), n_folds=5, random_state=seed).fit(X)
+        honest.append((detector.predict(new) == -1).mean())
+        autoencoder = overfitted().set_params(random_state=seed).fit(X)
+        threshold = np.quantile(autoencoder.reconstruction_error(X), 0.9)
+        naive.append((autoencoder.reconstruction_error(new) > threshold).mean())
+    assert 0.07 < np.mean(honest) < 0.13
+    assert np.mean(naive) > 0.25
+
+
+def test_outliers_among_the_rows_of_X_are_not_learnt_by_heart():
+    inliers, random = table(190, n_features=30), np.random.RandomState(0)
+    outliers = np.column_stack([random.permutation(column) for column in inliers.T])[:10]
+    X = np.vstack([inliers, outliers])
+    y = np.repeat([0, 1], [190, 10])
+    by_heart = overfitted().set_params(random_state=0).fit(X)
+    detector = quick(overfitted()).fit(X)
+    honest = roc_auc_score(y, -detector.score_samples(X))
+    assert honest > 0.85
+    assert honest > roc_auc_score(y, by_heart.reconstruction_error(X)) + 0.1
+
+
+# The default
+
+
+def test_the_default_autoencoder_has_the_codes_that_pca_needs_for_half_of_the_variance():
+    X = load_digits().data[:120]
+    detector = AutoencoderOutlierDetector(n_folds=2, random_state=0).fit(X)
+    n_codes = PCA(0.5).fit(X).n_components_
+    assert {autoencoder.n_components for autoencoder in detector.autoencoders_} == {n_codes}
+
+
+def test_the_default_autoencoder_has_fewer_codes_than_columns():
+    X = table(40, n_features=2)
+    detector = AutoencoderOutlierDetector(n_folds=2, random_state=0).fit(X)
+    assert detector.autoencoders_[0].n_components == 1
+
+
+def test_digits_that_were_not_in_X_are_found():
+    X, y = load_digits(return_X_y=True)
+    zeros = X[y == 0]
+    detector = AutoencoderOutlierDetector(n_folds=3, random_state=0).fit(zeros[:120])
+    scores = detector.score_samples(np.vstack([zeros[120:], X[y > 0]]))
+    known = np.repeat([1, 0], [len(zeros) - 120, (y > 0).sum()])
+    assert roc_auc_score(known, scores) > 0.98
+
+
+# Randomness, weights
+
+
+def test_the_same_seed_gives_the_same_bits_in_any_order_of_rows():
+    X, new = table(), table(seed=1)
+    order = np.random.RandomState(0).permutation(len(X))
+    np.testing.assert_array_equal(
+        quick().fit(X[order]).score_samples(new), fitted().score_samples(new)
+    )
+    other = quick(random_state=1).fit(X)
+    assert not np.array_equal(other.score_samples(new), fitted().score_samples(new))
+
+
+def test_the_seed_may_be_the_autoencoders():
+    X, new = table(), table(seed=1)
+    own = [
+        quick(small(2, random_state=seed), random_state=None).fit(X).score_samples(new)
+        for seed in (7, 7, 8)
+    ]
+    np.testing.assert_array_equal(own[0], own[1])
+    assert not np.array_equal(own[0], own[2])
+
+
+def test_the_callers_generators_are_left_alone():
+    np.random.seed(0)
+    torch.manual_seed(0)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    quick(random_state=None).fit(table())
+    AutoencoderOutlierDetector(n_folds=2).fit(table(40)).predict(table(40))
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_a_weight_of_two_is_the_row_twice():
+    X, new = table(), table(seed=1)
+    weight = np.random.RandomState(0).randint(0, 3, len(X))
+    weighted = quick().fit(X, sample_weight=weight)
+    repeated = quick().fit(np.repeat(X, weight, axis=0))
+    np.testing.assert_array_equal(weighted.score_samples(new), repeated.score_samples(new))
+    assert weighted.offset_ == repeated.offset_
+    share = weight[weighted.predict(X) == -1].sum() / weight.sum()
+    assert share == pytest.approx(0.1, abs=1 / weight.sum())
+
+
+def test_a_row_and_its_copy_are_never_on_both_sides_of_a_split():
+    X = table(60)
+    detector = quick(overfitted()).fit(np.vstack([X, X]))
+    error = detector.reconstruction_error(X).mean()
+    assert detector.reconstruction_error(table(60, seed=1)).mean() < 2 * error
+
+
+# Together with scikit-learn, and with other autoencoders
+
+
+def test_parameters_of_the_autoencoder_are_found_by_a_grid_search():
+    X, y = table(), np.ones(200)
+    X[::20] = table(10, seed=1)[:, ::-1] * 2
+    y[::20] = -1
+    pipeline = Pipeline([("scale", StandardScaler()), ("detector", quick())])
+    grid = {"detector__autoencoder__n_components": [1, 2], "detector__contamination": [0.05, 0.1]}
+    search = GridSearchCV(pipeline, grid, scoring="roc_auc", cv=2, error_score="raise").fit(X, y)
+    assert set(search.best_params_) == set(grid)
+    assert len(search.best_estimator_[-1].autoencoders_) == 3
+
+
+def test_columns_may_have_names():
+    frame = pd.DataFrame(table(), columns=list("abcdef"))
+    frame["a"] = (frame["a"] > 0).astype(float)
+    loss = {"log_loss": ["a"], "squared_error": list("bcdef")}
+    detector = quick(small(2, loss=loss)).fit(frame)
+    assert list(detector.feature_names_in_) == list("abcdef")
+    assert (detector.predict(frame) == -1).sum() == 20
+    with pytest.raises(ValueError, match="feature names should match"):
+        detector.predict(frame[list("bacdef")])
+
+
+def test_missing_values_count_no_error():
+    X = table()
+    X[np.random.RandomState(0).uniform(size=X.shape) < 0.1] = np.nan
+    detector = quick(small(2, missing="mask")).fit(X)
+    assert (detector.predict(X) == -1).sum() == 20
+    parts = detector.reconstruction_error(X, per_feature=True)
+    assert (parts[np.isnan(X)] == 0).all()
+    with pytest.raises(ValueError, match="NaN"):
+        quick().fit(X)
+
+
+def test_images_are_judged_by_a_convolutional_autoencoder():
+    X, y = load_digits(return_X_y=True)
+    autoencoder = ConvolutionalAutoencoderTransformer(
+        2, image_shape=(1, 8, 8), early_stopping=False, max_iter=2
+    )
+    detector = quick(autoencoder, n_folds=2).fit(X[y == 0])
+    assert (detector.predict(X[y != 0]) == -1).mean() > 0.8
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    n_samples=st.integers(4, 30),
+    n_features=st.integers(2, 5),
+    n_folds=st.integers(2, 6),
+    contamination=st.floats(0.01, 0.5),
+    criterion=st.sampled_from(["scaled_error", "squared_error"]),
+    constant=st.booleans(),
+    seed=st.integers(0, 100),
+)
+def test_any_small_table_can_be_fitted(
+    n_samples, n_features, n_folds, contamination, criterion, constant, seed
+):
+    X = np.random.RandomState(seed).normal(size=(n_samples, n_features))
+    if constant:
+        X[:, 0] = 3
+    detector = AutoencoderOutlierDetector(
+        small(max_iter=1),
+        n_folds=n_folds,
+        contamination=contamination,
+        criterion=criterion,
+        random_state=seed,
+    )
+    n_flagged = (detector.fit_predict(X) == -1).sum()
+    assert n_flagged == pytest.approx(max(1, contamination * n_samples), abs=0.5 + 1e-9)
+    assert len(detector.autoencoders_) == min(n_folds, n_samples)
+    assert np.isfinite(detector.score_samples(X + 1)).all()
+
+
+def test_a_constant_column_that_changes_is_unusual():
+    X = table()
+    X[:, 0] = 3
+    new = table(seed=1)
+    new[:, 0] = 3
+    detector = quick().fit(X)
+    changed = new.copy()
+    changed[:, 0] += 1
+    assert (detector.score_samples(changed) < detector.score_samples(new)).all()
+
+
+def test_rows_that_are_reconstructed_exactly_have_no_error():
+    X = np.repeat(np.arange(20.0)[:, None], 3, axis=1) * [1, 2, 3]
+    detector = quick(small(1, max_iter=1, learning_rate_init=1e-12)).fit(X)
+    assert np.isfinite(detector.decision_function(X)).all()
+
+
+# What is refused
+
+
+def test_few_rows_are_refused():
+    with pytest.raises(ValueError, match="1 would be left to train on without one of 2 folds"):
+        quick().fit([[0, 1], [1, 2], [0, 1]])
+
+
+def test_a_single_column_needs_an_autoencoder_of_its_own():
+    X = table()[:, :1]
+    with pytest.raises(ValueError, match="n_features=1"):
+        AutoencoderOutlierDetector().fit(X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"autoencoder": small(warm_start=True)}, "warm_start=True"),
+        ({"autoencoder": small(random_state=1), "random_state": 2}, "Set one of them"),
+        ({"criterion": "log_likelihood"}, "needs an autoencoder that is a density"),
+        ({"contamination": 0.6}, "contamination"),
+        ({"n_folds": 1}, "n_folds"),
+        ({"criterion": "error"}, "criterion"),
+        ({"autoencoder": PCA(2)}, "autoencoder"),
+        ({"autoencoder": small(0)}, "n_components"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
+)
+def test_parameters_without_sense_are_refused(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        AutoencoderOutlierDetector(**parameters).fit(table())
+
+
+def test_a_failed_fit_leaves_the_detector_as_it_was():
+    X = table()
+    detector = quick().fit(X)
+    before = detector.score_samples(X)
+    detector.set_params(autoencoder__n_components=0)
+    with pytest.raises(ValueError, match="n_components"):
+        detector.fit(X[:, :3])
+    np.testing.assert_array_equal(detector.score_samples(X), before)
+
+
+def test_another_criterion_takes_the_scale_away():
+    detector = clone(fitted()).fit(table())
+    detector.set_params(criterion="squared_error").fit(table())
+    assert not hasattr(detector, "error_scale_")
+
+
+@pytest.mark.parametrize("method", ["predict", "decision_function", "reconstruction_error"])
+def test_an_unfitted_detector_says_so(method):
+    with pytest.raises(NotFittedError):
+        getattr(quick(), method)(table())
