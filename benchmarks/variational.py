@@ -38,8 +38,8 @@ def images(smoke):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="small images, few epochs and draws")
-    parser.add_argument("--epochs", type=int, default=300)
-    parser.add_argument("--batch-size", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=360)
+    parser.add_argument("--batch-size", type=int, default=200)
     parser.add_argument("--learning-rate", type=float, default=0.002)
     parser.add_argument("--warm-up", type=float, default=0.0)
     parser.add_argument("--init", choices=["pca", "random"], default="random")

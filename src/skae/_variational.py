@@ -132,6 +132,8 @@ class VariationalAutoencoderTransformer(
         it [7]_. Labels (strings, integers, booleans) are given as a column for each class,
         floats and two-dimensional numbers as standardized columns. The encoder does not see
         them, so that `transform` needs no ``y``. With ``init="pca"`` the start ignores them.
+        The other methods take a ``y``; without one, `sample`, `inverse_transform` and
+        `score_samples` draw labels or average over them, as frequent as they were in training.
 
     init : {"pca", "random"}, default="pca"
         Where training starts. "pca" has linear paths beside the layers, which start at
