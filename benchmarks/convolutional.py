@@ -67,7 +67,6 @@ def main():
         channels=(128, 32, 1),
         kernel_size=(7, 2, 7),
         pool_size=(2, 2, 1),
-        pooling="max",
         upsampling="nearest",
         activation="relu",
         loss="log_loss",

@@ -521,7 +521,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         groups = self._column_groups()
         self._check_data(X if weight.all() else X[weight > 0], groups)
         indices, weight = different_rows(X, weight, shuffle=self.shuffle)
-        settings = training_settings(self, len(indices), self.noise)
+        settings = self._training_settings(len(indices))
         with (
             single_thread(False),
             torch.inference_mode(False),
@@ -588,7 +588,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         groups = self._column_groups()
         self._check_data(X if weight.all() else X[weight > 0], groups)
         indices = np.flatnonzero(weight)
-        settings = training_settings(self, len(indices), self.noise)
+        settings = self._training_settings(len(indices))
         settings = replace(settings, learning_rate="constant", max_iter=1)
         if resumed:  # other noise than in the last call
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
@@ -672,6 +672,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         checked_part(self.latent_activation)
         for loss in self.loss if isinstance(self.loss, dict) else [self.loss]:
             checked_part(loss)
+
+    def _training_settings(self, n_rows):
+        return training_settings(self, n_rows, self.noise)
 
     def _starts_at_pca(self):
         return self.init == "pca"

@@ -17,6 +17,7 @@ from ._fitting import (
     TRAINING_CONSTRAINTS,
     refuse_idle_settings,
     refuse_if_set,
+    training_settings,
 )
 from ._training import resolve_device
 from .nn import (
@@ -30,6 +31,8 @@ from .nn import (
     convolutional_encoder,
     map_shapes,
 )
+
+_LARGEST_BATCH = 64  # rows, that batch_size="auto" takes
 
 
 class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
@@ -58,7 +61,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         then all of the second. None reads rows as square images of one channel if the number of
         columns is a square, and as a single line of pixels otherwise.
 
-    channels : int or array-like of int, default=(32, 64)
+    channels : int or array-like of int, default=(16, 64)
         Filters of the convolution of each level, from the image to the code.
 
     kernel_size : int or array-like of int, default=3
@@ -68,9 +71,9 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         What each level divides height and width by, one number for all levels or one for each;
         1 leaves them. What is left over of odd sizes is pooled too, so nothing is lost.
 
-    pooling : {"stride", "max", "average"}, default="stride"
-        How levels divide them: by a convolution that is evaluated at every ``pool_size``-th
-        pixel only [3]_, or by the maximum or the mean of each window after it.
+    pooling : {"max", "average", "stride"}, default="max"
+        How levels divide them: by the maximum or the mean of each window, or by a convolution
+        that is evaluated at every ``pool_size``-th pixel only [3]_, which is faster.
 
     upsampling : {"transposed", "nearest"}, default="transposed"
         How the decoder multiplies them again: by a transposed convolution [4]_, or by a
@@ -153,7 +156,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         The largest step.
 
     batch_size : int or "auto", default="auto"
-        Rows in a mini-batch. "auto" is a fortieth of the rows, at least 32 and at most 256.
+        Rows in a mini-batch. "auto" is a fortieth of the rows, at least 32 and at most 64.
 
     max_iter : int or "auto", default="auto"
         Epochs: how often each row is seen. "auto" aims at 2000 steps, with at least 20 and
@@ -262,8 +265,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     Two networks of tutorials::
 
         tutorial = {
-            "n_components": None, "pooling": "max", "upsampling": "nearest",
-            "activation": "relu", "loss": "log_loss",
+            "n_components": None, "upsampling": "nearest", "activation": "relu",
+            "loss": "log_loss",
         }
         ConvolutionalAutoencoderTransformer(
             channels=32, latent_activation="relu", **tutorial
@@ -355,10 +358,10 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         n_components=2,
         *,
         image_shape=None,
-        channels=(32, 64),
+        channels=(16, 64),
         kernel_size=3,
         pool_size=2,
-        pooling="stride",
+        pooling="max",
         upsampling="transposed",
         activation="silu",
         latent_activation="identity",
@@ -469,6 +472,10 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
                     f"the image is {shape.height} by {shape.width} pixels. Take fewer levels, or "
                     "a smaller pool_size there."
                 )
+
+    def _training_settings(self, n_rows):
+        # What a step costs beyond its rows is little, so more steps are better than larger ones.
+        return training_settings(self, n_rows, self.noise, largest_batch=_LARGEST_BATCH)
 
     def _starts_at_pca(self):
         return self.init == "pca" or (self.init == "auto" and self.n_components is not None)

@@ -219,11 +219,13 @@ def penalties_of(penalty) -> list:
     return parts
 
 
-def training_settings(estimator: BaseEstimator, n_rows: int, noise=None) -> TrainingSettings:
+def training_settings(
+    estimator: BaseEstimator, n_rows: int, noise=None, *, largest_batch: int = 256
+) -> TrainingSettings:
     """Resolve what is "auto" and gather what training needs to know."""
     batch_size = estimator.batch_size
     if batch_size == "auto":
-        batch_size = int(np.clip(n_rows // 40, 32, 256))
+        batch_size = int(np.clip(n_rows // 40, 32, largest_batch))
     batch_size = min(batch_size, n_rows)
     max_iter = estimator.max_iter
     if max_iter == "auto":
