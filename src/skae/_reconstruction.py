@@ -13,9 +13,6 @@ from ._fitting import DTYPES
 from ._rows import fill_holes, mean_and_scale
 from ._training import apply, resolve_device
 
-_IMPUTATION_ROUNDS = 100
-_IMPUTATION_TOL = 1e-3  # in standardized units
-
 
 class ReconstructionMixin(TransformerMixin):
     """The methods of an estimator that has fitted an autoencoder.
@@ -79,9 +76,9 @@ class ReconstructionMixin(TransformerMixin):
     def impute(self, X):
         """Fill missing values from the reconstruction.
 
-        A hole is first filled with the mean of its column, then with what the autoencoder
-        reconstructs there, again and again: as long as that makes the values around it, which
-        are known, better reconstructed.
+        A hole is the mean of its column on the way into the network, as in training, and what
+        the network reconstructs there is what it is filled with. Train with
+        ``noise="masking"``: it teaches the network to tell a value from the others.
 
         Parameters
         ----------
@@ -97,11 +94,6 @@ class ReconstructionMixin(TransformerMixin):
         ------
         ValueError
             If ``missing="mask"`` was not set: the autoencoder then takes no missing values.
-
-        References
-        ----------
-        .. [1] Rezende, D. J., Mohamed, S. & Wierstra, D. (2014). Stochastic backpropagation and
-           approximate inference in deep generative models. ICML. :arxiv:`1401.4082`
         """
         check_is_fitted(self)
         if self.missing != "mask":
@@ -111,33 +103,15 @@ class ReconstructionMixin(TransformerMixin):
             )
         if sp.issparse(X):
             raise ValueError("X is sparse, but impute takes dense rows: give X.toarray().")
-        X = np.array(self._validate_rows(X))
-        incomplete = np.flatnonzero(np.isnan(X).any(axis=1))
-        if len(incomplete) == 0:
-            return X
-        rows = X[incomplete]
-        missing = np.isnan(rows)
-        rows = fill_holes(rows, self.mean_)
-        going_on, error = np.arange(len(rows)), np.full(len(rows), np.inf)
-        for _ in range(_IMPUTATION_ROUNDS):
-            some, holes = rows[going_on], missing[going_on]
-            rebuilt = self._apply(
-                _rebuild,
-                some,
-                before=self._standardized,
-                after=lambda Z: Z * self.scale_ + self.mean_,
-            )
-            change = (rebuilt - some) / self.scale_  # (n_rows, n_features)
-            now = np.square(np.where(holes, 0, change), dtype=np.float64).sum(axis=1)
-            better = now < error[going_on]
-            error[going_on[better]] = now[better]
-            rows[going_on[better]] = np.where(holes, rebuilt, some)[better]
-            moves = np.abs(np.where(holes, change, 0)).max(axis=1) > _IMPUTATION_TOL
-            going_on = going_on[better & moves]
-            if len(going_on) == 0:
-                break
-        X[incomplete] = rows
-        return X
+        X = self._validate_rows(X)
+        missing = np.isnan(X)
+        rebuilt = self._apply(
+            _rebuild,
+            X,
+            before=self._standardized,
+            after=lambda Z: Z * self.scale_ + self.mean_,
+        )
+        return np.where(missing, rebuilt, X)
 
     def score(self, X, y=None, sample_weight=None):
         """Return the share of the variance of X that its reconstruction explains.
@@ -268,7 +242,7 @@ def _decode_standardized(network, code):
 
 
 def _rebuild(network, Z):
-    return network(Z).reconstruction
+    return network(Z.masked_fill(Z.isnan(), 0.0)).reconstruction
 
 
 def _squared_errors(network, Z):
