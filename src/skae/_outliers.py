@@ -1,8 +1,9 @@
-"""AutoencoderOutlierDetector: rows that an autoencoder of other rows can't reconstruct."""
+"""AutoencoderOutlierDetector: rows that autoencoders of the other rows do not know."""
 
+import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,24 +18,26 @@ from ._principal_axes import n_principal_axes
 from ._rows import mean_and_scale, row_hashes
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
-_LEAST_SHARE = 0.01  # of the mean error of all columns, that a column's errors are divided by
+_LEAST_SHARE = 0.01  # of the mean variance, of errors or codes, that one is divided by
+_NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
 _ERROR_VALUES = 2**20  # errors of single values that are held at one time
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
-    """Outlier detection by the reconstruction error of an autoencoder.
+    """Outlier detection by the reconstruction errors and the codes of autoencoders.
 
-    An autoencoder learns what most rows have in common, so a row that it reconstructs badly
-    has little in common with them [1]_. But a row that a network was trained on is
-    reconstructed better than a new one: a threshold taken from training errors raises too
-    many alarms, and an outlier among the training rows is learnt by heart.
+    An autoencoder learns what most rows have in common, so a row that it reconstructs badly,
+    or whose code is far from the others', has little in common with them [1]_ [2]_. But a
+    row that a network was trained on is reconstructed better than a new one: a threshold
+    taken from training errors raises too many alarms, and an outlier among the training rows
+    is learnt by heart.
 
     So each row is judged by networks that were not trained on it. The rows of X are split
-    into `n_folds` folds and an autoencoder is trained without each of them. The score of a row is
-    its error, averaged over the autoencoders that have not seen it: all of them for a new
-    row, one of them for a row of X, which is recognized. The threshold is the score below
-    which the share `contamination` of X lies, as in cross-conformal prediction [2]_, and new
-    rows that are like those of X fall below it about as often.
+    into folds, and an autoencoder is trained without each of them. The score of a row is
+    averaged over the autoencoders that have not seen it: all of them for a new row, one of
+    them for a row of X, which is recognized. The threshold is the score below which the
+    share `contamination` of X lies, as in cross-conformal prediction [3]_, and new rows that
+    are like those of X fall below it about as often.
 
     Columns of different units should be brought to the same one, by a
     `sklearn.preprocessing.StandardScaler` for example: autoencoders spend their codes on the
@@ -48,23 +51,28 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         an `AutoencoderTransformer` with as many codes as PCA needs for half of the variance
         (though fewer than columns) and ``validation_fraction=0.1``.
 
-    criterion : {"scaled_error", "squared_error", "log_likelihood"}, default="scaled_error"
-        What rows are judged by. "scaled_error" is the squared error of each column, relative
-        to what it is on average for rows not trained on, so that a small error counts where
-        errors are always small; it is 1 for a typical row. "squared_error" is the sum over
-        columns in the squared units of X. "log_likelihood" is that of
-        `VariationalAutoencoderTransformer`, which also tells rows with unusual codes.
+    criterion : {"mahalanobis", "scaled_error", "squared_error", "log_likelihood"}, \
+            default="mahalanobis"
+        What rows are judged by. "scaled_error" is the squared error of each column, divided
+        by what it is on average for rows not trained on, so that a small error counts where
+        errors are always small; the mean over columns is 1 for a typical row. "mahalanobis"
+        adds the squared Mahalanobis distance of the code from the mean code, divided by the
+        number of columns, so that a row that is far out counts however well it is
+        reconstructed [2]_. "squared_error" is the sum over columns in the squared units of X.
+        "log_likelihood" is that of `VariationalAutoencoderTransformer`.
 
     contamination : float, default=0.1
         The share of outliers among the rows of X, in (0, 0.5], which decides the threshold:
         that share of X is predicted to be outliers, rounded to a whole row and at least one.
 
-    n_folds : int, default=5
-        Number of folds, and of autoencoders. More folds train each of them on more rows.
+    n_folds : int, default=3
+        Number of folds, and of autoencoders. More folds train each of them on more rows, and
+        take longer.
 
     random_state : int, RandomState instance or None, default=None
-        Decides the folds and is that of the autoencoders. None leaves both to the
-        ``random_state`` of `autoencoder`.
+        Decides the folds, and is that of the autoencoders unless they have one of their own.
+        None takes theirs for the folds too; without any, each fit is different, without a
+        draw from numpy's global generator.
 
     Attributes
     ----------
@@ -75,8 +83,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         The threshold: ``decision_function`` is ``score_samples - offset_``.
 
     error_scale_ : ndarray of shape (n_features,)
-        With ``criterion="scaled_error"`` only: the mean squared error of each column on rows
-        not trained on, in the squared units of X, at least a hundredth of their mean.
+        With the criteria "mahalanobis" and "scaled_error" only: the mean squared error of each
+        column on rows not trained on, in the squared units of X, at least a hundredth of
+        their mean.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -102,7 +111,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     .. [1] Hawkins, S., He, H., Williams, G. & Baxter, R. (2002). Outlier detection using
        replicator neural networks. DaWaK. :doi:`10.1007/3-540-46145-0_17`
-    .. [2] Hennhöfer, O. & Preisach, C. (2024). Leave-one-out-, bootstrap- and cross-conformal
+    .. [2] Denouden, T. et al. (2018). Improving reconstruction autoencoder out-of-distribution
+       detection with Mahalanobis distance. :arxiv:`1812.02765`
+    .. [3] Hennhöfer, O. & Preisach, C. (2024). Leave-one-out-, bootstrap- and cross-conformal
        anomaly detectors. :arxiv:`2402.16388`
 
     Examples
@@ -119,8 +130,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "autoencoder": [HasMethods(["fit", "reconstruction_error"]), None],
-        "criterion": [StrOptions({"scaled_error", "squared_error", "log_likelihood"})],
+        "autoencoder": [HasMethods(["fit", "transform", "reconstruction_error"]), None],
+        "criterion": [
+            StrOptions({"mahalanobis", "scaled_error", "squared_error", "log_likelihood"})
+        ],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
         "n_folds": [Interval(Integral, 2, None, closed="left")],
         "random_state": ["random_state"],
@@ -130,9 +143,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self,
         autoencoder=None,
         *,
-        criterion="scaled_error",
+        criterion="mahalanobis",
         contamination=0.1,
-        n_folds=5,
+        n_folds=3,
         random_state=None,
     ):
         self.autoencoder = autoencoder
@@ -179,9 +192,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         # Names of columns mean something to the autoencoder's parameters.
         rows = given if hasattr(self, "feature_names_in_") else X
         indices, weight = different_rows(X, weight, shuffle=True)
-        seed = fit_seed(self._random_state())
+        template = self._template(X, indices, weight)
+        first, second = self.random_state, getattr(template, "random_state", None)
+        seed = fit_seed(second if first is None else first)
+        template.set_params(random_state=seed if second is None else second)
         folds = self._folds(len(indices), seed)
-        template = self._template(X, indices, weight).set_params(random_state=seed)
         autoencoders = []
         for fold in range(folds.max() + 1):
             kept = folds != fold
@@ -197,8 +212,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         order = np.argsort(hashes)
         self._dtype, self._hashes, self._folds_of_hashes = X.dtype, hashes[order], folds[order]
         X = X[indices]
-        if self.criterion == "scaled_error":
-            self.error_scale_ = self._error_scale(X, weight, folds)
+        if self.criterion != "log_likelihood":
+            self._measure_errors(X, weight, folds)
+        if self.criterion == "mahalanobis":
+            self._code_spaces = [
+                _CodeSpace.of(autoencoder.transform(X[folds != fold]), weight[folds != fold])
+                for fold, autoencoder in enumerate(autoencoders)
+            ]
         self.offset_ = _threshold(self._scores(X), weight, self.contamination)
         return self
 
@@ -209,23 +229,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
                 "warm_start=True of the autoencoder has no effect, because each fit trains new "
                 "clones of it. Leave it at False."
             )
-        own = getattr(self.autoencoder, "random_state", None)
-        if own is not None and self.random_state is not None:
-            raise ValueError(
-                f"random_state={own!r} of the autoencoder has no effect beside "
-                f"random_state={self.random_state!r} of the detector. Set one of them."
-            )
         if self.criterion == "log_likelihood" and not hasattr(self.autoencoder, "sample"):
             raise ValueError(
                 f"criterion='log_likelihood' needs an autoencoder that is a density, such as "
                 f"VariationalAutoencoderTransformer(); got autoencoder={self.autoencoder!r}. Set "
                 "one, or another criterion."
             )
-
-    def _random_state(self):
-        if self.random_state is None:
-            return getattr(self.autoencoder, "random_state", None)
-        return self.random_state
 
     def _folds(self, n_rows, seed):
         """Return the fold of each row."""
@@ -254,16 +263,24 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         n_codes = min(n_codes, X.shape[1] - 1)
         return AutoencoderTransformer(n_codes, validation_fraction=0.1)
 
-    def _error_scale(self, X, weight, folds):
-        """Return the mean squared error of each column on rows not trained on, (n_features,)."""
-        scale = np.zeros(X.shape[1])
+    def _measure_errors(self, X, weight, folds):
+        """Find out what the error of each column is on rows not trained on."""
+        errors = np.zeros(X.shape[1])
         for fold, autoencoder in enumerate(self.autoencoders_):
             held_out = np.flatnonzero(folds == fold)
             for chunk in _chunks(len(held_out), X.shape[1]):
                 some = held_out[chunk]
-                scale += weight[some] @ autoencoder.reconstruction_error(X[some], per_feature=True)
-        scale /= weight.sum()
-        return np.maximum(scale, _LEAST_SHARE * scale.mean() or 1.0)
+                errors += weight[some] @ autoencoder.reconstruction_error(X[some], per_feature=True)
+        errors /= weight.sum()
+        _, deviation = mean_and_scale(X, np.arange(len(weight)), weight)
+        if errors.mean() <= _NO_ERROR * deviation**2:
+            warnings.warn(
+                "The autoencoders reconstruct rows that they were not trained on exactly, which "
+                "leaves no errors to tell outliers by. Use an autoencoder with fewer components.",
+                stacklevel=5,
+            )
+        if self.criterion != "squared_error":
+            self.error_scale_ = np.maximum(errors, _LEAST_SHARE * errors.mean() or 1.0)
 
     def predict(self, X):
         """Tell outliers from inliers.
@@ -306,8 +323,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of float64 of shape (n_samples,)
-            Minus the `reconstruction_error`, or the log-likelihood if that is the criterion.
-            The lower, the more unusual.
+            The log-likelihood if that is the criterion, or minus the `reconstruction_error`
+            and, for "mahalanobis", what the code adds. The lower, the more unusual.
         """
         check_is_fitted(self)
         return self._scores(self._validate_rows(X))
@@ -327,9 +344,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of float64 of shape (n_samples,) or (n_samples, n_features)
-            Squared errors, averaged over the autoencoders that have not seen the row: in the
-            squared units of X, and for ``criterion="scaled_error"`` divided by ``error_scale_``
-            and the number of columns. That of a missing value is 0.
+            Squared errors, averaged over the autoencoders that have not seen the row: divided by
+            ``error_scale_`` and the number of columns for the criteria "mahalanobis" and
+            "scaled_error", else in the squared units of X. That of a missing value is 0.
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
@@ -339,7 +356,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         if self.criterion == "log_likelihood":
             parts = [autoencoder.score_samples(X) for autoencoder in self.autoencoders_]
             return np.average(parts, axis=0, weights=self._unseen(X))
-        return -self._total_errors(X)
+        scores = -self._total_errors(X)
+        if self.criterion == "mahalanobis":
+            pairs = zip(self.autoencoders_, self._code_spaces, strict=True)
+            parts = [space.squared_distance(ae.transform(X)) for ae, space in pairs]
+            scores -= np.average(parts, axis=0, weights=self._unseen(X)) / X.shape[1]
+        return scores
 
     def _total_errors(self, X):
         """Return the error of each row, (n_samples,)."""
@@ -391,6 +413,25 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         )
         tags.input_tags.allow_nan = self._takes_nan()
         return tags
+
+
+class _CodeSpace(NamedTuple):
+    """Where the codes of the rows lie that an autoencoder was trained on."""
+
+    mean: np.ndarray  # (n_components,)
+    whitening: np.ndarray  # (n_components, n_components): to unit variances, uncorrelated
+
+    @classmethod
+    def of(cls, codes: np.ndarray, weight: np.ndarray) -> "_CodeSpace":
+        mean = np.average(codes, axis=0, weights=weight)
+        centered = (codes - mean) * np.sqrt(weight / weight.sum())[:, None]
+        variances, directions = np.linalg.eigh(centered.T @ centered)
+        least = _LEAST_SHARE * variances.mean() or 1.0  # codes that are all the same
+        return cls(mean, directions / np.sqrt(np.maximum(variances, least)))
+
+    def squared_distance(self, codes: np.ndarray) -> np.ndarray:
+        """Return the squared Mahalanobis distance of each code from the mean, (n_rows,)."""
+        return np.square((codes - self.mean) @ self.whitening).sum(axis=1)
 
 
 def _chunks(n_rows: int, n_features: int) -> Iterator[slice]:
