@@ -451,7 +451,7 @@ def test_few_rows_are_evaluated_at_a_time_where_maps_are_large():
     model.transform(X)
     n_rows = [rows for _, rows in Look.seen]
     assert sum(n_rows) == 40
-    assert max(n_rows) == 2**22 // (64 * 64**2)
+    assert max(n_rows) == 2**20 // (64 * 64**2)
 
 
 def test_batches_are_smaller_than_those_of_dense_layers():

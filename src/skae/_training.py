@@ -54,7 +54,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _EVALUATION_BATCH = 1024  # rows
-_MAP_VALUES = 2**22  # of the largest feature map at one time, where nothing is trained
+_MAP_VALUES = 2**20  # of the largest feature map at one time, where nothing is trained
 
 # A network of this many multiplications a batch trains as fast on one thread as on two.
 _SMALL_WORK = 5e7
