@@ -543,7 +543,11 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         }
         encode = convolutional_encoder(**build, pooling=self.pooling)
         decode = convolutional_decoder(**build, upsampling=self.upsampling)
-        # Apple's GPUs give wrong gradients for the other format:
+        # Channels-last, as a forward and a backward pass of 256 images of 28 by 28 then take half
+        # the time on one thread: of 8 + 16 to 32 + 64 filters 29 ms instead of 58 and 152
+        # instead of 265 (float32), 18 instead of 37 and 57 instead of 139 (bfloat16); of
+        # 128 + 32 filters of 7 by 7 1311 instead of 1929, and 493 instead of 906. To ask for it
+        # by the weights is faster than by the images. But Apple's GPUs give wrong gradients:
         # https://github.com/pytorch/pytorch/issues/175189
         if resolve_device(self.device) != "mps":
             for body in (encode, decode):
