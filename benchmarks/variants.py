@@ -6,7 +6,7 @@ the fit took. All kinds have their defaults, so a row is a starting point and no
 a kind can do: a penalty and a noise have a weight and a level, to be chosen by what the codes
 are for.
 
-    python benchmarks/variants.py [--data digits fashion-mnist] [--n-components 16]
+    python benchmarks/variants.py [--data digits fashion-mnist] [--n-components 16] [--rows 20000]
 """
 
 import argparse
@@ -22,16 +22,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=["digits", "fashion-mnist"])
     parser.add_argument("--n-components", type=int, default=16)
+    parser.add_argument("--rows", type=int, default=70_000, help="at most, to fit and to measure")
     parser.add_argument("--smoke", action="store_true", help="300 digits and codes of 4 numbers")
     arguments = parser.parse_args()
     if arguments.smoke:
-        arguments.data, arguments.n_components = ["digits"], 4
+        arguments.data, arguments.n_components, arguments.rows = ["digits"], 4, 300
 
     for name in arguments.data:
         data = load_dataset(name)
-        X, y = data.data, data.target
-        if arguments.smoke:
-            X, y = X[:300], y[:300]
+        X, y = data.data[: arguments.rows], data.target[: arguments.rows]
         comparison = compare(
             X,
             y,
@@ -47,7 +46,7 @@ def main():
         ]
         print(f"{name}: {X.shape[0]} rows, codes of {arguments.n_components} numbers")
         headers = ["method", "held-out R2", "linear probe", "seconds", ""]
-        print(tabulate(table, headers, floatfmt=("", ".3f", ".3f", ".1f")), "\n")
+        print(tabulate(table, headers, floatfmt=("", ".3f", ".3f", ".1f")), "\n", flush=True)
 
 
 if __name__ == "__main__":
