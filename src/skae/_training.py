@@ -318,7 +318,7 @@ class _Run:
 
     def close(self) -> None:
         self.net.notify("on_train_end", X=self.rows, y=None)
-        self.network.to("cpu").eval()
+        self.network.to("cpu").eval().zero_grad()
 
 
 def _corruption(noise: Noise | None, seed: int) -> Callable[[Tensor], Tensor] | None:
