@@ -29,6 +29,7 @@ from ._assembly import (
     reconstruction_loss,
 )
 from ._fitting import (
+    LEAST_SCALE,
     NOISE_CONSTRAINT,
     PENALTY_CONSTRAINT,
     TRAINING_CONSTRAINTS,
@@ -38,6 +39,7 @@ from ._fitting import (
     checked_part,
     different_rows,
     fit_network,
+    layer_sizes,
     or_as_before,
     penalties_of,
     refuse_idle_settings,
@@ -68,8 +70,6 @@ from .nn import (
     mlp,
     transposed_mlp,
 )
-
-_LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, BaseEstimator):
@@ -643,7 +643,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 refuse(name, "it needs the layers of both encoder and decoder to be skae's own")
         if self.tied_weights:
             refuse("decoder_layer_sizes", "tied_weights=True mirrors the encoder")
-        encoder_sizes = () if given[0] else _layer_sizes(self.hidden_layer_sizes)
+        encoder_sizes = () if given[0] else layer_sizes(self.hidden_layer_sizes)
         decoder_sizes = () if given[1] else self._decoder_sizes()
         if self.pretrain and decoder_sizes != encoder_sizes[::-1]:
             refuse("decoder_layer_sizes", "pretrain=True trains each layer with its mirror image")
@@ -684,8 +684,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     def _decoder_sizes(self):
         if self.decoder_layer_sizes is None:
-            return _layer_sizes(self.hidden_layer_sizes)[::-1]
-        return _layer_sizes(self.decoder_layer_sizes)
+            return layer_sizes(self.hidden_layer_sizes)[::-1]
+        return layer_sizes(self.decoder_layer_sizes)
 
     def _column_groups(self) -> ColumnGroups | None:
         """Return the columns of each loss, if columns have losses of their own."""
@@ -762,7 +762,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             network, mean, scale = copy.deepcopy(self.module_), self.mean_, self.scale_
         else:
             mean, scale = mean_and_scale(X, indices, weight)
-            scale = scale if scale > _LEAST_SCALE else 1.0  # constant columns need none
+            scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
             network = assemble(
                 X,
                 indices,
@@ -790,7 +790,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     def _layers(self, n_features, n_codes, generator) -> Layers:
         """Return the nonlinear layers, which start at zero beside a linear path."""
-        sizes = (n_features, *_layer_sizes(self.hidden_layer_sizes), n_codes)
+        sizes = (n_features, *layer_sizes(self.hidden_layer_sizes), n_codes)
         encode = self._body("encoder", sizes, generator)
         if self.tied_weights and encode is not None:
             decode = transposed_mlp(
@@ -1000,15 +1000,3 @@ def _check_module(name, module, n_in, n_out):
             f"{name} turns a batch of shape (2, {n_in}) into one of shape {shape}, but "
             f"(2, {n_out}) is expected."
         )
-
-
-def _layer_sizes(sizes):
-    """Return one number or several as a tuple of ints, each at least 1."""
-    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-    for size in sizes:
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(
-                f"hidden_layer_sizes and decoder_layer_sizes must be positive integers; got "
-                f"{size!r} in {sizes!r}."
-            )
-    return sizes

@@ -62,6 +62,8 @@ TRAINING_CONSTRAINTS: dict[str, list] = {
 NOISE_CONSTRAINT = [StrOptions(set(NOISES)), HasMethods("corrupt"), None]
 PENALTY_CONSTRAINT = [StrOptions(set(PENALTIES)), HasMethods("penalize"), list, tuple, None]
 
+LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
+
 _FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
 _N_FOLDS = 5
 _N_STEPS = 2000  # of the solver, that max_iter="auto" aims at
@@ -174,6 +176,18 @@ def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow
                 f"the columns without a value: {empty.tolist()}."
             )
     return X, weight
+
+
+def layer_sizes(sizes):
+    """Return one number or several as a tuple of ints, each at least 1."""
+    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+    for size in sizes:
+        if not isinstance(size, Integral) or size < 1:
+            raise ValueError(
+                f"hiddenlayer_sizes and decoderlayer_sizes must be positive integers; got "
+                f"{size!r} in {sizes!r}."
+            )
+    return sizes
 
 
 def different_rows(X, weight, *, shuffle: bool) -> tuple[np.ndarray, np.ndarray]:

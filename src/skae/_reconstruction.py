@@ -138,23 +138,7 @@ class ReconstructionMixin(TransformerMixin):
             R², at most 1 (a perfect reconstruction); 0 is as good as the mean of X.
         """
         errors = self.reconstruction_error(X)
-        X = self._validate_rows(X)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if X.shape[0] < 2:
-            warnings.warn(
-                "R² is not defined for a single row, which has no variance.",
-                UndefinedMetricWarning,
-                stacklevel=2,
-            )
-            return float("nan")
-        everyone = np.arange(X.shape[0])
-        X = fill_holes(X, mean_and_scale(X, everyone, weight)[0])
-        _, scale = mean_and_scale(X, everyone, weight)
-        variance = scale**2 * X.shape[1]
-        error = float(np.average(errors, weights=weight))
-        if variance == 0:
-            return float(np.isclose(error, 0))
-        return 1 - error / variance
+        return explained_share(errors, self._validate_rows(X), sample_weight)
 
     def score_samples(self, X):
         """Return the negative squared error of each row's reconstruction.
@@ -227,6 +211,26 @@ class ReconstructionMixin(TransformerMixin):
         tags.input_tags.allow_nan = self.missing == "mask"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def explained_share(errors, X, sample_weight):
+    """Return the R² of rows from their squared errors, as `score` does, and for it."""
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if X.shape[0] < 2:
+        warnings.warn(
+            "R² is not defined for a single row, which has no variance.",
+            UndefinedMetricWarning,
+            stacklevel=3,
+        )
+        return float("nan")
+    everyone = np.arange(X.shape[0])
+    X = fill_holes(X, mean_and_scale(X, everyone, weight)[0])
+    _, scale = mean_and_scale(X, everyone, weight)
+    variance = scale**2 * X.shape[1]
+    error = float(np.average(errors, weights=weight))
+    if variance == 0:
+        return float(np.isclose(error, 0))
+    return 1 - error / variance
 
 
 def _encode(network, Z):

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import warnings
 from collections import OrderedDict
 from contextlib import nullcontext
 from dataclasses import replace
@@ -20,20 +19,21 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from ._fitting import (
     DTYPES,
+    LEAST_SCALE,
     TRAINING_CONSTRAINTS,
     Start,
     check_rows,
     different_rows,
     fit_network,
     fit_seed,
+    layer_sizes,
     or_as_before,
     refuse_idle_settings,
     refuse_if_set,
@@ -42,6 +42,7 @@ from ._fitting import (
     training_settings,
 )
 from ._principal_axes import principal_axes
+from ._reconstruction import explained_share
 from ._rows import StandardizedRows, dense_chunks, mean_and_scale
 from ._seeding import global_torch_seed, torch_generator
 from ._threads import single_thread
@@ -63,7 +64,6 @@ from .nn import (
 )
 
 _DECODED_VALUES = 2**18  # of the draws that are decoded at one time
-_LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
 _EDGE = 0.01  # how near to 0 and 1 the probabilities start
 _START_ROWS, _START_VALUES = 4096, 2**23  # that a Bernoulli decoder's start is fitted to
 
@@ -478,14 +478,14 @@ class VariationalAutoencoderTransformer(
                 "take the rising weight of the divergence for a loss that no longer falls. Use "
                 "another learning_rate, or warm_up=0."
             )
-        if not (*_layer_sizes(self.hidden_layer_sizes), *self._decoder_sizes()):
+        if not (*layer_sizes(self.hidden_layer_sizes), *self._decoder_sizes()):
             for name in ("activation", "normalization", "dropout"):
                 refuse_if_set(self, name, "there are no hidden layers")
 
     def _decoder_sizes(self):
         if self.decoder_layer_sizes is None:
-            return _layer_sizes(self.hidden_layer_sizes)[::-1]
-        return _layer_sizes(self.decoder_layer_sizes)
+            return layer_sizes(self.hidden_layer_sizes)[::-1]
+        return layer_sizes(self.decoder_layer_sizes)
 
     def _check_data(self, X):
         """Refuse values that the likelihood does not know."""
@@ -526,7 +526,7 @@ class VariationalAutoencoderTransformer(
             network.binarize = self._binarize(network.encoder.standardize)
         else:
             mean, scale = mean_and_scale(X, indices, weight)
-            scale = scale if scale > _LEAST_SCALE else 1.0  # constant columns need none
+            scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
             n_conditions = rows.shape[1] - X.shape[1]
             network = self._network(mean, scale, n_conditions, torch_generator(seed))
             _START[self.init, self.likelihood](network, X, indices, weight, mean, scale, self.beta)
@@ -537,7 +537,7 @@ class VariationalAutoencoderTransformer(
     def _network(self, mean, scale, n_conditions, generator):
         """Return a network of random layers, with linear paths of zeros beside them for PCA."""
         n_features, n_inputs = len(mean), self.n_components + n_conditions
-        sizes = (n_features, *_layer_sizes(self.hidden_layer_sizes), 2 * self.n_components)
+        sizes = (n_features, *layer_sizes(self.hidden_layer_sizes), 2 * self.n_components)
         standardize = Standardize(
             torch.as_tensor(mean, dtype=torch.float32),
             torch.as_tensor(scale, dtype=torch.float32),
@@ -733,21 +733,7 @@ class VariationalAutoencoderTransformer(
             R², at most 1 (a perfect reconstruction); 0 is as good as the mean of X.
         """
         errors = self.reconstruction_error(X, y)
-        X = self._validate_rows(X)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if X.shape[0] < 2:
-            warnings.warn(
-                "R² is not defined for a single row, which has no variance.",
-                UndefinedMetricWarning,
-                stacklevel=2,
-            )
-            return float("nan")
-        _, scale = mean_and_scale(X, np.arange(X.shape[0]), weight)
-        variance = scale**2 * X.shape[1]
-        error = float(np.average(errors, weights=weight))
-        if variance == 0:
-            return float(np.isclose(error, 0))
-        return 1 - error / variance
+        return explained_share(errors, self._validate_rows(X), sample_weight)
 
     def score_samples(self, X, y=None, *, n_draws=100):
         """Estimate the log-likelihood of each row.
@@ -1163,15 +1149,3 @@ def _over_draws(function, rows, noise):
     for some in rows.split(max(1, n_codes // len(noise))):
         parts = [function(some, draws).cpu().double() for draws in noise.split(n_codes)]
         yield torch.cat(parts, dim=1)
-
-
-def _layer_sizes(sizes):
-    """Return one number or several as a tuple of ints, each at least 1."""
-    sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
-    for size in sizes:
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(
-                f"hidden_layer_sizes and decoder_layer_sizes must be positive integers; got "
-                f"{size!r} in {sizes!r}."
-            )
-    return sizes
