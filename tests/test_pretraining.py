@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from skae import AutoencoderTransformer
-from skae._pretraining import Level, blocks, hidden_level, pretrain
+from skae._pretraining import blocks, levels_of, pretrain
 from skae._rows import StandardizedRows
 from skae._seeding import torch_generator
 from skae._training import TrainingSettings, train
@@ -75,20 +75,17 @@ def test_each_level_learns_the_codes_of_the_level_below(digits):
         encode = mlp((64, 32, 16, 4), "tanh", generator=torch_generator(0))
         decode = mlp((4, 16, 32, 64), "tanh", generator=torch_generator(1))
         standardize = Standardize(torch.zeros(64), torch.tensor(1.0))
-        into, out_of = blocks(encode), blocks(decode)[::-1]
-        first = AutoencoderNetwork(
-            Encoder(standardize, into[0], nn.Identity()), Decoder(standardize, out_of[0])
+        network = AutoencoderNetwork(
+            Encoder(standardize, encode, nn.Identity()), Decoder(standardize, decode)
         )
-        return [
-            Level(first, SquaredError(standardize)),
-            hidden_level(into[1], out_of[1], 32),
-        ]
+        into, out_of = blocks(encode)[:2], blocks(decode)[::-1][:2]
+        return levels_of(network, SquaredError(standardize), into, out_of)
 
     X = digits.astype(np.float32)
     everyone, ones = np.arange(len(X)), np.ones(len(X))
     rows = StandardizedRows(X, everyone, ones, np.zeros(64), 1.0)
     together = levels()
-    curves = pretrain(together, rows, settings())
+    curves = [level.loss_curve for level in pretrain(together, rows, [settings()] * 2)]
 
     one_by_one = levels()
     expected = [train(*one_by_one[0], rows, settings()).loss_curve]

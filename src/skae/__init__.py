@@ -7,6 +7,7 @@ __all__ = [
     "AutoencoderTransformer",
     "Comparison",
     "ConvolutionalAutoencoderTransformer",
+    "StackedAutoencoderClassifier",
     "VariationalAutoencoderTransformer",
     "compare",
 ]
@@ -19,6 +20,7 @@ _HOMES = {
     "AutoencoderTransformer": "._autoencoder",
     "Comparison": ".comparison",
     "ConvolutionalAutoencoderTransformer": "._convolutional",
+    "StackedAutoencoderClassifier": "._stacked",
     "VariationalAutoencoderTransformer": "._variational",
     "compare": ".comparison",
 }

@@ -24,7 +24,7 @@ from .nn import (
     Encoder,
     Huber,
     LogLoss,
-    RowLoss,
+    ReconstructionLoss,
     SkipConnection,
     SquaredError,
     Standardize,
@@ -32,7 +32,7 @@ from .nn import (
     linear,
 )
 
-LOSSES: dict[str, Callable[[Standardize], RowLoss]] = {
+LOSSES: dict[str, Callable[[Standardize], ReconstructionLoss]] = {
     "squared_error": SquaredError,
     "absolute_error": AbsoluteError,
     "huber": Huber,
@@ -76,7 +76,9 @@ def output_names(loss, output_activation: str | None, groups: ColumnGroups | Non
     return ["logistic" if loss == "log_loss" else output_activation or "identity"]
 
 
-def reconstruction_loss(standardize: Standardize, loss, groups: ColumnGroups | None) -> RowLoss:
+def reconstruction_loss(
+    standardize: Standardize, loss, groups: ColumnGroups | None
+) -> ReconstructionLoss:
     """Return the loss that a name, a callable or a mapping to columns stands for."""
     if groups is None:
         return _loss(loss)(standardize)
@@ -86,7 +88,7 @@ def reconstruction_loss(standardize: Standardize, loss, groups: ColumnGroups | N
     )
 
 
-def _loss(loss) -> Callable[[Standardize], RowLoss]:
+def _loss(loss) -> Callable[[Standardize], ReconstructionLoss]:
     if isinstance(loss, str):
         return LOSSES[loss]
     return lambda standardize: CallableLoss(standardize, loss)

@@ -2,7 +2,6 @@
 
 import copy
 import warnings
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -41,6 +40,7 @@ from ._fitting import (
     fit_network,
     layer_sizes,
     or_as_before,
+    own_randomness,
     penalties_of,
     refuse_idle_settings,
     refuse_if_set,
@@ -48,19 +48,16 @@ from ._fitting import (
     structure_of,
     training_settings,
 )
-from ._pretraining import Level, blocks, hidden_level, pretrain
+from ._pretraining import blocks, levels_of, pretrain
 from ._principal_axes import n_principal_axes
 from ._reconstruction import ReconstructionMixin
 from ._rows import StandardizedRows, fill_holes, mean_and_scale
-from ._seeding import global_torch_seed, torch_generator
+from ._seeding import torch_generator
 from ._threads import single_thread
 from ._training import evaluate, train
 from .nn import (
     ACTIVATIONS,
     NORMALIZATIONS,
-    AutoencoderNetwork,
-    Decoder,
-    Encoder,
     FirstCodes,
     Gate,
     NestedDropout,
@@ -525,7 +522,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         with (
             single_thread(False),
             torch.inference_mode(False),
-            self._own_randomness(settings.seed),
+            own_randomness(self._parts(), settings.seed),
         ):
             n_codes = self._n_codes(X, indices, weight, resumed)
             pretraining: list[list[list[float]]] = []
@@ -597,7 +594,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         with (
             single_thread(False),
             torch.inference_mode(False),
-            self._own_randomness(settings.seed),
+            own_randomness(self._parts(), settings.seed),
         ):
             weight = weight[indices]
             n_codes = self._n_codes(X, indices, weight, resumed, spare=False)
@@ -728,19 +725,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 "loss."
             )
 
-    def _own_randomness(self, seed):
-        """Return a block in which parts of the user's draw reproducible random numbers."""
+    def _parts(self):
+        """Return what may be of the user's making, and draw random numbers."""
         penalties = self.penalty if isinstance(self.penalty, list | tuple) else [self.penalty]
         losses = self.loss if isinstance(self.loss, dict) else [self.loss]
-        parts = [self.noise, self.latent_activation, *penalties, *losses]
-        foreign = self._has_foreign_layers() or self.callbacks is not None
-        for part in parts:
-            ours = part is None or isinstance(part, str) or type(part).__module__[:5] == "skae."
-            foreign = foreign or not ours
-        return global_torch_seed(seed) if foreign else nullcontext()
-
-    def _has_foreign_layers(self):
-        return self.encoder is not None or self.decoder is not None
+        layers = [self.encoder, self.decoder, self.latent_activation]
+        return [self.noise, self.callbacks, *layers, *penalties, *losses]
 
     def _n_codes(self, X, indices, weight, resumed, *, spare=True):
         """Return how many codes to train: for a share of variance as many as PCA needs.
@@ -838,17 +828,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         encode = encoder.body.correction if pca else encoder.body
         decode = decoder.body.correction if pca else decoder.body
         into, out_of = blocks(encode), blocks(decode)[::-1]
-        first = AutoencoderNetwork(
-            Encoder(encoder.standardize, into[0], nn.Identity()),
-            Decoder(decoder.standardize, out_of[0], decoder.activation, decoder.argument),
-        )
-        levels = [Level(first, loss)]
-        for code, rebuild in zip(into[1:-1], out_of[1:-1], strict=True):
-            levels.append(hidden_level(code, rebuild, _width(code)))
-        if not pca:
-            code = nn.Sequential(into[-1], encoder.activation)
-            levels.append(hidden_level(code, out_of[-1], _width(into[-1])))
-        pretraining.append(pretrain(levels, rows, settings))
+        if pca:
+            into, out_of = into[:-1], out_of[:-1]
+        else:
+            into[-1] = nn.Sequential(*into[-1], encoder.activation)
+        levels = levels_of(network, loss, into, out_of)
+        trained = pretrain(levels, rows, [settings] * len(levels))
+        pretraining.append([level.loss_curve for level in trained])
         network.eval()  # as its layers are now
         if pca:
             last = decode[-1]
@@ -928,11 +914,6 @@ def _errors_by_prefix(network, Z, target):
         errors.append(network.decoder.to_standardized(preactivation) - Z)
     squares = [error.square().masked_fill(missing, 0.0).sum(dim=1) for error in errors]
     return torch.stack(squares, dim=1)
-
-
-def _width(block):
-    """Return how many columns the first layer of a block takes."""
-    return block[0].in_features
 
 
 def _give_zero(decode, n_codes):

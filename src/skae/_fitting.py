@@ -5,8 +5,8 @@ names that all estimators share.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from torch import nn
 
 from ._rows import StandardizedRows, merge_equal_rows
-from ._seeding import draw_seed
+from ._seeding import draw_seed, global_torch_seed
 from ._training import (
     PRECISIONS,
     SCHEDULES,
@@ -66,7 +66,10 @@ LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single
 
 _FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
 _N_FOLDS = 5
-_N_STEPS = 2000  # of the solver, that max_iter="auto" aims at
+
+# The steps of the solver that max_iter="auto" aims at, and its least and most epochs.
+_LAST_STAGE = 2000, 20, 300
+_EARLY_STAGE = 700, 8, 100
 
 
 class Start(NamedTuple):
@@ -184,15 +187,17 @@ def layer_sizes(sizes):
     for size in sizes:
         if not isinstance(size, Integral) or size < 1:
             raise ValueError(
-                f"hiddenlayer_sizes and decoderlayer_sizes must be positive integers; got "
+                f"hidden_layer_sizes and decoder_layer_sizes must be positive integers; got "
                 f"{size!r} in {sizes!r}."
             )
     return sizes
 
 
-def different_rows(X, weight, *, shuffle: bool) -> tuple[np.ndarray, np.ndarray]:
+def different_rows(
+    X, weight, *, shuffle: bool, labels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows of X differ, and their weights; in the order of X if not shuffled."""
-    indices, weight = merge_equal_rows(X, weight)
+    indices, weight = merge_equal_rows(X, weight, labels)
     if not shuffle:
         order = np.argsort(indices)
         indices, weight = indices[order], weight[order]
@@ -234,23 +239,35 @@ def penalties_of(penalty) -> list:
 
 
 def training_settings(
-    estimator: BaseEstimator, n_rows: int, noise=None, *, largest_batch: int = 256
+    estimator: BaseEstimator,
+    n_rows: int,
+    noise=None,
+    *,
+    max_iter=None,
+    learning_rate_init=None,
+    early_stage: bool = False,
+    largest_batch: int = 256,
 ) -> TrainingSettings:
-    """Resolve what is "auto" and gather what training needs to know."""
+    """Resolve what is "auto" and gather what training needs to know.
+
+    For a stage of a fit that has its own ``max_iter`` and ``learning_rate_init``, these take the
+    place of the estimator's; an early one, which another stage follows, is short.
+    """
     batch_size = estimator.batch_size
     if batch_size == "auto":
         batch_size = int(np.clip(n_rows // 40, 32, largest_batch))
     batch_size = min(batch_size, n_rows)
-    max_iter = estimator.max_iter
+    max_iter = estimator.max_iter if max_iter is None else max_iter
     if max_iter == "auto":
-        max_iter = int(np.clip(np.ceil(_N_STEPS * batch_size / n_rows), 20, 300))
+        n_steps, least, most = _EARLY_STAGE if early_stage else _LAST_STAGE
+        max_iter = int(np.clip(np.ceil(n_steps * batch_size / n_rows), least, most))
     n_iter_no_change = estimator.n_iter_no_change
     if n_iter_no_change == "auto":
         n_iter_no_change = max(10, max_iter // 6)
     return TrainingSettings(
         solver=estimator.solver,
         learning_rate=estimator.learning_rate,
-        learning_rate_init=estimator.learning_rate_init,
+        learning_rate_init=learning_rate_init or estimator.learning_rate_init,
         alpha=estimator.alpha,
         batch_size=batch_size,
         max_iter=max_iter,
@@ -265,6 +282,18 @@ def training_settings(
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None else part_of(noise, NOISES, "noise"),
     )
+
+
+@contextmanager
+def own_randomness(parts: Sequence[Any], seed: int) -> Iterator[None]:
+    """Let parts draw reproducible numbers from torch's global generator, if any is the user's.
+
+    Those of skae draw from their own.
+    """
+    given = [part for part in parts if part is not None and not isinstance(part, str)]
+    foreign = any(not type(part).__module__.startswith("skae.") for part in given)
+    with global_torch_seed(seed) if foreign else nullcontext():
+        yield
 
 
 def fit_seed(random_state) -> int:

@@ -1,6 +1,6 @@
 """Layer-wise pretraining: each layer as an autoencoder of the codes of the one below."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,12 +13,20 @@ from ._training import TrainingSettings, evaluate, train
 from .nn import (
     AutoencoderNetwork,
     Decoder,
+    Dropout,
     Encoder,
     RowLoss,
     SquaredError,
     Standardize,
     TransposedLinear,
 )
+
+
+class Pretrained(NamedTuple):
+    """How the training of a level went."""
+
+    loss_curve: list[float]  # (n_epochs,)
+    measured: float
 
 
 class Level(NamedTuple):
@@ -37,39 +45,70 @@ def blocks(layers: nn.Sequential) -> list[nn.Sequential]:
     return [nn.Sequential(*parts[start:stop]) for start, stop in zip(starts, stops, strict=True)]
 
 
-def hidden_level(encode: nn.Module, decode: nn.Module, n_in: int) -> Level:
+def levels_of(
+    network: AutoencoderNetwork,
+    loss: RowLoss,
+    into: Sequence[nn.Sequential],
+    out_of: Sequence[nn.Sequential],
+) -> list[Level]:
+    """Pair the blocks of an encoder, from the rows on, with those of the decoder, to the rows.
+
+    The first level has the loss and the outputs of the network, the others the squared error of
+    the codes below. Their layers are those of the network, which is trained where they are.
+    """
+    encoder, decoder = network.encoder, network.decoder
+    first = AutoencoderNetwork(
+        Encoder(encoder.standardize, into[0], nn.Identity()),
+        Decoder(encoder.standardize, out_of[0], decoder.activation, decoder.argument),
+    )
+    levels = [Level(first, loss)]
+    for code, rebuild in zip(into[1:], out_of[1:], strict=True):
+        levels.append(_hidden_level(code, rebuild))
+    return levels
+
+
+def _hidden_level(encode: nn.Sequential, decode: nn.Sequential) -> Level:
     """Return the level of a layer above the first: squared error of the codes below."""
+    n_in: int = encode[0].in_features  # type: ignore[assignment]
     single = torch.float32
     standardize = Standardize(torch.zeros(n_in, dtype=single), torch.tensor(1.0, dtype=single))
     encoder = Encoder(standardize, encode, nn.Identity())
+    # What is reconstructed is all of the code below: none of it is dropped on the way out.
+    decode = nn.Sequential(*(layer for layer in decode if not isinstance(layer, Dropout)))
     network = AutoencoderNetwork(encoder, Decoder(standardize, decode))
     return Level(network, SquaredError(standardize))
 
 
 def pretrain(
-    levels: Sequence[Level], rows: StandardizedRows, settings: TrainingSettings
-) -> list[list[float]]:
-    """Train levels in place, from the first to the last, and return their loss curves.
+    levels: Sequence[Level],
+    rows: StandardizedRows,
+    settings: Sequence[TrainingSettings],
+    measure: Callable[[AutoencoderNetwork, StandardizedRows], float] = lambda *level: float("nan"),
+) -> list[Pretrained]:
+    """Train levels in place, from the first to the last, each with its own settings.
 
     Bengio et al. 2006, Greedy layer-wise training of deep networks, NeurIPS 19.
+
+    ``measure(network, rows)`` is applied to each level after its training.
     """
-    settings = replace(settings, callbacks=())
-    curves = []
-    for number, (network, loss) in enumerate(levels, start=1):
+    results = []
+    for number, ((network, loss), how) in enumerate(zip(levels, settings, strict=True), start=1):
+        how = replace(how, callbacks=())
+        if number > 1 and not type(how.noise).__module__.startswith("skae."):
+            how = replace(how, noise=None)  # made for rows, not for codes
         label = f"layer {number} of {len(levels)}"
-        curves.append(train(network, loss, rows, settings, label=label).loss_curve)
+        curve = train(network, loss, rows, how, label=label).loss_curve
+        results.append(Pretrained(curve, measure(network, rows)))
         if number < len(levels):
-            rows = _encoded(network, rows)
-            if not type(settings.noise).__module__.startswith("skae."):
-                settings = replace(settings, noise=None)  # made for rows, not for codes
-    return curves
+            rows = encoded_rows(network.encoder, rows)
+    return results
 
 
-def _encoded(network: AutoencoderNetwork, rows: StandardizedRows) -> StandardizedRows:
+def encoded_rows(encoder: Encoder, rows: StandardizedRows) -> StandardizedRows:
     """Return the codes of rows, as the rows of the level above."""
-    H = evaluate(_encode, network, rows).numpy()
+    H = evaluate(_encode, encoder, rows).numpy()
     return StandardizedRows(H, np.arange(len(H)), rows.sample_weight, np.zeros(H.shape[1]), 1.0)
 
 
-def _encode(network, Z, target):
-    return network.encoder.from_standardized(Z)
+def _encode(encoder, Z, target):
+    return encoder.from_standardized(Z)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from ._fitting import DTYPES
 from ._rows import fill_holes, mean_and_scale
-from ._training import apply, resolve_device
+from ._training import apply
 
 
 class ReconstructionMixin(TransformerMixin):
@@ -36,8 +36,7 @@ class ReconstructionMixin(TransformerMixin):
             Codes, in units of ``scale_``, in the dtype of X (float32 or float64).
         """
         check_is_fitted(self)
-        X = self._validate_rows(X)
-        return self._apply(_encode, X, before=self._standardized)
+        return encoded(self, self._validate_rows(X))
 
     def inverse_transform(self, X):
         """Decode codes.
@@ -68,10 +67,7 @@ class ReconstructionMixin(TransformerMixin):
                 f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "
                 f"expects codes with {n_codes}, as transform returns them."
             )
-        if self.module_.decoder.activation is not None:
-            return self._apply(_decode, X)
-        # The mean is added in double precision, which it may need where it is far from zero.
-        return self._apply(_decode_standardized, X, after=lambda Z: Z * self.scale_ + self.mean_)
+        return decoded(self, X)
 
     def impute(self, X):
         """Fill missing values from the reconstruction.
@@ -198,12 +194,8 @@ class ReconstructionMixin(TransformerMixin):
         return (rows - self.mean_) / self.scale_
 
     def _apply(self, function, X, **steps):
-        """Apply a part of the network, on the CPU if its device is not there any more."""
-        try:
-            device = resolve_device(self.device)
-        except ValueError:
-            device = "cpu"
-        return apply(function, self.module_, X, device=device, **steps)
+        """Apply a part of the network."""
+        return apply(function, self.module_, X, device=self.device, **steps)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -211,6 +203,32 @@ class ReconstructionMixin(TransformerMixin):
         tags.input_tags.allow_nan = self.missing == "mask"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def encoded(estimator, X):
+    """Return the codes of validated rows, by the encoder of a fitted network."""
+    return apply(
+        _encode,
+        estimator.module_,
+        X,
+        device=estimator.device,
+        before=lambda rows: (rows - estimator.mean_) / estimator.scale_,
+    )
+
+
+def decoded(estimator, codes):
+    """Return the rows that validated codes stand for, by the decoder of a fitted network."""
+    module, device = estimator.module_, estimator.device
+    if module.decoder.activation is not None:
+        return apply(_decode, module, codes, device=device)
+    # The mean is added in double precision, which it may need where it is far from zero.
+    return apply(
+        _decode_standardized,
+        module,
+        codes,
+        device=device,
+        after=lambda Z: Z * estimator.scale_ + estimator.mean_,
+    )
 
 
 def explained_share(errors, X, sample_weight):

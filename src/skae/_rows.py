@@ -1,6 +1,7 @@
 """Rows, dense or sparse: merged where they are equal, standardized, and cut into batches."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,6 +11,7 @@ from torch.utils.data import Dataset
 
 CHUNK_VALUES = 2**18  # values that are dense at one time
 _LARGEST = 1e15  # standardized value
+_LABEL_STEP = np.uint64(0x9E3779B97F4A7C15)  # between the hashes of a row with two labels
 
 
 def _chunks(n_rows: int, n_features: int, n_values: int = CHUNK_VALUES) -> Iterator[slice]:
@@ -18,7 +20,7 @@ def _chunks(n_rows: int, n_features: int, n_values: int = CHUNK_VALUES) -> Itera
     return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
 
 
-def merge_equal_rows(X, sample_weight):
+def merge_equal_rows(X, sample_weight, labels=None):
     """Return which rows of X differ, in an order that depends on nothing but them.
 
     Equal rows count as one with the sum of their weights, and rows of no weight not at
@@ -30,6 +32,8 @@ def merge_equal_rows(X, sample_weight):
     ----------
     X : {ndarray, csr_array} of shape (n_samples, n_features)
     sample_weight : ndarray of shape (n_samples,)
+    labels : ndarray of int of shape (n_samples,), optional
+        With them, rows differ if their labels do.
 
     Returns
     -------
@@ -38,13 +42,16 @@ def merge_equal_rows(X, sample_weight):
     """
     kept = np.flatnonzero(sample_weight)
     keys = row_hashes(X)[kept]
+    labels = np.zeros(X.shape[0], dtype=np.int64) if labels is None else labels
+    keys += labels[kept].astype(np.uint64) * _LABEL_STEP  # wraps around, as hashes do
     order = np.lexsort((sample_weight[kept], keys))  # sums of weights round as they are ordered
     kept, keys = kept[order], keys[order]
     new = np.ones(len(kept), dtype=bool)
     same = np.flatnonzero(keys[1:] == keys[:-1]) + 1
     for chunk in _chunks(len(same), X.shape[1]):
         i = same[chunk]
-        new[i] = ~_equal_rows(X, kept[i - 1], kept[i])
+        same_label = labels[kept[i - 1]] == labels[kept[i]]
+        new[i] = ~(same_label & _equal_rows(X, kept[i - 1], kept[i]))
     first = np.flatnonzero(new)
     return kept[first], np.add.reduceat(sample_weight[kept], first)
 
@@ -180,6 +187,15 @@ class StandardizedRows(Dataset):
             self._dense = torch.from_numpy(dense)
         self._has_holes = self._dense is not None and bool(self._dense.isnan().any())
 
+    def batches(
+        self,
+        batch_size: int,
+        generator: Generator | None = None,
+        corrupt: Callable[[Tensor], Tensor] | None = None,
+    ) -> "Batches":
+        """Return what cuts these rows into batches."""
+        return Batches(self, batch_size, generator, corrupt)
+
     def others(self, indices: np.ndarray, weight: np.ndarray) -> "StandardizedRows":
         """Return other rows of X, standardized as these are."""
         return type(self)(self.X, indices, weight, self.mean, self.scale)
@@ -202,6 +218,57 @@ class StandardizedRows(Dataset):
         """Standardize rows in their own precision, as far as squares of float32 reach."""
         Z = (rows - self.mean.astype(rows.dtype)) / rows.dtype.type(self.scale)
         return np.clip(Z, -_LARGEST, _LARGEST, out=Z)
+
+
+class LabeledRows(StandardizedRows):
+    """Standardized rows whose target is a label.
+
+    Parameters
+    ----------
+    X, indices, weight, mean, scale
+        As for `StandardizedRows`.
+    labels : ndarray of int of shape (n_rows,)
+    """
+
+    def __init__(self, X, indices, weight, mean, scale, labels) -> None:
+        super().__init__(X, indices, weight, mean, scale)
+        self.labels = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+
+    def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
+        Z, (_, weight) = super().__getitem__(index)
+        return Z, [self.labels[index], weight]
+
+
+class PartlyLabeledRows(LabeledRows):
+    """Standardized rows of which some have a label, and the others -1.
+
+    A batch is some of the rows, for what can be learnt without labels, and then some of the
+    labelled ones, for theirs. Where all rows are labelled, each counts for both.
+
+    Parameters
+    ----------
+    X, indices, weight, mean, scale, labels
+        As for `LabeledRows`.
+    label_weight : ndarray of shape (n_rows,)
+        What a row counts where its label is learnt. Those of labelled rows are scaled to a mean
+        of 1.
+    """
+
+    def __init__(self, X, indices, weight, mean, scale, labels, label_weight) -> None:
+        super().__init__(X, indices, weight, mean, scale, labels)
+        self.labeled = torch.from_numpy(np.flatnonzero((labels >= 0) & (label_weight > 0)))
+        label_weight = np.where(labels >= 0, label_weight, 0.0)
+        if len(self.labeled):
+            label_weight = label_weight * len(self.labeled) / label_weight.sum()
+        self.label_weight = torch.from_numpy(label_weight.astype(np.float32))
+
+    def batches(
+        self,
+        batch_size: int,
+        generator: Generator | None = None,
+        corrupt: Callable[[Tensor], Tensor] | None = None,
+    ) -> "Batches":
+        return JointBatches(self, batch_size, generator, corrupt)
 
 
 class Batches:
@@ -237,12 +304,61 @@ class Batches:
         n_batches = -(-n_rows // self.batch_size)
         return n_batches - (n_batches > 1 and n_rows % self.batch_size == 1)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
+    def __iter__(self) -> Iterator[tuple[Any, list[Tensor]]]:
+        for index in self._indices():
+            batch = self.rows[index]
+            yield batch if self.corrupt is None else (self.corrupt(batch[0]), batch[1])
+
+    def _indices(self) -> Iterator[Tensor | slice]:
+        """Yield which rows each batch has."""
         n_rows, n_batches = len(self.rows), len(self)
         stops = [self.batch_size * (i + 1) for i in range(n_batches - 1)] + [n_rows]
         order = None if self.generator is None else torch.randperm(n_rows, generator=self.generator)
         start = 0
         for stop in stops:
-            batch = self.rows[slice(start, stop) if order is None else order[start:stop]]
-            yield batch if self.corrupt is None else (self.corrupt(batch[0]), batch[1])
+            yield slice(start, stop) if order is None else order[start:stop]
             start = stop
+
+
+class JointBatches(Batches):
+    """Batches of partly labelled rows: some rows, and some that are there for their labels only.
+
+    The input is the rows and a mask of the latter, which come last; the target is the labels,
+    what each counts, and what each row counts without its label. Labelled rows come in rounds,
+    each in a new order, however many rounds there are in a pass through all rows.
+
+    Parameters
+    ----------
+    rows : PartlyLabeledRows
+    batch_size, generator, corrupt
+        As for `Batches`.
+    """
+
+    rows: PartlyLabeledRows
+
+    def _indices(self) -> Iterator[Tensor]:
+        everyone = torch.arange(len(self.rows))
+        for index in super()._indices():
+            yield everyone[index]
+
+    def __iter__(self) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+        rows, labeled = self.rows, self.rows.labeled
+        apart = len(labeled) < len(rows)
+        n_labeled = min(len(labeled), max(2, self.batch_size // 2)) if apart else 0
+        waiting = labeled[:0]
+        for index in self._indices():
+            while len(waiting) < n_labeled:
+                waiting = torch.cat([waiting, self._in_order(labeled)])
+            extra, waiting = waiting[:n_labeled], waiting[n_labeled:]
+            Z, (labels, weight) = rows[torch.cat([index, extra])]
+            is_extra = torch.arange(len(Z)) >= len(index)
+            label_weight = rows.label_weight[torch.cat([index, extra])]
+            if apart:
+                label_weight = label_weight * is_extra
+            Z = Z if self.corrupt is None else self.corrupt(Z)
+            yield [Z, is_extra], [labels, label_weight, weight * ~is_extra]
+
+    def _in_order(self, labeled: Tensor) -> Tensor:
+        if self.generator is None:
+            return labeled
+        return labeled[torch.randperm(len(labeled), generator=self.generator)]

@@ -104,6 +104,7 @@ class TrainingSettings:
     callbacks: Sequence[Callback] = ()
     net_params: dict[str, Any] = field(default_factory=dict)
     noise: Noise | None = None
+    enough: float = 0.0  # a training loss below which training ends
 
 
 class Trained(NamedTuple):
@@ -166,7 +167,7 @@ def train(
         run = _Run(network, loss, rows, settings)
         if solver_state is not None:
             run.net.optimizer_.load_state_dict(copy.deepcopy(solver_state))
-        while len(curve) < settings.max_iter and not run.stopped:
+        while len(curve) < settings.max_iter and not run.stopped and not _enough(curve, settings):
             try:
                 curve.append(run.epoch())
             except KeyError as error:
@@ -191,6 +192,9 @@ def train_with_validation(
     parts: Sequence[tuple[nn.Module, RowLoss, StandardizedRows]],
     held_out: Sequence[StandardizedRows],
     settings: TrainingSettings,
+    *,
+    judge: RowLoss | None = None,
+    label: str | None = None,
 ) -> Validated:
     """Train networks side by side, each with rows held out, and find the best epoch.
 
@@ -199,13 +203,16 @@ def train_with_validation(
     networks, unless the best one lowers the loss of the validation rows significantly (a
     paired t-test of the rows' losses, one-sided, 1 %).
 
+    With a ``judge``, an epoch is judged by this other loss of rows without noise, and the
+    lowest one is the best, be it by little. The label is what a progress bar says.
+
     The networks end with their weights at the epoch of the lowest validation loss.
     """
     networks = [network for network, *_ in parts]
     weight = np.concatenate([rows.sample_weight for rows in held_out])
-    label = "training" if len(parts) == 1 else "cross-validation"
+    label = label or ("training" if len(parts) == 1 else "cross-validation")
     with _session(settings, networks, label) as bar:
-        watches = [_Validation(rows, settings) for rows in held_out]
+        watches = [_Validation(rows, settings, judge) for rows in held_out]
         runs = [
             _Run(*part, settings, watch, private=len(parts) > 1)
             for part, watch in zip(parts, watches, strict=True)
@@ -235,14 +242,18 @@ def train_with_validation(
             waited += 1
             if validation_curve[-1] < goal:
                 goal, waited = validation_curve[-1] - settings.tol, 0
-            if any(run.stopped for run in runs):
+            if any(run.stopped for run in runs) or _enough(curve, settings):
                 break
         for run, state in zip(runs, best_states, strict=True):
             run.network.load_state_dict(state)
             run.close()
-    if best_iter and not _is_better(start - best, weight):
+    if best_iter and judge is None and not _is_better(start - best, weight):
         best_iter = 0
     return Validated(curve, validation_curve, best_iter)
+
+
+def _enough(curve: list[float], settings: TrainingSettings) -> bool:
+    return bool(curve) and curve[-1] < settings.enough
 
 
 def _losses_of(watches: Sequence["_Validation"]) -> np.ndarray:
@@ -270,7 +281,7 @@ class _Run:
         generator = torch_generator(settings.seed) if settings.shuffle else None
         corrupt = _corruption(settings.noise, settings.seed)
         seed_layers(network, settings.seed, settings.device)
-        n_batches = len(Batches(rows, settings.batch_size))
+        n_batches = len(rows.batches(settings.batch_size))
         module = network if settings.precision == "float32" else _Autocast(network, settings)
         self.network = network
         self.rows = rows
@@ -283,7 +294,7 @@ class _Run:
             **_weight_decay(settings.alpha),
             max_epochs=settings.max_iter,
             batch_size=settings.batch_size,
-            iterator_train=partial(Batches, generator=generator, corrupt=corrupt),
+            iterator_train=partial(_batches, generator=generator, corrupt=corrupt),
             train_split=None,
             callbacks=[
                 *([] if watch is None else [("validation", watch)]),
@@ -319,6 +330,10 @@ class _Run:
     def close(self) -> None:
         self.net.notify("on_train_end", X=self.rows, y=None)
         self.network.to("cpu").eval().zero_grad()
+
+
+def _batches(rows: StandardizedRows, batch_size: int, **how) -> Batches:
+    return rows.batches(batch_size, **how)
 
 
 def _corruption(noise: Noise | None, seed: int) -> Callable[[Tensor], Tensor] | None:
@@ -373,10 +388,13 @@ def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:
 class _Validation(Callback):
     """Record the loss of rows that are not trained on, as ``valid_loss``."""
 
-    def __init__(self, rows: StandardizedRows, settings: TrainingSettings) -> None:
+    def __init__(
+        self, rows: StandardizedRows, settings: TrainingSettings, judge: RowLoss | None = None
+    ) -> None:
         self.rows = rows
         self.seed = settings.seed
-        self.noise = settings.noise
+        self.noise = settings.noise if judge is None else None
+        self.judge = judge
 
     def on_train_begin(self, net, **kwargs) -> None:
         self.losses_ = self._evaluate(net)  # (n_rows,)
@@ -391,12 +409,13 @@ class _Validation(Callback):
         net.module_.eval()
         n_rows = min(_EVALUATION_BATCH, _rows_at_once(net.module_))
         losses = []
+        loss = net.criterion_ if self.judge is None else self.judge
         # What is drawn is the same in each epoch, so that epochs can be compared.
         corrupt = _corruption(self.noise, self.seed)
         with torch.no_grad(), fixed_draws(net.module_, self.seed, net.device):
             for Z, (target, _) in Batches(self.rows, n_rows, corrupt=corrupt):
                 Z, target = Z.to(net.device), target.to(net.device)
-                losses.append(net.criterion_.rows(net.module_(Z), target).cpu())
+                losses.append(loss.rows(net.module_(Z), target).cpu())
         return torch.cat(losses).double().numpy()
 
 
@@ -509,6 +528,7 @@ def apply(
         Left as it is; where the precision or the device is another, a copy is used.
     X : {ndarray, csr_array} of shape (n_samples, n_in)
     device : str
+        As the estimators take it. The CPU stands in for one that is not there any more.
     before, after : callable
         What happens to the rows in double precision on their way in and out.
 
@@ -516,6 +536,10 @@ def apply(
     -------
     ndarray of shape (n_samples, n_out) and the dtype of X
     """
+    try:
+        device = resolve_device(device)
+    except ValueError:  # there was one when the network was trained
+        device = "cpu"
     dtype = torch.float64 if X.dtype == np.float64 and device != "mps" else torch.float32
     parameter = next(iter(network.parameters()), torch.empty(0))
     work = multiplications(network) * X.shape[0]

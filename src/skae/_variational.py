@@ -46,7 +46,7 @@ from ._reconstruction import explained_share
 from ._rows import StandardizedRows, dense_chunks, mean_and_scale
 from ._seeding import global_torch_seed, torch_generator
 from ._threads import single_thread
-from ._training import apply, resolve_device
+from ._training import apply
 from .nn import (
     ACTIVATIONS,
     LIKELIHOODS,
@@ -889,12 +889,8 @@ class VariationalAutoencoderTransformer(
         return Z if rows.shape[1] == n_features else np.hstack([Z, rows[:, n_features:]])
 
     def _apply(self, function, X, **steps):
-        """Apply a part of the network, on the CPU if its device is not there any more."""
-        try:
-            device = resolve_device(self.device)
-        except ValueError:
-            device = "cpu"
-        return apply(function, self.module_, X, device=device, **steps)
+        """Apply a part of the network."""
+        return apply(function, self.module_, X, device=self.device, **steps)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""How good a reconstruction and a code are: numbers from arrays, for any transformer.
+"""How good a reconstruction, a code or a class is: numbers from arrays, for any estimator.
 
 Nothing here knows autoencoders. The scorers rank whatever has `transform` and
 `inverse_transform`, so that PCA, KernelPCA and an autoencoder compete in one grid.
@@ -12,19 +12,28 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import pairwise_distances
+from sklearn.metrics import check_scoring, pairwise_distances
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_array, check_consistent_length, column_or_1d, gen_batches
+from sklearn.utils import (
+    _safe_indexing,
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+    gen_batches,
+)
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight
 
+from ._labels import is_unlabeled, plain_labels
+
 __all__ = [
     "continuity",
     "knn_accuracy",
+    "labeled_scorer",
     "linear_probe_accuracy",
     "neg_reconstruction_error_scorer",
     "reconstruction_error",
@@ -779,3 +788,69 @@ def linear_probe_accuracy(X_train, y_train, X_test, y_test):
     X_train, y_train, X_test, y_test = _check_probe(X_train, y_train, X_test, y_test)
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10_000))
     return float(probe.fit(X_train, y_train).score(X_test, y_test))
+
+
+class _LabeledScorer:
+    """A scorer that leaves rows without a label out; it can be pickled, for parallel searches."""
+
+    def __init__(self, scoring, unlabeled):
+        self.scoring = scoring
+        self.unlabeled = unlabeled
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        y = column_or_1d(y)
+        labeled = np.flatnonzero(~is_unlabeled(y, self.unlabeled))
+        if not len(labeled):
+            raise ValueError(
+                f"All {len(y)} rows are marked unlabeled={self.unlabeled!r}, which leaves none to "
+                "score. Each part of a cross-validation needs some."
+            )
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight[labeled]}
+        scorer = check_scoring(estimator, self.scoring)
+        return scorer(estimator, _safe_indexing(X, labeled), plain_labels(y[labeled]), **weight)
+
+    def __repr__(self):
+        return f"labeled_scorer({self.scoring!r}, unlabeled={self.unlabeled!r})"
+
+
+def labeled_scorer(scoring="accuracy", *, unlabeled):
+    """Make a scorer that leaves out the rows without a label.
+
+    A scorer of scikit-learn takes the marker of such rows for a class, and counts them as told
+    wrongly.
+
+    Parameters
+    ----------
+    scoring : str or callable, default="accuracy"
+        What is measured on the other rows: a name or a scorer, as `scoring=` takes it.
+
+    unlabeled : scalar
+        What stands in y for a row without a label, such as -1, "?" or ``np.nan``.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y, sample_weight=None)``, for `scoring=` wherever scikit-learn
+        takes one. It raises ValueError where no row has a label.
+
+    See Also
+    --------
+    skae.StackedAutoencoderClassifier : Its own `score` leaves such rows out by itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.semi_supervised import LabelSpreading
+    >>> from skae.metrics import labeled_scorer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> y[np.arange(len(y)) % 10 > 0] = -1
+    >>> model = LabelSpreading(kernel="knn")
+    >>> print(f"{cross_val_score(model, X, y, scoring='accuracy').mean():.1f}")
+    0.1
+    >>> scoring = labeled_scorer("accuracy", unlabeled=-1)
+    >>> print(f"{cross_val_score(model, X, y, scoring=scoring).mean():.1f}")
+    0.9
+    """
+    return _LabeledScorer(scoring, unlabeled)

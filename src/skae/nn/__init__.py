@@ -1,5 +1,12 @@
 """The networks and their losses: torch only, nothing else of skae."""
 
+from ._classifier import (
+    Classified,
+    ClassifierNetwork,
+    ClassifierOutput,
+    CrossEntropy,
+    ErrorRate,
+)
 from ._convolution import (
     IMAGE_NORMALIZATIONS,
     POOLINGS,
@@ -17,6 +24,7 @@ from ._convolution import (
     pool_sizes,
     values_per_row,
 )
+from ._ladder import LadderLayer, LadderLoss, LadderNetwork, LadderOutput
 from ._losses import (
     AbsoluteError,
     CallableLoss,
@@ -27,6 +35,7 @@ from ._losses import (
     PenalizedBatch,
     PenalizedLoss,
     Penalty,
+    ReconstructionLoss,
     RowLoss,
     SquaredError,
 )
@@ -35,6 +44,7 @@ from ._mlp import (
     NORMALIZATIONS,
     TransposedLinear,
     hidden_layer,
+    hidden_layers,
     linear,
     mlp,
     transposed_mlp,
@@ -82,20 +92,29 @@ __all__ = [
     "BernoulliLikelihood",
     "Binarize",
     "CallableLoss",
+    "Classified",
+    "ClassifierNetwork",
+    "ClassifierOutput",
     "CodeActivation",
     "ColumnActivations",
     "ColumnLosses",
     "Convolution",
     "ConvolutionLevel",
+    "CrossEntropy",
     "Decoder",
     "DrawCode",
     "Dropout",
     "Encoder",
+    "ErrorRate",
     "EvidenceLoss",
     "FirstCodes",
     "Gate",
     "GaussianLikelihood",
     "Huber",
+    "LadderLayer",
+    "LadderLoss",
+    "LadderNetwork",
+    "LadderOutput",
     "Likelihood",
     "LogLoss",
     "MapShape",
@@ -106,6 +125,7 @@ __all__ = [
     "PenalizedLoss",
     "Penalty",
     "RandomLayer",
+    "ReconstructionLoss",
     "RowLoss",
     "SkipConnection",
     "SquaredError",
@@ -121,6 +141,7 @@ __all__ = [
     "convolutional_encoder",
     "fixed_draws",
     "hidden_layer",
+    "hidden_layers",
     "kl_divergence",
     "linear",
     "map_shapes",

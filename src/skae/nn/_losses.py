@@ -1,4 +1,4 @@
-"""Reconstruction losses: the record of a forward pass and standardized rows in, numbers out.
+"""Losses of reconstructions: the record of a forward pass and standardized rows in, numbers out.
 
 A loss is measured in standardized units, where the squared error of the best constant
 is 1 and that of a network is its share of variance not explained. The log loss and a
@@ -7,7 +7,7 @@ user's own loss see rows in their own units.
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,17 +22,28 @@ class RowLoss(nn.Module):
     ``progress`` is the share of a training that is done, for losses that change with it.
     """
 
-    def __init__(self, standardize: Standardize) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.standardize = standardize
         self.progress = 1.0
 
     def train(self, mode: bool = True) -> "RowLoss":
         return self if mode == self.training else super().train(mode)
 
-    def forward(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
-        Z, weight = target  # (batch, n_features), (batch,)
-        return (self.rows(output, Z) * weight).mean()
+    def forward(self, output: Any, target: list[Tensor]) -> Tensor:
+        aim, weight = target  # (batch, ...), (batch,)
+        return (self.rows(output, aim) * weight).mean()
+
+    def rows(self, output: Any, aim: Tensor) -> Tensor:
+        """Return the loss of each row, (batch,), from a record and what it should have been."""
+        raise NotImplementedError
+
+
+class ReconstructionLoss(RowLoss):
+    """A loss of reconstructed rows, which should have been the standardized rows."""
+
+    def __init__(self, standardize: Standardize) -> None:
+        super().__init__()
+        self.standardize = standardize
 
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         """Return the loss of each row, (batch,): the mean over its columns."""
@@ -43,28 +54,28 @@ class RowLoss(nn.Module):
         raise NotImplementedError
 
 
-class SquaredError(RowLoss):
+class SquaredError(ReconstructionLoss):
     """The squared error."""
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         return F.mse_loss(output.reconstruction, Z, reduction="none")
 
 
-class AbsoluteError(RowLoss):
+class AbsoluteError(ReconstructionLoss):
     """The absolute error."""
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         return F.l1_loss(output.reconstruction, Z, reduction="none")
 
 
-class Huber(RowLoss):
+class Huber(ReconstructionLoss):
     """Huber's loss: quadratic up to one unit, then linear."""
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         return F.huber_loss(output.reconstruction, Z, reduction="none")
 
 
-class LogLoss(RowLoss):
+class LogLoss(ReconstructionLoss):
     """The cross-entropy of values in [0, 1], from logits."""
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
@@ -72,7 +83,7 @@ class LogLoss(RowLoss):
         return F.binary_cross_entropy_with_logits(output.preactivation, X, reduction="none")
 
 
-class CallableLoss(RowLoss):
+class CallableLoss(ReconstructionLoss):
     """A user's ``loss(reconstruction, X)`` of rows in their own units.
 
     It may return one number a value, one a row, or one for the whole batch, their mean; the last is
@@ -126,7 +137,7 @@ class CallableLoss(RowLoss):
         return result
 
 
-class ColumnLosses(RowLoss):
+class ColumnLosses(ReconstructionLoss):
     """A loss of its own for each group of columns.
 
     Parameters
@@ -141,7 +152,7 @@ class ColumnLosses(RowLoss):
     def __init__(
         self,
         standardize: Standardize,
-        groups: Sequence[tuple[Callable[[Standardize], RowLoss], Tensor]],
+        groups: Sequence[tuple[Callable[[Standardize], ReconstructionLoss], Tensor]],
     ) -> None:
         super().__init__(standardize)
         self.losses = [
@@ -164,10 +175,10 @@ class ColumnLosses(RowLoss):
         return torch.cat(values, dim=1)[:, self.order]
 
 
-class ObservedLoss(RowLoss):
+class ObservedLoss(ReconstructionLoss):
     """Another loss, of the values that are not NaN: a missing one adds nothing."""
 
-    def __init__(self, loss: RowLoss) -> None:
+    def __init__(self, loss: ReconstructionLoss) -> None:
         super().__init__(loss.standardize)
         self.loss = loss
 
@@ -198,11 +209,14 @@ class Penalty(Protocol):
         """Return a number for each row, (batch,), or one for the batch, its mean."""
 
 
-class PenalizedLoss(RowLoss):
+class PenalizedLoss(ReconstructionLoss):
     """Another loss plus penalties."""
 
     def __init__(
-        self, loss: RowLoss, penalties: Sequence[Penalty], encode: Callable[[Tensor], Tensor]
+        self,
+        loss: ReconstructionLoss,
+        penalties: Sequence[Penalty],
+        encode: Callable[[Tensor], Tensor],
     ) -> None:
         super().__init__(loss.standardize)
         self.loss = loss

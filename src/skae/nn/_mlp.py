@@ -43,7 +43,12 @@ NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
 
 
 def linear(
-    in_features: int, out_features: int, *, generator: Generator, zero: bool = False
+    in_features: int,
+    out_features: int,
+    *,
+    generator: Generator,
+    zero: bool = False,
+    bias: bool = True,
 ) -> nn.Linear:
     """Return a linear layer with torch's starting weights, or with zeros; its bias is zero.
 
@@ -51,11 +56,12 @@ def linear(
     of a signal from layer to layer, fit as fast and generalize worse: see the architecture.
     """
     # skip_init: the constructor of nn.Linear draws from torch's global generator.
-    layer = nn.utils.skip_init(nn.Linear, in_features, out_features, dtype=torch.float32)
+    layer = nn.utils.skip_init(nn.Linear, in_features, out_features, bias=bias, dtype=torch.float32)
     with torch.no_grad():
         bound = 0.0 if zero else 1 / math.sqrt(in_features)
         layer.weight.uniform_(-bound, bound, generator=generator)
-        layer.bias.zero_()
+        if bias:
+            layer.bias.zero_()
     return layer
 
 
@@ -91,6 +97,22 @@ def hidden_layer(
     return layers
 
 
+def hidden_layers(
+    layer_sizes: Sequence[int],
+    activation: str,
+    *,
+    generator: Generator,
+    normalization: str | None = None,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Return dense layers of the given sizes, each with all that follows a hidden layer."""
+    layers: list[nn.Module] = []
+    for sizes in pairwise(layer_sizes):
+        layer = linear(*sizes, generator=generator)
+        layers += hidden_layer(layer, sizes[1], activation, normalization, dropout)
+    return nn.Sequential(*layers)
+
+
 def mlp(
     layer_sizes: Sequence[int],
     activation: str,
@@ -105,13 +127,15 @@ def mlp(
     The last layer is linear; with ``zero_last`` it starts at zero, so that the whole
     stack does.
     """
-    *inner, last = pairwise(layer_sizes)
-    layers: list[nn.Module] = []
-    for sizes in inner:
-        layer = linear(*sizes, generator=generator)
-        layers += hidden_layer(layer, sizes[1], activation, normalization, dropout)
-    layers.append(linear(*last, generator=generator, zero=zero_last))
-    return nn.Sequential(*layers)
+    hidden = hidden_layers(
+        layer_sizes[:-1],
+        activation,
+        generator=generator,
+        normalization=normalization,
+        dropout=dropout,
+    )
+    last = linear(*layer_sizes[-2:], generator=generator, zero=zero_last)
+    return nn.Sequential(*hidden, last)
 
 
 def transposed_mlp(

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from ._losses import RowLoss
+from ._losses import ReconstructionLoss
 from ._network import Decoder, Standardize
 from ._random import RandomLayer
 
@@ -235,7 +235,7 @@ class VariationalNetwork(nn.Module):
         return self.decoder.preactivation(code).to(code.dtype)
 
 
-class EvidenceLoss(RowLoss):
+class EvidenceLoss(ReconstructionLoss):
     """Minus the evidence lower bound in nats, its divergence times ``beta``.
 
     Summed over columns and codes. ``beta`` rises from zero in the first share ``warm_up`` of a
@@ -252,12 +252,10 @@ class EvidenceLoss(RowLoss):
         """Return the weight of the divergence at this point of the training."""
         return self.beta * (min(1.0, self.progress / self.warm_up) if self.warm_up else 1.0)
 
-    # The record is that of the network that this loss belongs to.
-    def forward(  # type: ignore[override]
-        self, output: VariationalOutput, target: list[Tensor]
-    ) -> Tensor:
+    def forward(self, output: VariationalOutput, target: list[Tensor]) -> Tensor:
         return (self._losses(output, self.beta_now()) * target[1]).mean()
 
+    # The record is that of the network that this loss belongs to.
     def rows(self, output: VariationalOutput, Z: Tensor) -> Tensor:  # type: ignore[override]
         return self._losses(output, self.beta)
 

@@ -1,0 +1,1178 @@
+"""StackedAutoencoderClassifier: autoencoders one upon the other, and a softmax layer on top."""
+
+import copy
+from dataclasses import replace
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
+
+from ._assembly import LOSSES, Layers, assemble, output_names, reconstruction_loss
+from ._fitting import (
+    DTYPES,
+    LEAST_SCALE,
+    NOISE_CONSTRAINT,
+    PENALTY_CONSTRAINT,
+    TRAINING_CONSTRAINTS,
+    check_rows,
+    checked_part,
+    different_rows,
+    fit_seed,
+    layer_sizes,
+    or_as_before,
+    own_randomness,
+    part_of,
+    penalties_of,
+    refuse_if_set,
+    refuse_other_structure,
+    structure_of,
+    training_settings,
+)
+from ._labels import NO_LABEL, encode_labels, is_unlabeled, plain_labels, weighted_by_class
+from ._pretraining import Level, blocks, encoded_rows, levels_of, pretrain
+from ._reconstruction import decoded, encoded
+from ._rows import LabeledRows, PartlyLabeledRows, StandardizedRows, mean_and_scale
+from ._seeding import torch_generator
+from ._threads import single_thread
+from ._training import apply, evaluate, train, train_with_validation
+from .joint import JOINT
+from .nn import (
+    ACTIVATIONS,
+    NORMALIZATIONS,
+    ClassifierNetwork,
+    CrossEntropy,
+    Encoder,
+    ErrorRate,
+    LadderLoss,
+    LadderNetwork,
+    PenalizedLoss,
+    RowLoss,
+    Standardize,
+    hidden_layers,
+    linear,
+    mlp,
+    transposed_mlp,
+)
+
+# What an epoch is judged by on rows held out.
+_JUDGES = {"accuracy": ErrorRate, "loss": CrossEntropy}
+
+
+class Stage(NamedTuple):
+    """A stage of a fit, and what it gave."""
+
+    name: str
+    loss_curve: list[float]  # (n_epochs,)
+    validation_loss_curve: list[float] | None  # (n_epochs + 1,), the start first
+    best_iter: int
+    score: float
+
+
+class _Rows(NamedTuple):
+    """What a fit learns from: rows that differ, in their values or in their label."""
+
+    X: Any  # {ndarray, csr_array} of shape (n_samples, n_features)
+    indices: np.ndarray  # (n_rows,), which rows of X
+    weight: np.ndarray  # (n_rows,)
+    label_weight: np.ndarray  # (n_rows,), 0 without a label
+    labels: np.ndarray  # (n_rows,), class numbers or NO_LABEL
+    held_out: np.ndarray  # (n_rows,) of bool
+    mean: np.ndarray  # (n_features,)
+    scale: float
+
+    def to_encode(self) -> StandardizedRows:
+        """Return the rows that are not held out, with or without a label."""
+        these = ~self.held_out
+        return StandardizedRows(
+            self.X, self.indices[these], self.weight[these], self.mean, self.scale
+        )
+
+    def to_join(self) -> PartlyLabeledRows:
+        """Return the same rows with the labels that some of them have."""
+        these = ~self.held_out
+        which = self.indices[these], self.weight[these]
+        labels = self.labels[these], self.label_weight[these]
+        return PartlyLabeledRows(self.X, *which, self.mean, self.scale, *labels)
+
+    def to_learn(self) -> LabeledRows | None:
+        """Return those of them whose label counts, if there are any."""
+        return self._labeled(~self.held_out & (self.label_weight > 0))
+
+    def to_judge(self) -> LabeledRows | None:
+        """Return the rows held out, if there are any."""
+        return self._labeled(self.held_out)
+
+    def _labeled(self, these: np.ndarray) -> LabeledRows | None:
+        if not these.any():
+            return None
+        which = self.indices[these], self.label_weight[these]
+        return LabeledRows(self.X, *which, self.mean, self.scale, self.labels[these])
+
+
+def _has_decoder(classifier) -> bool:
+    """Whether codes can be decoded; an error says why not."""
+    if classifier.joint is not None or not classifier.pretrain:
+        raise AttributeError(
+            "inverse_transform needs the decoders of pretraining, and there are none with "
+            f"pretrain={classifier.pretrain!r} and joint={classifier.joint!r}: the decoder of a "
+            "ladder works beside its encoder only."
+        )
+    return True
+
+
+class StackedAutoencoderClassifier(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+):
+    """A classifier whose layers are first trained as autoencoders.
+
+    A fit has up to three stages. Each hidden layer is trained as an autoencoder of the codes of
+    the layer below [1]_, for a denoising one with noise on its way in [2]_. A softmax layer is
+    trained on the codes of the last one. Then all layers are trained together. The first stage
+    needs no labels: rows without one, marked as `unlabeled` says, take part in it.
+
+    With ``joint="ladder"`` there is one stage instead: the layers learn to denoise one another
+    while the labels are learnt [3]_. It takes several times as long, and is what to use where
+    few of many rows have a label.
+
+    Pretraining pays where labels are few, and where a network is regularized by its noise; with
+    many labels and today's activations and solvers it changes little. See the benchmarks.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(128, 64)
+        Widths of the hidden layers, from the rows to the codes of the last one.
+
+    activation : {"identity", "relu", "leaky_relu", "elu", "gelu", "silu", "tanh", \
+            "logistic", "softplus"}, default="relu"
+        What follows each hidden layer.
+
+    normalization : {"batch", "layer"}, default=None
+        What hidden layers are normalized by, before their activation: the statistics of the
+        mini-batch or those of the row.
+
+    dropout : float, default=0.0
+        Share of the values of each hidden layer that are zeroed while training, in [0, 1).
+
+    noise : {"gaussian", "masking", "salt_and_pepper", "swap"} or part, default=None
+        What happens to rows on their way into the network in fine-tuning. A name stands for a
+        part of `skae.noise` with its defaults; a part of your own is an object with a method
+        ``corrupt(rows, generator)``. Rows held out are not corrupted.
+
+    label_smoothing : float, default=0.0
+        How much of each label is spread over all classes, in [0, 1) [4]_.
+
+    pretrain : bool, default=True
+        Whether the layers are first trained as autoencoders, one after the other.
+
+    pretrain_noise : {"gaussian", "masking", "salt_and_pepper", "swap"} or part, \
+            default="masking"
+        What happens in pretraining to rows and, if it is a part of `skae.noise`, to the codes
+        that the layers above are trained on. The clean ones are the target. None for none.
+
+    pretrain_max_iter : int, array-like of int or "auto", default="auto"
+        Epochs that each layer is trained for, one number or one for each layer. "auto" aims at
+        700 steps, with at least 8 and at most 100 epochs.
+
+    pretrain_learning_rate_init : float, default=0.003
+        The largest step in pretraining.
+
+    loss : {"auto", "squared_error", "absolute_error", "huber", "log_loss"} or callable, \
+            default="auto"
+        What pretraining minimizes for the first layer, as in `AutoencoderTransformer`. "auto" is
+        the log loss where all of X lies in [0, 1], and else the squared error, which the layers
+        above have in any case.
+
+    tied_weights : bool, default=False
+        Whether the weights of the decoders are those of the encoders, transposed.
+
+    penalty : {"l1", "kl", "contraction"}, part or list of these, default=None
+        What is added to the loss of each layer in pretraining. A name stands for a part of
+        `skae.penalty` with its defaults; a part of your own is an object with a method
+        ``penalize(batch)``.
+
+    softmax_max_iter : int or "auto", default="auto"
+        Epochs that the softmax layer is trained for, on codes that stay as they are. "auto" is as
+        for ``pretrain_max_iter``.
+
+    softmax_learning_rate_init : float, default=0.01
+        The largest step in the training of the softmax layer.
+
+    fine_tune : bool, default=True
+        Whether there is the last stage. False stops after the softmax layer.
+
+    freeze_encoder : bool, default=False
+        Whether fine-tuning trains the softmax layer alone, on rows with noise, and leaves the
+        codes as they are. The stage of the softmax layer is then left out.
+
+    joint : {"ladder"} or part, default=None
+        What all layers learn at once, instead of the stages above: a part of `skae.joint`, or a
+        name that stands for one with its defaults. It brings noise and normalization with it.
+
+    unlabeled : scalar, default=None
+        What stands in y for a row without a label, such as -1, "?" or ``np.nan``, which stands
+        for None too. Such rows take part in pretraining, and in what is learnt jointly without
+        labels, and in nothing else. None: all rows have a label.
+
+    class_weight : dict or "balanced", default=None
+        What the labels of each class weigh, by the class. "balanced" gives all classes the same
+        weight together.
+
+    alpha : float, default=0.0
+        Weight decay: "adam", "nadam" and "radam" take the share ``learning_rate * alpha`` off
+        every weight at each step, the other solvers add ``alpha`` times the weight to its
+        gradient. Biases are exempt.
+
+    solver : {"adam", "sgd", "nadam", "radam", "adamax", "adagrad", "rmsprop"}, \
+            default="adam"
+        What changes the weights.
+
+    learning_rate : {"one_cycle", "cosine", "constant", "adaptive"}, default="one_cycle"
+        How the step changes over the epochs of a stage, as in `AutoencoderTransformer`.
+
+    learning_rate_init : float, default=0.003
+        The largest step in fine-tuning and in joint training.
+
+    batch_size : int or "auto", default="auto"
+        Rows in a mini-batch. "auto" is a fortieth of the rows of the stage, at least 32 and at
+        most 256. In joint training with unlabelled rows, up to half as many labelled ones are
+        added to each.
+
+    max_iter : int or "auto", default="auto"
+        Epochs of fine-tuning, through the labelled rows, or of joint training, through all rows.
+        "auto" aims at 2000 steps, with at least 20 and at most 300 epochs.
+
+    early_stopping : bool, default=False
+        Whether to hold labelled rows out, of each class the same share, and to keep the epoch
+        that tells them best, the start counted. They take no part in any stage.
+
+    scoring : {"accuracy", "loss"}, default="accuracy"
+        What tells the best epoch: how many rows held out are told correctly, or their
+        cross-entropy.
+
+    validation_fraction : float, default=0.1
+        Share of the labelled rows to hold out, in (0, 1).
+
+    n_iter_no_change : int or "auto", default="auto"
+        With early stopping, epochs to wait for what is judged to get better by ``tol``. "auto" is
+        a sixth of ``max_iter``, and at least 10.
+
+    tol : float, default=1e-4
+        The least fall of a loss, or of the share of wrong answers, that counts. A stage that
+        learns labels ends when its training loss is below, which leaves nothing to gain.
+
+    shuffle : bool, default=True
+        Whether the rows are put in a new order for each epoch. Without, they keep that of X.
+
+    warm_start : bool, default=False
+        Whether another `fit` goes on from the weights of the last one, in its last stage.
+        Parameters of the network itself, and the classes, must be what they were.
+
+    random_state : int, RandomState instance or None, default=None
+        Decides the starting weights, the rows held out, the order of the rows and all noise. An
+        int gives the same result bit for bit on the same machine. None is different each time,
+        without a draw from numpy's global generator.
+
+    verbose : bool, default=False
+        Whether to show a progress bar for each stage, on the standard error.
+
+    device : {"auto", "cpu", "cuda", "mps"}, default="auto"
+        Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
+
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products of training.
+
+    callbacks : list of skorch.callbacks.Callback, default=None
+        Called in the last stage.
+
+    net_params : dict, default=None
+        Further parameters of `skorch.NeuralNet` for all stages, such as
+        ``{"optimizer__betas": (0.9, 0.99)}``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted; the marker of unlabelled rows is not among them.
+
+    module_ : torch.nn.Module
+        The network, on the CPU. ``module_.encoder`` takes rows in the units of X and returns
+        codes, ``module_.head`` takes codes and returns logits. After pretraining,
+        ``module_.decoder`` takes codes and returns rows.
+
+    autoencoders_ : list of torch.nn.Module
+        The autoencoder of each layer as pretraining left it, which fine-tuning does not change;
+        empty without pretraining. ``autoencoders_[0].encoder`` takes rows in the units of X, and
+        each of the others the codes of the one before.
+
+    stages_ : list of Stage
+        What each stage gave, a named tuple of its ``name``, its ``loss_curve`` (a number for
+        each epoch), its ``validation_loss_curve`` (of the rows held out, the start first: the
+        share of wrong answers, or the cross-entropy in nats; or None), its ``best_iter``, the
+        epochs after which its weights were kept, and its ``score``. That is the share of
+        variance that a layer's autoencoder explains of its training rows, and the accuracy
+        after the later stages: on the rows held out if there are any, else on the labelled
+        training rows.
+
+    loss_curve_ : list of float
+        Training loss of each epoch of the last stage.
+
+    validation_loss_curve_ : list of float or None
+        That of the last stage in ``stages_``.
+
+    n_iter_ : int
+        Number of epochs of the last stage.
+
+    best_iter_ : int
+        Number of epochs of the last stage after which ``module_`` is taken.
+
+    mean_ : ndarray of shape (n_features,)
+        Means of the columns of the rows that ``module_`` was trained on.
+
+    scale_ : float
+        Root of their mean variance, in the units of X.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where all are strings.
+
+    See Also
+    --------
+    AutoencoderTransformer : With ``pretrain=True``, the same pretraining of an autoencoder.
+    sklearn.neural_network.MLPClassifier : A network without pretraining.
+    sklearn.semi_supervised.SelfTrainingClassifier : Labels for unlabelled rows from a classifier.
+    sklearn.semi_supervised.LabelSpreading : The same from a graph of neighbours.
+
+    Notes
+    -----
+    `score` leaves rows out that are marked as unlabelled, so that a cross-validation of partly
+    labelled rows measures what it should. A scorer of scikit-learn, such as
+    ``scoring="accuracy"``, takes the marker for a class; `skae.metrics.labeled_scorer` makes one
+    that leaves such rows out.
+
+    Rows that are equal in their values and their label are merged and weighted.
+
+    References
+    ----------
+    .. [1] Bengio, Y. et al. (2006). Greedy layer-wise training of deep networks. NeurIPS 19.
+       https://papers.nips.cc/paper/2006/hash/5da713a690c067105aeb2fae32403405-Abstract.html
+    .. [2] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine
+       Learning Research 11, 3371-3408. https://jmlr.org/papers/v11/vincent10a.html
+    .. [3] Rasmus, A. et al. (2015). Semi-supervised learning with ladder networks.
+       :arxiv:`1507.02672`
+    .. [4] Szegedy, C. et al. (2016). Rethinking the Inception architecture for computer vision.
+       :arxiv:`1512.00567`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skae import StackedAutoencoderClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> classifier = StackedAutoencoderClassifier(
+    ...     (32, 16), pretrain_max_iter=5, max_iter=20, random_state=0
+    ... ).fit(X_train, y_train)
+    >>> [stage.name for stage in classifier.stages_]
+    ['layer 1', 'layer 2', 'softmax layer', 'fine-tuning']
+    >>> classifier.score(X_test, y_test) > 0.9
+    True
+    """
+
+    # What a network that is trained on can't change any more.
+    _structural: ClassVar[tuple[str, ...]] = (
+        "hidden_layer_sizes",
+        "activation",
+        "normalization",
+        "dropout",
+        "tied_weights",
+        "joint",
+    )
+
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "noise": NOISE_CONSTRAINT,
+        "pretrain": ["boolean"],
+        "pretrain_noise": NOISE_CONSTRAINT,
+        "pretrain_max_iter": ["array-like", *TRAINING_CONSTRAINTS["max_iter"]],
+        "pretrain_learning_rate_init": TRAINING_CONSTRAINTS["learning_rate_init"],
+        "loss": [StrOptions({"auto", *LOSSES}), callable],
+        "tied_weights": ["boolean"],
+        "penalty": PENALTY_CONSTRAINT,
+        "softmax_max_iter": TRAINING_CONSTRAINTS["max_iter"],
+        "softmax_learning_rate_init": TRAINING_CONSTRAINTS["learning_rate_init"],
+        "fine_tune": ["boolean"],
+        "freeze_encoder": ["boolean"],
+        "joint": [StrOptions(set(JOINT)), HasMethods("noise_and_weights"), None],
+        "unlabeled": [Real, str, None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        **TRAINING_CONSTRAINTS,
+        "scoring": [StrOptions(set(_JUDGES))],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(128, 64),
+        *,
+        activation="relu",
+        normalization=None,
+        dropout=0.0,
+        noise=None,
+        label_smoothing=0.0,
+        pretrain=True,
+        pretrain_noise="masking",
+        pretrain_max_iter="auto",
+        pretrain_learning_rate_init=0.003,
+        loss="auto",
+        tied_weights=False,
+        penalty=None,
+        softmax_max_iter="auto",
+        softmax_learning_rate_init=0.01,
+        fine_tune=True,
+        freeze_encoder=False,
+        joint=None,
+        unlabeled=None,
+        class_weight=None,
+        alpha=0.0,
+        solver="adam",
+        learning_rate="one_cycle",
+        learning_rate_init=0.003,
+        batch_size="auto",
+        max_iter="auto",
+        early_stopping=False,
+        scoring="accuracy",
+        validation_fraction=0.1,
+        n_iter_no_change="auto",
+        tol=1e-4,
+        shuffle=True,
+        warm_start=False,
+        random_state=None,
+        verbose=False,
+        device="auto",
+        precision="float32",
+        callbacks=None,
+        net_params=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.normalization = normalization
+        self.dropout = dropout
+        self.noise = noise
+        self.label_smoothing = label_smoothing
+        self.pretrain = pretrain
+        self.pretrain_noise = pretrain_noise
+        self.pretrain_max_iter = pretrain_max_iter
+        self.pretrain_learning_rate_init = pretrain_learning_rate_init
+        self.loss = loss
+        self.tied_weights = tied_weights
+        self.penalty = penalty
+        self.softmax_max_iter = softmax_max_iter
+        self.softmax_learning_rate_init = softmax_learning_rate_init
+        self.fine_tune = fine_tune
+        self.freeze_encoder = freeze_encoder
+        self.joint = joint
+        self.unlabeled = unlabeled
+        self.class_weight = class_weight
+        self.alpha = alpha
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.device = device
+        self.precision = precision
+        self.callbacks = callbacks
+        self.net_params = net_params
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the classifier, stage by stage.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,)
+            Their labels, of any type, or the marker `unlabeled`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative, in all stages. A row of weight two is the same as
+            that row twice. None weighs all rows alike.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y is not what is expected, if parameters exclude each other, if
+            there are fewer than two classes, or if training diverges without early stopping.
+        """
+        with or_as_before(self):
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight):
+        resumed = self.warm_start and hasattr(self, "module_")
+        self._check_combination()
+        if resumed:
+            refuse_other_structure(self, self._structural, self._structure)
+        seed = fit_seed(self.random_state)
+        known = self.classes_ if resumed else None
+        X, weight, classes, labels = self._check_data(X, y, sample_weight, known, reset=not resumed)
+        indices, weight = different_rows(X, weight, shuffle=self.shuffle, labels=labels)
+        labels = labels[indices]
+        held_out = np.zeros(len(labels), dtype=bool)
+        if self.early_stopping:
+            held_out = _held_out(labels, self.validation_fraction, seed)
+        rows = self._rows(X, indices, weight, labels, held_out, classes, resumed)
+        with (
+            single_thread(False),
+            torch.inference_mode(False),
+            own_randomness(self._parts(), seed),
+        ):
+            self._run_stages(rows, classes, seed, resumed=resumed)
+        self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch of the last stage, from where the last call or fit ended.
+
+        The first call decides what `fit` reads from all rows: the columns' means, the scale and
+        the loss of the first layer. It runs the stages before the last one, such as pretraining,
+        on its rows alone, so give it many; they need not be labelled. The learning rate is
+        ``learning_rate_init`` throughout, and no rows are held out. The solver's moments are kept
+        from call to call, as long as its settings are, though not in a pickle.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A batch of training rows. Those without a label count in the first call and in joint
+            training only.
+
+        y : array-like of shape (n_samples,)
+            Their labels, or the marker `unlabeled`.
+
+        classes : array-like of shape (n_classes,), default=None
+            All classes there will be. The first call needs them; later ones may leave them out.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y is not what is expected, if a label is not among the classes,
+            or if no row of a later call has a label and there is nothing to learn without.
+        """
+        with or_as_before(self):
+            return self._partial_fit(X, y, classes, sample_weight)
+
+    def _partial_fit(self, X, y, classes, sample_weight):
+        resumed = hasattr(self, "module_")
+        self._check_combination()
+        known = np.unique(column_or_1d(classes)) if classes is not None else None
+        if resumed:
+            refuse_other_structure(self, self._structural, self._structure)
+            if known is not None and not np.array_equal(known, self.classes_):
+                raise ValueError(
+                    f"classes={known.tolist()} are other than in the first call of partial_fit, or "
+                    f"in fit: {self.classes_.tolist()}."
+                )
+            known = self.classes_
+        elif known is None:
+            raise ValueError("classes must be given in the first call of partial_fit.")
+        seed = fit_seed(self.random_state)
+        if resumed:  # other noise than in the last call
+            seed = (seed + self.n_iter_) % 2**31
+        X, weight, classes, labels = self._check_data(X, y, sample_weight, known, reset=not resumed)
+        indices = np.flatnonzero(weight)
+        weight, labels = weight[indices], labels[indices]
+        can_do_without = self.joint is not None or (self.pretrain and not resumed)
+        if not can_do_without and (labels == NO_LABEL).all():
+            raise ValueError(
+                f"y has no label in {len(labels)} rows: all are marked "
+                f"unlabeled={self.unlabeled!r}. Rows without a label are for pretraining, in the "
+                "first call of partial_fit, or for joint='ladder'."
+            )
+        held_out = np.zeros(len(labels), dtype=bool)
+        rows = self._rows(X, indices, weight, labels, held_out, classes, resumed)
+        with (
+            single_thread(False),
+            torch.inference_mode(False),
+            own_randomness(self._parts(), seed),
+        ):
+            self._run_stages(rows, classes, seed, resumed=resumed, one_epoch=True)
+        return self
+
+    def _check_combination(self):
+        """Refuse parameters that would have no effect or that contradict each other."""
+        refuse = partial(refuse_if_set, self)
+        if not self.early_stopping:
+            # Not n_iter_no_change, which scikit-learn's checks set in any case.
+            for name in ("scoring", "validation_fraction"):
+                refuse(name, "early_stopping=False holds no rows out")
+        sizes = layer_sizes(self.hidden_layer_sizes)
+        if not sizes:
+            raise ValueError(
+                "hidden_layer_sizes is empty, but a stack needs at least one layer. Without one, "
+                "use sklearn.linear_model.LogisticRegression."
+            )
+        of_pretraining = (
+            "pretrain_noise",
+            "pretrain_max_iter",
+            "pretrain_learning_rate_init",
+            "loss",
+            "tied_weights",
+            "penalty",
+        )
+        of_softmax = ("softmax_max_iter", "softmax_learning_rate_init")
+        if self.joint is not None:
+            own = ("pretrain", "fine_tune", "freeze_encoder", "noise", "normalization", "dropout")
+            for name in (*of_pretraining, *of_softmax, *own):
+                refuse(name, "joint training has one stage, and its own noise and normalization")
+            part_of(self.joint, JOINT, "joint").noise_and_weights(len(sizes) + 1)
+            return
+        if not self.pretrain:
+            for name in of_pretraining:
+                refuse(name, "pretrain=False trains no autoencoders")
+        if not self._has_softmax_stage():
+            reason = "there is no stage for the softmax layer alone"
+            for name in of_softmax:
+                refuse(name, f"{reason}: fine-tuning trains it from its start")
+        if not self.fine_tune:
+            for name in ("freeze_encoder", "noise", "max_iter", "learning_rate_init"):
+                refuse(name, "fine_tune=False stops after the softmax layer")
+        if not self.pretrain and (self.freeze_encoder or not self.fine_tune):
+            refuse("dropout", "no stage trains the hidden layers")
+        if self.pretrain and not isinstance(self.pretrain_max_iter, str | Integral):
+            counts = list(self.pretrain_max_iter)
+            if len(counts) != len(sizes) or not all(
+                isinstance(n, Integral) and int(n) >= 1 for n in counts
+            ):
+                raise ValueError(
+                    f"pretrain_max_iter={self.pretrain_max_iter!r} must be a positive integer, or "
+                    f"one for each of the {len(sizes)} hidden layers."
+                )
+        checked_part(self.loss)
+
+    def _has_softmax_stage(self):
+        return not self.fine_tune or (self.pretrain and not self.freeze_encoder)
+
+    def _check_data(self, X, y, sample_weight, known_classes, *, reset):
+        """Return rows, their weights, the classes, and the class numbers of the rows."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        X, weight = check_rows(self, X, sample_weight, reset=reset)
+        classes, labels = encode_labels(y, X, weight, self.unlabeled, known_classes)
+        if (
+            self.loss == "log_loss"
+            and self.pretrain
+            and self.joint is None
+            and not _in_unit_interval(X)
+        ):
+            raise ValueError(
+                "X has values outside [0, 1], but loss='log_loss' expects them in it. Scale X "
+                "(sklearn.preprocessing.MinMaxScaler), or use loss='auto'."
+            )
+        return X, weight, classes, labels
+
+    def _parts(self):
+        """Return what may be of the user's making, and draw random numbers."""
+        penalties = self.penalty if isinstance(self.penalty, list | tuple) else [self.penalty]
+        return [self.noise, self.pretrain_noise, self.loss, self.callbacks, *penalties]
+
+    def _rows(self, X, indices, weight, labels, held_out, classes, resumed):
+        """Return what to learn from, what each row counts, and how it is standardized."""
+        label_weight = weighted_by_class(labels, weight, self.class_weight, classes)
+        if resumed:
+            mean, scale = self.mean_, self.scale_
+        else:
+            mean, scale = mean_and_scale(X, indices[~held_out], weight[~held_out])
+            scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
+        return _Rows(X, indices, weight, label_weight, labels, held_out, mean, scale)
+
+    def _run_stages(self, rows, classes, seed, *, resumed, one_epoch=False):
+        """Train stage after stage, the last one only if resumed, and keep what they gave."""
+        stages: list[Stage] = []
+        autoencoders: list[nn.Module] = []
+        if resumed:
+            network, autoencoders = copy.deepcopy(self.module_), self.autoencoders_
+        elif self.joint is not None:
+            network = self._ladder(rows, classes, seed)
+        else:
+            network, autoencoders, stages = self._stack(rows, classes, seed)
+            if self._has_softmax_stage():
+                stages += self._train_softmax_layer(network, rows, seed)
+        state = None
+        if resumed or self.fine_tune:
+            state = getattr(self, "_solver_state", None) if one_epoch else None
+            last, state = self._train_last_stage(network, rows, seed, state, one_epoch=one_epoch)
+            stages += last
+        if resumed and one_epoch:
+            stages = _continued(self.stages_, stages)
+        self._keep(network.eval(), autoencoders, stages, rows, classes)
+        self._solver_state = state
+
+    def _stack(self, rows, classes, seed):
+        """Return a network whose layers are trained as autoencoders, if that is wanted.
+
+        And a copy of each autoencoder, and what its training gave.
+        """
+        generator = torch_generator(seed)
+        sizes = (rows.X.shape[1], *layer_sizes(self.hidden_layer_sizes))
+        data = rows.to_encode()
+        loss_name = self.loss
+        if loss_name == "auto":
+            unit = _in_unit_interval(rows.X[data.indices])
+            loss_name = "log_loss" if unit else "squared_error"
+        encode = hidden_layers(
+            sizes,
+            self.activation,
+            generator=generator,
+            normalization=self.normalization,
+            dropout=self.dropout,
+        )
+        if self.tied_weights:
+            decode = transposed_mlp(encode, self.activation)
+        else:
+            decode = mlp(sizes[::-1], self.activation, generator=generator)
+        network = assemble(
+            rows.X,
+            data.indices,
+            data.sample_weight,
+            rows.mean,
+            rows.scale,
+            Layers(encode, decode, tied=self.tied_weights),
+            n_components=sizes[-1],
+            pca=False,
+            latent_activation="identity",
+            outputs=output_names(loss_name, None, None),
+            groups=None,
+            between=None,
+        )
+        head = linear(sizes[-1], len(classes), generator=generator, zero=True)
+        if not self.pretrain:
+            return ClassifierNetwork(network.encoder, head), [], []
+        loss = reconstruction_loss(network.encoder.standardize, loss_name, None)
+        levels = levels_of(network, loss, blocks(encode), blocks(decode)[::-1])
+        trained = pretrain(
+            [self._penalized(level) for level in levels],
+            data,
+            self._pretraining_settings(len(levels), len(data), seed),
+            measure=_explained,
+        )
+        stages = [
+            Stage(f"layer {number}", level.loss_curve, None, len(level.loss_curve), level.measured)
+            for number, level in enumerate(trained, start=1)
+        ]
+        autoencoders = copy.deepcopy([level.network.eval() for level in levels])
+        network.eval()  # as its layers are now
+        return ClassifierNetwork(network.encoder, head, network.decoder), autoencoders, stages
+
+    def _penalized(self, level):
+        penalties = penalties_of(self.penalty)
+        if not penalties:
+            return level
+        encode = level.network.encoder.from_standardized
+        return Level(level.network, PenalizedLoss(level.loss, penalties, encode))
+
+    def _pretraining_settings(self, n_layers, n_rows, seed):
+        counts = self.pretrain_max_iter
+        counts = [counts] * n_layers if isinstance(counts, str | Integral) else list(counts)
+        return [
+            self._settings(
+                n_rows,
+                seed,
+                noise=self.pretrain_noise,
+                max_iter=count,
+                early_stage=True,
+                learning_rate_init=self.pretrain_learning_rate_init,
+            )
+            for count in counts
+        ]
+
+    def _train_softmax_layer(self, network, rows, seed):
+        """Train the softmax layer on codes that stay as they are, if there are labels."""
+        data, judged = rows.to_learn(), rows.to_judge()
+        if data is None:
+            return []
+        n_codes = network.head.in_features
+        identity = Encoder(_standardize(np.zeros(n_codes), 1.0), nn.Identity(), nn.Identity())
+        settings = self._softmax_settings(len(data), seed)
+        if self.fine_tune:
+            settings = replace(settings, callbacks=())  # those are for the last stage
+        stage, _ = self._train(
+            "softmax layer",
+            ClassifierNetwork(identity, network.head),
+            CrossEntropy(self.label_smoothing),
+            _codes_of(network.encoder, data),
+            None if judged is None else _codes_of(network.encoder, judged),
+            settings,
+        )
+        return [stage]
+
+    def _ladder(self, rows, classes, seed):
+        """Return the network of a joint training."""
+        sizes = (rows.X.shape[1], *layer_sizes(self.hidden_layer_sizes), len(classes))
+        noise, weights = part_of(self.joint, JOINT, "joint").noise_and_weights(len(sizes) - 1)
+        return LadderNetwork(
+            _standardize(rows.mean, rows.scale),
+            sizes,
+            self.activation,
+            noise=noise,
+            weights=weights,
+            generator=torch_generator(seed),
+        )
+
+    def _train_last_stage(self, network, rows, seed, state, *, one_epoch):
+        """Train the network for labels and all that is learnt with them, if there is anything."""
+        data: LabeledRows | None
+        loss: RowLoss
+        if self.joint is not None:
+            name, data, loss = "joint training", rows.to_join(), LadderLoss(self.label_smoothing)
+            settings = self._settings_for_labels(len(data), seed)
+        else:
+            data, loss = rows.to_learn(), CrossEntropy(self.label_smoothing)
+            if data is None:
+                return [], None
+            network.freeze(self.freeze_encoder or not self.fine_tune)
+            if self.fine_tune:
+                name, settings = (
+                    "fine-tuning",
+                    self._settings_for_labels(len(data), seed, noise=self.noise),
+                )
+            else:
+                name, settings = "softmax layer", self._softmax_settings(len(data), seed)
+        if one_epoch:
+            settings = replace(settings, learning_rate="constant", max_iter=1)
+        solver = self.solver, self.alpha, repr(self.net_params), name
+        state = state[1] if state is not None and state[0] == solver else None
+        stage, state = self._train(name, network, loss, data, rows.to_judge(), settings, state)
+        if self.joint is None:
+            network.freeze(False)
+        return [stage], (solver, state)
+
+    def _train(self, name, network, loss, data, judged, settings, state=None):
+        """Train a network for labels, with early stopping if rows are held out."""
+        if judged is None:
+            curve, state = train(network, loss, data, settings, solver_state=state, label=name)
+            validation_curve, best_iter = None, len(curve)
+        else:
+            judge = _JUDGES[self.scoring]()
+            curve, validation_curve, best_iter = train_with_validation(
+                [(network, loss, data)], [judged], settings, judge=judge, label=name
+            )
+        score = _accuracy(network, data if judged is None else judged)
+        return Stage(name, curve, validation_curve, best_iter, score), state
+
+    def _softmax_settings(self, n_rows, seed):
+        return self._settings_for_labels(
+            n_rows,
+            seed,
+            max_iter=self.softmax_max_iter,
+            early_stage=True,
+            learning_rate_init=self.softmax_learning_rate_init,
+        )
+
+    def _settings(self, n_rows, seed, noise=None, **of_stage):
+        return replace(training_settings(self, n_rows, noise, **of_stage), seed=seed)
+
+    def _settings_for_labels(self, n_rows, seed, noise=None, **of_stage):
+        """Return settings of a stage that ends when its loss can't fall by `tol` any more.
+
+        A solver that scales its steps goes on at full speed where gradients are next to none, and
+        learns what rows of next to no weight have, or the rounding.
+        """
+        return replace(self._settings(n_rows, seed, noise, **of_stage), enough=self.tol)
+
+    def _keep(self, network, autoencoders, stages, rows, classes):
+        """Set the fitted attributes, all at once."""
+        self.classes_ = classes
+        self.mean_, self.scale_ = rows.mean, rows.scale
+        self.module_, self.autoencoders_, self.stages_ = network, autoencoders, stages
+        last = stages[-1]
+        self.loss_curve_, self.validation_loss_curve_ = last.loss_curve, last.validation_loss_curve
+        self.n_iter_, self.best_iter_ = len(last.loss_curve), last.best_iter
+        self._structure = structure_of(self, self._structural)
+        self._n_features_out = layer_sizes(self.hidden_layer_sizes)[-1]
+
+    def predict(self, X):
+        """Tell the class of rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The class of the largest probability, in the type of the labels.
+        """
+        probability = self.predict_proba(X)
+        return self.classes_[probability.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_`` and in the dtype of X (float32 or
+            float64).
+        """
+        return self._apply(_probabilities, X)
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Natural logarithms, in the order of ``classes_`` and in the dtype of X (float32 or
+            float64).
+        """
+        return self._apply(_log_probabilities, X)
+
+    def _apply(self, function, X):
+        """Apply the network to rows, after validation."""
+        check_is_fitted(self)
+        X = self._validate_rows(X)
+        return apply(function, self.module_, X, device=self.device, before=self._standardized)
+
+    def _validate_rows(self, X):
+        return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+
+    def _standardized(self, rows):
+        return (rows - self.mean_) / self.scale_
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy on the rows that have a label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows.
+
+        y : array-like of shape (n_samples,)
+            Their labels. Rows marked as `unlabeled` says are left out.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Share of the labelled rows whose class is told correctly.
+
+        Raises
+        ------
+        ValueError
+            If no row has a label.
+        """
+        predicted = self.predict(X)
+        y = column_or_1d(y, warn=True)
+        labeled = ~is_unlabeled(y, self.unlabeled)
+        if not labeled.any():
+            raise ValueError(
+                f"All {len(y)} rows are marked unlabeled={self.unlabeled!r}, which leaves none to "
+                "score. Give rows with labels; in a cross-validation, each part needs some."
+            )
+        y, predicted = plain_labels(y[labeled]), predicted[labeled]
+        if sample_weight is not None:
+            sample_weight = column_or_1d(sample_weight)[labeled]
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+
+    def transform(self, X):
+        """Return the codes of the last hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_codes)
+            Activations of the last hidden layer, in the dtype of X (float32 or float64).
+        """
+        check_is_fitted(self)
+        return encoded(self, self._validate_rows(X))
+
+    @available_if(_has_decoder)
+    def inverse_transform(self, X):
+        """Decode codes of the last hidden layer, back through the stack.
+
+        The decoders are those of pretraining. Fine-tuning moves the codes away from what they
+        were made for, so rows come back best with ``freeze_encoder=True`` or
+        ``fine_tune=False``. There is no way back without pretraining.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_codes)
+            Codes as `transform` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Reconstructed rows in the units of the training rows.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than the last hidden layer has units.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=DTYPES, input_name="X")
+        if X.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "
+                f"expects codes with {self._n_features_out}, as transform returns them."
+            )
+        return decoded(self, X)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_solver_state", None)  # twice the size of the network
+        return state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _held_out(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Return which rows to hold out: of each class the same share, and never all of it.
+
+    Where that is less than half a row of each class, it is one row of the largest.
+    """
+    random = np.random.RandomState(seed)
+    classes = np.unique(labels[labels != NO_LABEL])
+    members = [random.permutation(np.flatnonzero(labels == label)) for label in classes]
+    counts = [min(round(fraction * len(these)), len(these) - 1) for these in members]
+    if not any(counts):
+        largest = int(np.argmax([len(these) for these in members]))
+        counts[largest] = min(1, len(members[largest]) - 1)
+    if not any(counts):
+        raise ValueError(
+            f"early_stopping=True holds rows out, but each of {len(classes)} classes has a single "
+            "one that differs. Give more rows, or set early_stopping=False."
+        )
+    held_out = np.zeros(len(labels), dtype=bool)
+    for these, count in zip(members, counts, strict=True):
+        held_out[these[:count]] = True
+    return held_out
+
+
+def _in_unit_interval(X) -> bool:
+    values = X.data if sp.issparse(X) else X
+    return values.size == 0 or bool(values.min() >= 0 and values.max() <= 1)
+
+
+def _standardize(mean, scale) -> Standardize:
+    single = torch.float32
+    return Standardize(torch.as_tensor(mean, dtype=single), torch.as_tensor(scale, dtype=single))
+
+
+def _codes_of(encoder, rows: LabeledRows) -> LabeledRows:
+    codes = encoded_rows(encoder, rows)
+    return LabeledRows(
+        codes.X, codes.indices, codes.sample_weight, codes.mean, codes.scale, rows.labels
+    )
+
+
+def _continued(before: list[Stage], now: list[Stage]) -> list[Stage]:
+    """Return the stages after another epoch of the last one."""
+    if not now or before[-1].name != now[0].name:
+        return [*before, *now]
+    curve = before[-1].loss_curve + now[0].loss_curve
+    return [*before[:-1], now[0]._replace(loss_curve=curve, best_iter=len(curve))]
+
+
+def _explained(network, rows: StandardizedRows) -> float:
+    """Return the share of the variance of training rows that an autoencoder explains."""
+    _, scale = mean_and_scale(rows.X, rows.indices, rows.sample_weight)
+    variance = (scale / rows.scale) ** 2 * rows.X.shape[1]
+    errors = evaluate(_squared_error, network, rows).double().numpy()
+    error = float(np.average(errors, weights=rows.sample_weight))
+    return 1 - error / variance if variance > LEAST_SCALE else float(np.isclose(error, 0))
+
+
+def _squared_error(network, Z, target):
+    return (network(Z).reconstruction - Z).square().sum(dim=1)
+
+
+def _accuracy(network, rows: LabeledRows) -> float:
+    """Return the share of rows whose label is told, each as often as its weight says."""
+    told = evaluate(_is_told, network, rows).double().numpy()
+    weight = (
+        rows.label_weight.numpy() if isinstance(rows, PartlyLabeledRows) else rows.sample_weight
+    )
+    return float(np.average(told, weights=weight)) if weight.any() else float("nan")
+
+
+def _is_told(network, Z, labels):
+    return network(Z).logits.argmax(dim=1) == labels
+
+
+def _probabilities(network, Z):
+    probability = network(Z).logits.softmax(dim=1)
+    return probability.clamp(min=torch.finfo(probability.dtype).tiny)  # it has a logarithm
+
+
+def _log_probabilities(network, Z):
+    return network(Z).logits.log_softmax(dim=1)

@@ -1,0 +1,838 @@
+"""StackedAutoencoderClassifier: scikit-learn's contract, its stages, and rows without a label."""
+
+import copy
+import io
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris, make_blobs
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
+
+from skae import AutoencoderTransformer, StackedAutoencoderClassifier
+from skae.joint import Ladder
+from skae.noise import NOISES, GaussianNoise, MaskingNoise
+from skae.penalty import KLSparsity, L1Sparsity
+
+CHECKED = [
+    StackedAutoencoderClassifier(),
+    StackedAutoencoderClassifier((16, 8), pretrain=False, max_iter=40),
+    StackedAutoencoderClassifier(
+        (16, 8),
+        normalization="batch",
+        dropout=0.1,
+        noise="gaussian",
+        label_smoothing=0.1,
+        pretrain_max_iter=[3, 2],
+        max_iter=40,
+    ),
+    StackedAutoencoderClassifier(
+        16,
+        activation="tanh",
+        tied_weights=True,
+        penalty="l1",
+        pretrain_noise=MaskingNoise(0.1),
+        loss="huber",
+        fine_tune=False,
+        pretrain_max_iter=10,
+        softmax_max_iter=60,
+    ),
+    StackedAutoencoderClassifier(
+        (16, 8),
+        freeze_encoder=True,
+        normalization="layer",
+        pretrain_max_iter=10,
+        max_iter=60,
+        unlabeled=-7,
+    ),
+    StackedAutoencoderClassifier(
+        (16, 8),
+        early_stopping=True,
+        validation_fraction=0.2,
+        scoring="loss",
+        pretrain_max_iter=3,
+        softmax_max_iter=20,
+        max_iter=40,
+        class_weight="balanced",
+    ),
+    StackedAutoencoderClassifier((16, 8), joint="ladder", max_iter=40),
+    StackedAutoencoderClassifier(
+        8,
+        joint=Ladder(0.1, weights=(0.0, 1.0)),
+        activation="silu",
+        alpha=0.01,
+        unlabeled="?",
+        max_iter=40,
+    ),
+    StackedAutoencoderClassifier(
+        (8, 8), shuffle=False, solver="sgd", pretrain_max_iter=2, max_iter=40, batch_size=8
+    ),
+]
+
+
+@parametrize_with_checks(CHECKED)
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return train_test_split(X / 16, y, train_size=600, random_state=0, stratify=y)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+def quick(hidden_layer_sizes=(16, 8), **parameters):
+    """Return a small classifier that trains for a moment, whichever stages it has."""
+    defaults = {"random_state": 0, "pretrain_max_iter": 2, "softmax_max_iter": 3, "max_iter": 3}
+    pretrain, fine_tune = parameters.get("pretrain", True), parameters.get("fine_tune", True)
+    joint = parameters.get("joint") is not None
+    if joint or not pretrain:
+        del defaults["pretrain_max_iter"]
+    if joint or (fine_tune and (not pretrain or parameters.get("freeze_encoder"))):
+        del defaults["softmax_max_iter"]
+    if not fine_tune:
+        del defaults["max_iter"]
+    return StackedAutoencoderClassifier(hidden_layer_sizes, **defaults | parameters)
+
+
+def state_of(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.values(), other.values(), strict=True))
+
+
+def some_unlabeled(y, n_labeled, marker=-1):
+    """Return labels of which all but the first few of each class are gone."""
+    y = y.copy()
+    for label in np.unique(y):
+        y[np.flatnonzero(y == label)[n_labeled:]] = marker
+    return y
+
+
+# The stages
+
+
+def test_each_stage_leaves_what_it_gave(digits):
+    X, X_test, y, y_test = digits
+    classifier = quick(pretrain_max_iter=(3, 2), softmax_max_iter=20, max_iter=30).fit(X, y)
+    names = ["layer 1", "layer 2", "softmax layer", "fine-tuning"]
+    assert [stage.name for stage in classifier.stages_] == names
+    assert [len(stage.loss_curve) for stage in classifier.stages_] == [3, 2, 20, 30]
+    assert [stage.best_iter for stage in classifier.stages_] == [3, 2, 20, 30]
+    assert classifier.stages_[-1].score == classifier.score(X, y)
+    assert classifier.loss_curve_ == classifier.stages_[-1].loss_curve
+    assert classifier.score(X_test, y_test) > 0.9
+
+
+def test_the_score_of_a_layer_is_its_r2(digits):
+    X, _, y, _ = digits
+    classifier = quick().fit(X, y)
+    rows = torch.from_numpy(X).float()
+    for stage, autoencoder in zip(classifier.stages_, classifier.autoencoders_, strict=False):
+        with torch.no_grad():
+            codes = autoencoder.encoder(rows)
+            error = (autoencoder.decoder(codes) - rows).square().sum()
+        total = (rows - rows.mean(dim=0)).square().sum()
+        assert stage.score == pytest.approx(1 - float(error / total), abs=1e-3)
+        rows = codes
+
+
+@pytest.mark.parametrize(
+    ("parameters", "names"),
+    [
+        ({"pretrain": False}, ["fine-tuning"]),
+        ({"fine_tune": False}, ["layer 1", "layer 2", "softmax layer"]),
+        ({"freeze_encoder": True}, ["layer 1", "layer 2", "fine-tuning"]),
+        ({"pretrain": False, "fine_tune": False}, ["softmax layer"]),
+        ({"pretrain": False, "freeze_encoder": True}, ["fine-tuning"]),
+        ({"joint": "ladder"}, ["joint training"]),
+    ],
+)
+def test_stages_can_be_left_out(iris, parameters, names):
+    classifier = quick(**parameters).fit(*iris)
+    assert [stage.name for stage in classifier.stages_] == names
+
+
+def test_pretraining_is_that_of_the_transformer(digits):
+    """A first layer alone is the first layer of a pretrained autoencoder, to the last bit."""
+    X, _, y, _ = digits
+    how = {"random_state": 0, "activation": "tanh"}
+    classifier = StackedAutoencoderClassifier(
+        12, pretrain_max_iter=4, pretrain_noise=None, fine_tune=False, loss="squared_error", **how
+    ).fit(X, y)
+    transformer = AutoencoderTransformer(
+        5,
+        hidden_layer_sizes=12,
+        init="random",
+        pretrain=True,
+        max_iter=4,
+        early_stopping=False,
+        **how,
+    ).fit(X)
+    assert classifier.stages_[0].loss_curve == pytest.approx(
+        transformer.pretraining_loss_curves_[0], rel=0.05
+    )
+
+
+def test_pretraining_changes_the_start_of_fine_tuning(digits):
+    X, _, y, _ = digits
+    pretrained = quick(pretrain_max_iter=20).fit(X, y)
+    random = quick(pretrain=False).fit(X, y)
+    assert pretrained.loss_curve_[0] < 0.7 * random.loss_curve_[0]
+
+
+def test_fine_tuning_does_not_rewrite_the_autoencoders(digits):
+    X, _, y, _ = digits
+    tuned = quick(max_iter=10).fit(X, y)
+    fixed = quick(fine_tune=False).fit(X, y)
+    for one, other in zip(tuned.autoencoders_, fixed.autoencoders_, strict=True):
+        assert same(one.state_dict(), other.state_dict())
+    assert not same(tuned.module_.encoder.state_dict(), fixed.module_.encoder.state_dict())
+    before = [state_of(autoencoder) for autoencoder in tuned.autoencoders_]
+    tuned.partial_fit(X, y)
+    for state, autoencoder in zip(before, tuned.autoencoders_, strict=True):
+        assert same(state, autoencoder.state_dict())
+
+
+@pytest.mark.parametrize("normalization", [None, "batch"])
+@pytest.mark.parametrize("parameters", [{"fine_tune": False}, {"freeze_encoder": True}])
+def test_a_frozen_encoder_stays_as_pretraining_left_it(digits, parameters, normalization):
+    X, _, y, _ = digits
+    how = {"normalization": normalization, "dropout": 0.1}
+    classifier = quick(**parameters, **how).fit(X, y)
+    rows = torch.from_numpy(X).float()
+    codes = rows
+    with torch.no_grad():
+        for autoencoder in classifier.autoencoders_:
+            codes = autoencoder.encoder(codes)
+        torch.testing.assert_close(classifier.module_.encoder(rows), codes)
+    assert all(weight.requires_grad for weight in classifier.module_.encoder.parameters())
+    before = state_of(classifier.module_.encoder)
+    classifier.partial_fit(X, y)
+    assert same(before, classifier.module_.encoder.state_dict())
+
+
+@pytest.mark.parametrize("parameters", [{"fine_tune": False}, {"freeze_encoder": True}])
+def test_frozen_identity_layers_are_a_logistic_regression_on_the_codes(parameters):
+    X, y = make_blobs(400, n_features=4, centers=3, cluster_std=4.0, random_state=0)
+    X = X.astype(np.float64)
+    how = {"max_iter": 300, "learning_rate_init": 0.03}
+    if "fine_tune" in parameters:
+        how = {f"softmax_{name}": value for name, value in how.items()}
+    classifier = StackedAutoencoderClassifier(
+        (4, 4),
+        activation="identity",
+        pretrain_noise=None,
+        loss="squared_error",
+        batch_size=100,
+        random_state=0,
+        **how,
+        **parameters,
+    ).fit(X, y)
+    assert all(stage.score > 0.999 for stage in classifier.stages_[:2])  # layers learn the identity
+    codes = classifier.transform(X)
+    regression = LogisticRegression(C=np.inf, max_iter=1000).fit(codes, y)
+    np.testing.assert_allclose(
+        classifier.predict_proba(X), regression.predict_proba(codes), atol=0.01
+    )
+
+
+def test_tied_weights_are_the_transposes(digits):
+    X, _, y, _ = digits
+    classifier = quick(tied_weights=True).fit(X, y)
+    for autoencoder in classifier.autoencoders_:
+        into, out_of = autoencoder.encoder.body[0], autoencoder.decoder.body[0]
+        assert into.weight is out_of.weight
+
+
+def test_the_loss_of_the_first_layer_follows_from_the_data(digits):
+    X, _, y, _ = digits
+    for data, bounded in ((X, True), (X - 0.5, False), (sp.csr_array(X), True)):
+        classifier = quick(fine_tune=False, softmax_max_iter=1).fit(data, y)
+        decoder = classifier.autoencoders_[0].decoder
+        assert (decoder.activation is not None) == bounded
+        assert classifier.autoencoders_[1].decoder.activation is None
+
+
+def test_a_penalty_changes_the_codes_of_all_layers(digits):
+    X, _, y, _ = digits
+    activity = {}
+    for penalty in (None, L1Sparsity(0.1)):
+        classifier = quick(penalty=penalty, pretrain_max_iter=15, fine_tune=False).fit(X, y)
+        codes = torch.from_numpy(X).float()
+        sums = []
+        for autoencoder in classifier.autoencoders_:
+            with torch.no_grad():
+                codes = autoencoder.encoder(codes)
+            sums.append(float(codes.abs().mean()))
+        activity[penalty is None] = sums
+    assert activity[False][0] < 0.8 * activity[True][0]
+    assert activity[False][1] < 0.8 * activity[True][1]
+
+
+def test_the_progress_bar_says_which_stage_runs(iris, capsys):
+    quick(verbose=True).fit(*iris)
+    shown = capsys.readouterr().err
+    for name in ("layer 1 of 2", "layer 2 of 2", "softmax layer", "fine-tuning"):
+        assert name in shown
+    quick(joint="ladder", verbose=True).fit(*iris)
+    assert "joint training" in capsys.readouterr().err
+
+
+class Counter(Callback):
+    def __init__(self):
+        self.epochs = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.epochs.append(type(net.module_).__name__)
+
+
+def test_callbacks_see_the_last_stage(iris):
+    for parameters, n_epochs in (({}, 3), ({"fine_tune": False}, 3), ({"joint": "ladder"}, 3)):
+        counter = Counter()
+        quick(callbacks=[counter], **parameters).fit(*iris)
+        assert len(counter.epochs) == n_epochs
+
+
+def test_a_stage_ends_when_nothing_is_left_to_gain():
+    X, y = make_blobs(60, centers=2, cluster_std=0.1, random_state=0)
+    classifier = StackedAutoencoderClassifier(
+        (16, 8), pretrain=False, max_iter=300, tol=0.01, random_state=0
+    ).fit(X, y)
+    assert classifier.n_iter_ < 300
+    assert classifier.loss_curve_[-1] < 0.01 <= min(classifier.loss_curve_[:-1])
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array(["setosa", "versicolor", "virginica"]),
+        np.array([10, -1, 3]),
+        np.array([0.0, 1.5, 2.0]) * 2,
+        np.array(["a", "b", "c"], dtype=object),
+    ],
+)
+def test_labels_of_any_type(iris, names):
+    X, y = iris
+    classifier = quick(max_iter=100).fit(X, names[y])
+    np.testing.assert_array_equal(classifier.classes_, np.unique(names))
+    predicted = classifier.predict(X)
+    assert predicted.dtype == classifier.classes_.dtype
+    assert (predicted == names[y]).mean() > 0.8
+    np.testing.assert_array_equal(
+        predicted, classifier.classes_[classifier.predict_proba(X).argmax(axis=1)]
+    )
+
+
+def test_two_classes_of_booleans(iris):
+    X, y = iris
+    classifier = quick(max_iter=20).fit(X, y == 0)
+    assert classifier.classes_.tolist() == [False, True]
+    assert classifier.score(X, y == 0) > 0.95
+
+
+def test_probabilities_add_up_and_their_logarithms_are_theirs(iris):
+    X, y = iris
+    classifier = quick().fit(X, y)
+    probability = classifier.predict_proba(X)
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    np.testing.assert_allclose(np.log(probability), classifier.predict_log_proba(X), atol=1e-9)
+    with torch.no_grad():
+        logits = classifier.module_(torch.from_numpy((X - X.mean(0)) / classifier.scale_).float())
+    expected = logits.logits.softmax(dim=1).numpy()
+    np.testing.assert_allclose(probability, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_dtype_is_kept(iris, dtype):
+    X, y = iris
+    classifier = quick().fit(X.astype(dtype), y)
+    for result in (
+        classifier.transform(X.astype(dtype)),
+        classifier.predict_proba(X.astype(dtype)),
+        classifier.inverse_transform(classifier.transform(X.astype(dtype))),
+    ):
+        assert result.dtype == dtype
+
+
+def test_the_last_training_loss_is_the_cross_entropy(iris):
+    """Of an epoch with next to no step: that of the probabilities before and after."""
+    X, y = iris
+    for smoothing in (0.0, 0.2):
+        classifier = quick(
+            pretrain=False, max_iter=1, learning_rate_init=1e-12, label_smoothing=smoothing
+        ).fit(X, y)
+        log_probability = classifier.predict_log_proba(X)
+        target = np.eye(3)[y] * (1 - smoothing) + smoothing / 3
+        expected = -(target * log_probability).sum(axis=1).mean()
+        assert classifier.loss_curve_[0] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_a_weight_of_two_is_the_row_twice(iris, joint):
+    X, y = iris
+    weight = np.random.RandomState(0).randint(0, 3, len(y))
+    weighted = quick(joint=joint).fit(X, y, sample_weight=weight)
+    repeated = quick(joint=joint).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
+
+
+def test_rows_that_differ_in_their_label_alone_are_two():
+    X = np.repeat(np.random.RandomState(0).normal(size=(30, 3)), 2, axis=0)
+    y = np.tile([0, 1], 30)
+    classifier = quick(pretrain=False, max_iter=100).fit(X, y)
+    np.testing.assert_allclose(classifier.predict_proba(X), 0.5, atol=0.1)
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_class_weights_are_weights_of_labels(iris, joint):
+    """Those of a dictionary shift probabilities, and "balanced" makes up for rare classes."""
+    X, y = iris
+    how = {"joint": joint, "max_iter": 20}
+    plain, shifted = (
+        quick(class_weight=weight, **how).fit(X, y).predict_proba(X)[:, 1].mean()
+        for weight in (None, {1: 20})
+    )
+    assert shifted > plain + 0.03
+    rare = np.r_[0:50, 50:56, 100:150]
+    counts = np.bincount(y[rare])
+    by_hand = {label: len(rare) / (3 * counts[label]) for label in range(3)}
+    balanced, same = (
+        quick(class_weight=weight, **how).fit(X[rare], y[rare]).predict_proba(X)
+        for weight in ("balanced", by_hand)
+    )
+    np.testing.assert_allclose(balanced, same, atol=1e-5)
+
+
+# Rows without a label
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+@pytest.mark.parametrize(
+    ("names", "marker"),
+    [
+        ([0, 1, 2], -1),
+        (["a", "b", "c"], "?"),
+        ([0.0, 1.0, 2.0], np.nan),
+        (np.array(["a", "b", "c"], dtype=object), np.nan),
+        (np.array(["a", "b", "c"], dtype=object), None),
+    ],
+)
+def test_marked_rows_change_the_encoder_and_not_the_classes(iris, names, marker, joint):
+    X, y = iris
+    names = np.asarray(names)
+    labels = names.astype(object if names.dtype == object else names.dtype)[y]
+    missing = np.random.RandomState(0).permutation(len(y))[:100]
+    labels[missing] = marker
+    unlabeled = np.nan if marker is None else marker
+    kept = np.setdiff1d(np.arange(len(y)), missing)
+    partly = quick(joint=joint, unlabeled=unlabeled).fit(X, labels)
+    alone = quick(joint=joint).fit(X[kept], names[y][kept])
+    np.testing.assert_array_equal(partly.classes_, names)
+    assert partly.classes_.dtype == alone.classes_.dtype
+    assert set(partly.predict(X)) <= set(names.tolist())
+    assert not same(partly.module_.encoder.state_dict(), alone.module_.encoder.state_dict())
+    # The score is that of the rows that have a label.
+    assert partly.score(X, labels) == accuracy_score(names[y][kept], partly.predict(X[kept]))
+
+
+def test_marked_rows_take_no_part_in_what_is_supervised(iris):
+    """Without pretraining, but for mean and scale, they are as good as not there."""
+    X, y = iris
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    labels = some_unlabeled(y, 30)
+    rest = labels == -1
+    mirrored = np.r_[X, -X[rest]]  # other rows without a label, of the same mean and scale
+    one = quick(pretrain=False, unlabeled=-1).fit(np.r_[X, X[rest]], np.r_[labels, labels[rest]])
+    other = quick(pretrain=False, unlabeled=-1).fit(mirrored, np.r_[labels, labels[rest]])
+    assert len(one.loss_curve_) == len(other.loss_curve_)
+    assert one.stages_[-1].score == one.score(X, labels)
+
+
+def test_the_marker_is_a_class_if_it_is_not_said_to_be_one(iris):
+    X, y = iris
+    assert quick().fit(X, y - 1).classes_.tolist() == [-1, 0, 1]
+
+
+def test_unlabeled_rows_help_where_labels_are_few(digits):
+    X, X_test, y, y_test = digits
+    labels = some_unlabeled(y, 3)
+    with_rest = StackedAutoencoderClassifier(
+        (64, 32), unlabeled=-1, joint="ladder", max_iter=30, random_state=0
+    )
+    few = labels != -1
+    without = StackedAutoencoderClassifier((64, 32), pretrain=False, random_state=0)
+    gain = with_rest.fit(X, labels).score(X_test, y_test)
+    gain -= without.fit(X[few], y[few]).score(X_test, y_test)
+    assert gain > 0.02
+
+
+def test_scoring_rows_none_of_which_has_a_label_is_refused(iris):
+    X, y = iris
+    classifier = quick(unlabeled=-1).fit(X, y)
+    with pytest.raises(ValueError, match="All 150 rows are marked unlabeled=-1"):
+        classifier.score(X, np.full(len(y), -1))
+
+
+def test_a_grid_search_scores_labelled_rows(iris):
+    X, y = iris
+    labels = some_unlabeled(y, 20)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), quick(unlabeled=-1, softmax_max_iter=1)),
+        {"stackedautoencoderclassifier__max_iter": [1, 100]},
+        cv=3,
+    ).fit(X, labels)
+    assert search.best_params_ == {"stackedautoencoderclassifier__max_iter": 100}
+    assert search.best_score_ > 0.7
+
+
+# Joint training
+
+
+def test_the_parameters_of_the_ladder_are_those_of_a_grid(iris):
+    X, y = iris
+    classifier = quick(joint=Ladder(weights=(1.0, 1.0)))
+    assert classifier.get_params()["joint__level"] == 0.3
+    clone(classifier).set_params(joint__level=0.1).fit(X, y)
+
+
+def test_the_noise_of_the_ladder_has_an_effect_and_is_reproducible(iris):
+    X, y = iris
+    first, again, other = (
+        quick(joint=Ladder(level)).fit(X, y).predict_proba(X) for level in (0.3, 0.3, 0.6)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-4
+
+
+# Early stopping
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+@pytest.mark.parametrize("scoring", ["accuracy", "loss"])
+def test_the_epoch_that_is_kept_is_the_best_on_rows_held_out(digits, scoring, joint):
+    X, _, y, _ = digits
+    classifier = quick(
+        early_stopping=True, scoring=scoring, validation_fraction=0.3, max_iter=8, joint=joint
+    ).fit(X, y)
+    last = classifier.stages_[-1]
+    curve = classifier.validation_loss_curve_
+    assert len(curve) == classifier.n_iter_ + 1
+    assert classifier.best_iter_ == last.best_iter == int(np.argmin(curve))
+    if scoring == "accuracy":
+        assert last.score == pytest.approx(1 - min(curve))
+    assert last.score > 0.5
+
+
+def test_rows_held_out_are_a_share_of_each_class_and_seen_by_no_stage(digits):
+    X, _, y, _ = digits
+    rare = np.r_[
+        np.flatnonzero(y == 0)[:30], np.flatnonzero(y == 1)[:4], np.flatnonzero(y == 2)[:1]
+    ]
+    classifier = quick(early_stopping=True, validation_fraction=0.2).fit(X[rare], y[rare])
+    assert classifier.classes_.tolist() == [0, 1, 2]
+    # The mean is that of all rows but 6 zeros and one 1.
+    assert not np.allclose(classifier.mean_, X[rare].mean(axis=0))
+    n_kept = len(rare) - 7
+    total = X[rare].sum(axis=0) - n_kept * classifier.mean_
+    assert total.min() >= -1e-9  # the sum of seven images
+    few = quick(early_stopping=True).fit(X[:5], [0, 0, 1, 1, 1])
+    assert few.validation_loss_curve_[0] in (0.0, 1.0)  # one row
+    with pytest.raises(ValueError, match="each of 3 classes has a single one"):
+        quick(early_stopping=True).fit(X[:3], [0, 1, 2])
+
+
+# Going on
+
+
+def test_a_warm_start_goes_on_with_the_last_stage(digits):
+    X, _, y, _ = digits
+    classifier = quick(warm_start=True, max_iter=5).fit(X, y)
+    first = classifier.score(X, y)
+    before = classifier.autoencoders_
+    classifier.fit(X, y)
+    assert [stage.name for stage in classifier.stages_] == ["fine-tuning"]
+    assert classifier.autoencoders_ is before
+    assert classifier.score(X, y) > first
+    with pytest.raises(ValueError, match="activation was 'relu' when the network was built"):
+        classifier.set_params(activation="tanh").fit(X, y)
+    classifier.set_params(activation="relu")
+    with pytest.raises(ValueError, match=r"labels \[99\].*not among the classes"):
+        classifier.fit(X, np.where(y == 0, 99, y))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "score"),
+    [({}, 0.85), ({"fine_tune": False, "pretrain_max_iter": 30}, 0.75), ({"joint": "ladder"}, 0.8)],
+)
+def test_partial_fit_learns_batch_by_batch(digits, parameters, score):
+    X, X_test, y, y_test = digits
+    classifier = quick((32, 16), **parameters)
+    for _ in range(6):
+        for rows in np.array_split(np.arange(len(X)), 2):
+            classifier.partial_fit(X[rows], y[rows], classes=range(10))
+    expected = 12 if classifier.fine_tune else 14  # 3 in the first call, then one each
+    assert classifier.n_iter_ == len(classifier.loss_curve_) == expected
+    assert classifier.stages_[-1].best_iter == expected
+    assert classifier.score(X_test, y_test) > score
+
+
+def test_partial_fit_pretrains_on_rows_without_labels_first(digits):
+    X, X_test, y, y_test = digits
+    classifier = quick((32, 16), pretrain_max_iter=20, unlabeled=-1)
+    classifier.partial_fit(X, np.full(len(X), -1), classes=range(10))
+    assert [stage.name for stage in classifier.stages_] == ["layer 1", "layer 2"]
+    np.testing.assert_allclose(classifier.predict_proba(X), 0.1, atol=1e-6)
+    for _ in range(20):
+        classifier.partial_fit(X, y)
+    assert [stage.name for stage in classifier.stages_][-1] == "fine-tuning"
+    assert classifier.score(X_test, y_test) > 0.85
+    with pytest.raises(ValueError, match="y has no label in 600 rows"):
+        classifier.partial_fit(X, np.full(len(X), -1))
+
+
+def test_partial_fit_after_a_fit_goes_on(digits):
+    X, _, y, _ = digits
+    classifier = quick().fit(X, y)
+    before = classifier.loss_curve_
+    classifier.partial_fit(X[:100], y[:100])
+    assert classifier.loss_curve_[:-1] == before
+    assert classifier.score(X, y) > 0.5
+
+
+def test_partial_fit_wants_the_classes_first(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="classes must be given in the first call"):
+        quick().partial_fit(X, y)
+    classifier = quick().partial_fit(X[:50], y[:50], classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"classes=\[0, 1\] are other than"):
+        classifier.partial_fit(X, y, classes=[0, 1])
+
+
+# The way back
+
+
+def test_codes_come_back_through_the_stack(digits):
+    X, X_test, y, _ = digits
+    classifier = quick((64, 32), pretrain_max_iter=60, fine_tune=False, pretrain_noise=None)
+    classifier.fit(X, y)
+    codes = classifier.transform(X_test)
+    back = codes
+    with torch.no_grad():
+        for autoencoder in classifier.autoencoders_[::-1]:
+            back = autoencoder.decoder(torch.as_tensor(back).float()).numpy()
+    np.testing.assert_allclose(classifier.inverse_transform(codes), back, atol=1e-4)
+    errors = np.square(back - X_test).sum() / np.square(X_test - X_test.mean(axis=0)).sum()
+    assert errors < 0.35
+
+
+def test_a_code_of_another_width_is_refused(iris):
+    classifier = quick().fit(*iris)
+    with pytest.raises(ValueError, match="X has 5 features, but StackedAutoencoder"):
+        classifier.inverse_transform(np.zeros((2, 5)))
+
+
+@pytest.mark.parametrize("parameters", [{"pretrain": False}, {"joint": "ladder"}])
+def test_there_is_no_way_back_without_decoders(iris, parameters):
+    classifier = quick(**parameters).fit(*iris)
+    assert not hasattr(classifier, "inverse_transform")
+    with pytest.raises(AttributeError, match="inverse_transform"):
+        classifier.inverse_transform(classifier.transform(iris[0]))
+
+
+# As an estimator among others
+
+
+def test_a_parallel_search_gives_the_serial_scores(iris):
+    X, y = iris
+    pipeline = make_pipeline(StandardScaler(), quick())
+    name = "stackedautoencoderclassifier"
+    grid = {
+        f"{name}__hidden_layer_sizes": [(8,), (16, 8)],
+        f"{name}__pretrain_noise": [None, MaskingNoise(0.2)],
+    }
+    scores = [
+        GridSearchCV(pipeline, grid, cv=3, n_jobs=n_jobs).fit(X, y).cv_results_["mean_test_score"]
+        for n_jobs in (1, 2)
+    ]
+    np.testing.assert_array_equal(*scores)
+
+
+def test_it_names_columns_and_takes_those_of_a_frame(iris):
+    X, y = iris
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    classifier = quick((8, 3)).set_output(transform="pandas").fit(frame, pd.Series(y))
+    codes = classifier.transform(frame)
+    assert list(codes.columns) == [f"stackedautoencoderclassifier{i}" for i in range(3)]
+    assert list(classifier.feature_names_in_) == list("abcd")
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_sparse_rows_are_the_dense_ones(digits, joint):
+    X, _, y, _ = digits
+    dense = quick(joint=joint).fit(X, y)
+    sparse = quick(joint=joint).fit(sp.csr_array(X), y)
+    np.testing.assert_allclose(
+        dense.predict_proba(X), sparse.predict_proba(sp.csr_array(X)), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_same_seed_same_result_and_no_global_state_is_moved(iris, joint):
+    X, y = iris
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    first, second = (quick(joint=joint).fit(X, y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_it_survives_a_pickle(iris, joint):
+    X, y = iris
+    classifier = quick(joint=joint).fit(X, y)
+    loaded = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(classifier.predict_proba(X), loaded.predict_proba(X))
+    assert loaded.stages_ == classifier.stages_
+    buffer = io.BytesIO()
+    torch.save(classifier.module_.state_dict(), buffer)
+    n_values = sum(value.numel() for value in classifier.module_.state_dict().values())
+    assert len(pickle.dumps(classifier)) < 60_000 + 12 * n_values
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was(iris):
+    X, y = iris
+    classifier = quick()
+    with pytest.raises(ValueError, match="a single class, 1"):
+        classifier.fit(X, np.ones(len(y), dtype=int))
+    with pytest.raises(NotFittedError):
+        classifier.predict(X)
+    classifier.fit(X, y)
+    before = vars(copy.copy(classifier)).copy()
+    with pytest.raises(ValueError, match="diverge"):
+        classifier.set_params(solver="sgd", learning_rate_init=1e30).fit(X, y)
+    assert classifier.stages_ is before["stages_"]
+    assert classifier.module_ is before["module_"]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"hidden_layer_sizes": ()}, "needs at least one layer"),
+        ({"hidden_layer_sizes": (8, -1)}, "must be positive integers; got -1"),
+        ({"pretrain": False, "pretrain_noise": None}, "pretrain_noise=None has no effect"),
+        ({"pretrain": False, "tied_weights": True}, "tied_weights=True has no effect"),
+        ({"pretrain": False, "penalty": "l1"}, "penalty='l1' has no effect"),
+        ({"pretrain": False, "softmax_max_iter": 3}, "no stage for the softmax layer alone"),
+        ({"freeze_encoder": True, "softmax_max_iter": 3}, "no stage for the softmax layer alone"),
+        ({"fine_tune": False, "noise": "masking"}, "stops after the softmax layer"),
+        ({"fine_tune": False, "freeze_encoder": True}, "freeze_encoder=True has no effect"),
+        ({"fine_tune": False, "max_iter": 3}, "max_iter=3 has no effect"),
+        ({"fine_tune": False, "pretrain": False, "dropout": 0.1}, "no stage trains the hidden"),
+        ({"scoring": "loss"}, "scoring='loss' has no effect"),
+        ({"validation_fraction": 0.2}, "validation_fraction=0.2 has no effect"),
+        ({"joint": "ladder", "pretrain": False}, "pretrain=False has no effect.*joint training"),
+        ({"joint": "ladder", "dropout": 0.1}, "dropout=0.1 has no effect.*joint training"),
+        ({"joint": "ladder", "noise": "masking"}, "noise='masking' has no effect"),
+        ({"joint": "stairs"}, "joint"),
+        ({"joint": Ladder}, "Ladder is a class"),
+        ({"joint": Ladder(weights=(1, 2, 3, 4, 5))}, "must be 1 to 4 numbers"),
+        ({"joint": Ladder(weights=(-1,))}, "none of them negative"),
+        ({"joint": Ladder(-1.0)}, "level.*Ladder"),
+        ({"pretrain_max_iter": (3,)}, "one for each of the 2 hidden layers"),
+        ({"pretrain_max_iter": (3, 0)}, "one for each of the 2 hidden layers"),
+        ({"penalty": KLSparsity()}, "codes"),
+        ({"loss": "log_loss"}, r"values outside \[0, 1\]"),
+        ({"class_weight": {7: 1.0}}, r"names \[7\]"),
+        ({"class_weight": {0: -1.0}}, "must not be negative"),
+        ({"label_smoothing": 1.0}, "label_smoothing"),
+    ],
+)
+def test_what_has_no_effect_or_makes_no_sense_is_refused(iris, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        StackedAutoencoderClassifier(**{"hidden_layer_sizes": (8, 4)} | parameters).fit(*iris)
+
+
+@pytest.mark.parametrize(
+    ("y", "unlabeled", "message"),
+    [
+        (None, None, "requires y to be passed"),
+        ([0.0, 1.0, np.nan] * 50, None, "say so: unlabeled=np.nan"),
+        ([-1] * 150, -1, "y has no label in 150 rows"),
+        ([-1, 1, 1] * 50, -1, "a single class, 1"),
+        (np.linspace(0, 1, 150), None, "Unknown label type"),
+        ([0, 1], None, "inconsistent numbers of samples"),
+    ],
+)
+def test_bad_labels_are_refused(iris, y, unlabeled, message):
+    with pytest.raises(ValueError, match=message):
+        quick(unlabeled=unlabeled).fit(iris[0], y)
+
+
+OPTIONS = st.fixed_dictionaries(
+    {
+        "hidden_layer_sizes": st.sampled_from([4, (5, 3), (4, 4, 2)]),
+        "activation": st.sampled_from(["relu", "tanh", "logistic", "silu"]),
+        "normalization": st.sampled_from([None, "batch", "layer"]),
+        "dropout": st.sampled_from([0.0, 0.2]),
+        "noise": st.sampled_from([None, *NOISES, GaussianNoise(0.1)]),
+        "pretrain_noise": st.sampled_from([None, *NOISES]),
+        "label_smoothing": st.sampled_from([0.0, 0.1]),
+        "tied_weights": st.booleans(),
+        "penalty": st.sampled_from([None, "l1"]),
+        "freeze_encoder": st.booleans(),
+        "early_stopping": st.booleans(),
+        "class_weight": st.sampled_from([None, "balanced"]),
+        "batch_size": st.sampled_from(["auto", 1, 3]),
+        "solver": st.sampled_from(["adam", "sgd"]),
+    }
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    parameters=OPTIONS,
+    n_rows=st.integers(9, 20),
+    n_unlabeled=st.integers(0, 4),
+    seed=st.integers(0, 100),
+)
+def test_combinations_fit_and_are_finite(parameters, n_rows, n_unlabeled, seed):
+    random = np.random.RandomState(seed)
+    X = random.normal(size=(n_rows, 3))
+    y = np.arange(n_rows) % 2
+    y[:n_unlabeled] = -1
+    how = {"validation_fraction": 0.4} if parameters["early_stopping"] else {}
+    classifier = quick(unlabeled=-1, **parameters, **how)
+    classifier.fit(X, y)
+    assert np.isfinite(classifier.predict_log_proba(X)).all()
+    assert np.isfinite(classifier.inverse_transform(classifier.transform(X))).all()
+    loaded = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+    assert 0 <= classifier.score(X, y) <= 1
+    assert log_loss(y[y >= 0], classifier.predict_proba(X)[y >= 0], labels=[0, 1]) < 100
