@@ -16,8 +16,9 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.decomposition import NMF, PCA, KernelPCA, TruncatedSVD
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import mean_squared_error, r2_score
-from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
@@ -26,6 +27,7 @@ from skae import metrics
 from skae.metrics import (
     continuity,
     knn_accuracy,
+    labeled_scorer,
     linear_probe_accuracy,
     neg_reconstruction_error_scorer,
     reconstruction_error,
@@ -521,3 +523,42 @@ def test_knn_accuracy_refuses_more_neighbors_than_rows():
     X, y = np.eye(3), [0, 1, 1]
     with pytest.raises(ValueError, match="n_neighbors=5 is more than the 3 rows"):
         knn_accuracy(X, y, X, y)
+
+
+@pytest.mark.parametrize(
+    ("names", "marker"), [([0, 1, 2], -1), (["a", "b", "c"], "?"), ([0.0, 1.0, 2.0], np.nan)]
+)
+def test_a_labeled_scorer_is_the_scorer_of_the_rows_with_a_label(iris, names, marker):
+    X, y = iris
+    y = np.asarray(names)[y]
+    model = LogisticRegression(max_iter=1000).fit(X[::2], y[::2])
+    labels = y.astype(object)
+    labels[::3] = marker
+    kept = np.arange(len(y)) % 3 > 0
+    weight = np.arange(len(y), dtype=float)
+    expected = accuracy_score(y[kept], model.predict(X[kept]))
+    scorer = labeled_scorer("accuracy", unlabeled=marker)
+    assert scorer(model, X, labels) == expected
+    assert pickle.loads(pickle.dumps(scorer))(model, X, labels) == expected
+    assert scorer(model, X, labels, sample_weight=weight) == accuracy_score(
+        y[kept], model.predict(X[kept]), sample_weight=weight[kept]
+    )
+    with pytest.raises(ValueError, match="leaves none to score"):
+        scorer(model, X, np.full(len(y), marker, dtype=object))
+
+
+def test_a_labeled_scorer_works_in_a_parallel_search(iris):
+    X, y = iris
+    labels = np.where(np.arange(len(y)) % 3, y, -1)
+    search = GridSearchCV(
+        KNeighborsClassifier(),
+        {"n_neighbors": [1, 3]},
+        scoring=labeled_scorer("neg_log_loss", unlabeled=-1),
+        cv=KFold(3, shuffle=True, random_state=0),
+        n_jobs=2,
+        error_score="raise",
+    )
+    with pytest.raises(ValueError, match="labels"):  # its classes hold the marker, as it learns it
+        search.fit(X, labels)
+    search.set_params(scoring=labeled_scorer(unlabeled=-1)).fit(X, labels)
+    assert 0 < search.best_score_ < 1

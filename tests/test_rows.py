@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from skae import _rows
 from skae._rows import (
     Batches,
+    PartlyLabeledRows,
     StandardizedRows,
     dense_chunks,
     fill_holes,
@@ -353,3 +354,74 @@ def test_rows_far_beyond_those_that_the_scale_comes_from_stay_finite():
     Z, _ = rows[slice(None)]
     assert torch.isfinite(Z.square()).all()
     np.testing.assert_allclose(Z[1], 1)
+
+
+def test_rows_differ_if_their_labels_do():
+    X = np.array([[1.0], [1.0], [1.0], [2.0]])
+    labels = np.array([0, 1, 0, -1])
+    for container in (np.asarray, sp.csr_array):
+        indices, weight = merge_equal_rows(container(X), np.ones(4), labels)
+        kept = sorted(zip(X[indices, 0], labels[indices], weight, strict=True))
+        assert kept == [(1.0, 0, 2.0), (1.0, 1, 1.0), (2.0, -1, 1.0)]
+
+
+def partly_labeled(n_rows, n_labeled, label_weight=None):
+    """Return rows whose only value is their number, of which the first ones have a label."""
+    X = np.arange(n_rows, dtype=np.float64)[:, None]
+    labels = np.where(np.arange(n_rows) < n_labeled, np.arange(n_rows) % 2, -1)
+    weight = np.ones(n_rows)
+    label_weight = np.where(labels >= 0, 1.0, 0.0) if label_weight is None else label_weight
+    everyone = np.arange(n_rows)
+    return PartlyLabeledRows(X, everyone, weight, np.zeros(1), 1.0, labels, label_weight)
+
+
+@given(
+    n_rows=st.integers(3, 40),
+    n_labeled=st.integers(2, 40),
+    batch_size=st.integers(1, 20),
+    seed=st.integers(0, 99),
+)
+def test_a_joint_batch_is_some_rows_and_some_labelled_ones(n_rows, n_labeled, batch_size, seed):
+    n_labeled = min(n_rows, n_labeled)
+    rows = partly_labeled(n_rows, n_labeled)
+    batches = list(rows.batches(batch_size, torch_generator(seed)))
+    assert len(batches) == len(rows.batches(batch_size))
+    seen, seen_for_labels = [], Counter()
+    for (Z, is_extra), (labels, label_weight, weight) in batches:
+        numbers = Z[:, 0].long()
+        assert torch.equal(is_extra, is_extra.sort().values)  # those for their labels come last
+        assert torch.equal(labels, rows.labels[numbers])
+        seen += numbers[~is_extra].tolist()
+        assert weight[is_extra].sum() == 0
+        assert weight[~is_extra].all()
+        counted = numbers[label_weight > 0].tolist()
+        seen_for_labels.update(counted)
+        assert all(number < n_labeled for number in counted)
+        if n_labeled < n_rows:
+            assert counted == numbers[is_extra].tolist()
+            assert len(counted) == min(n_labeled, max(2, batch_size // 2))
+    assert sorted(seen) == list(range(n_rows))
+    # Labelled rows come in rounds: none comes twice more often than another.
+    counts = [seen_for_labels[number] for number in range(n_labeled)]
+    assert max(counts) - min(counts) <= 1
+
+
+def test_where_all_rows_are_labelled_each_counts_for_both():
+    rows = partly_labeled(10, 10)
+    for (_, is_extra), (_, label_weight, weight) in rows.batches(4):
+        assert not is_extra.any()
+        assert label_weight.all()
+        assert weight.all()
+
+
+def test_labels_of_no_weight_are_not_learnt():
+    rows = partly_labeled(6, 4, label_weight=np.array([3.0, 0.0, 1.0, 0.0, 0.0, 0.0]))
+    assert rows.labeled.tolist() == [0, 2]
+    assert rows.label_weight.tolist() == [1.5, 0.0, 0.5, 0.0, 0.0, 0.0]
+
+
+def test_corruption_of_a_joint_batch_is_of_its_rows():
+    rows = partly_labeled(6, 2)
+    for (Z, is_extra), (labels, *_) in rows.batches(3, corrupt=lambda batch: batch + 100):
+        assert (Z >= 100).all()
+        assert len(labels) == len(is_extra) == len(Z)

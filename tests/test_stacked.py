@@ -78,7 +78,7 @@ CHECKED = [
         max_iter=40,
     ),
     StackedAutoencoderClassifier(
-        (8, 8), shuffle=False, solver="sgd", pretrain_max_iter=2, max_iter=40, batch_size=8
+        (8, 8), solver="sgd", pretrain_max_iter=2, max_iter=40, batch_size=8
     ),
 ]
 
@@ -753,7 +753,7 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was(iris):
         ({"freeze_encoder": True, "softmax_max_iter": 3}, "no stage for the softmax layer alone"),
         ({"fine_tune": False, "noise": "masking"}, "stops after the softmax layer"),
         ({"fine_tune": False, "freeze_encoder": True}, "freeze_encoder=True has no effect"),
-        ({"fine_tune": False, "max_iter": 3}, "max_iter=3 has no effect"),
+        ({"fine_tune": False, "learning_rate_init": 0.1}, "learning_rate_init=0.1 has no effect"),
         ({"fine_tune": False, "pretrain": False, "dropout": 0.1}, "no stage trains the hidden"),
         ({"scoring": "loss"}, "scoring='loss' has no effect"),
         ({"validation_fraction": 0.2}, "validation_fraction=0.2 has no effect"),

@@ -38,12 +38,14 @@ from skae.nn import (
     Decoder,
     Encoder,
     RandomLayer,
+    RowLoss,
     SkipConnection,
     SquaredError,
     Standardize,
     linear,
     mlp,
 )
+from skae.noise import GaussianNoise
 
 X = load_iris().data
 N_BATCHES = 5  # of 30 rows, an epoch
@@ -868,3 +870,39 @@ def test_evaluating_is_the_function_of_all_rows_at_once(monkeypatch):
     result = evaluate(code_and_target, network, rows)
     torch.testing.assert_close(result, expected, equal_nan=True)
     assert not network.training
+
+
+def test_training_ends_below_a_loss_that_is_enough():
+    settings = replace(SETTINGS, max_iter=10)
+    network, loss, rows = part_of(X)
+    curve = train(network, loss, rows, settings).loss_curve
+    enough = curve[5]
+    first = next(epoch for epoch, value in enumerate(curve) if value <= enough)
+    network, loss, rows = part_of(X)
+    ended = train(network, loss, rows, replace(settings, enough=np.nextafter(enough, 1)))
+    assert ended.loss_curve == curve[: first + 1]
+
+
+class CleanError(RowLoss):
+    """A judge that keeps what it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def rows(self, output, Z):
+        self.seen.append(Z)
+        return (output.reconstruction - Z).square().mean(dim=1)
+
+
+def test_a_judge_decides_which_epoch_is_kept_on_rows_without_noise():
+    parts, held_out = validated_parts()
+    judge = CleanError()
+    settings = replace(SETTINGS, noise=GaussianNoise(0.5))
+    result = train_with_validation(parts, held_out, settings, judge=judge, label="judged")
+    assert result.best_iter == int(np.argmin(result.validation_loss_curve))
+    Z = held_out[0][:][0]
+    assert all(torch.equal(Z, seen) for seen in judge.seen)
+    with torch.no_grad():
+        expected = judge.rows(parts[0][0](Z), Z).mean().item()
+    assert min(result.validation_loss_curve) == pytest.approx(expected, rel=1e-4)

@@ -648,7 +648,7 @@ class StackedAutoencoderClassifier(
         """Refuse parameters that would have no effect or that contradict each other."""
         refuse = partial(refuse_if_set, self)
         if not self.early_stopping:
-            # Not n_iter_no_change, which scikit-learn's checks set in any case.
+            # Not n_iter_no_change and, below, max_iter, which scikit-learn's checks set anyway.
             for name in ("scoring", "validation_fraction"):
                 refuse(name, "early_stopping=False holds no rows out")
         sizes = layer_sizes(self.hidden_layer_sizes)
@@ -680,7 +680,7 @@ class StackedAutoencoderClassifier(
             for name in of_softmax:
                 refuse(name, f"{reason}: fine-tuning trains it from its start")
         if not self.fine_tune:
-            for name in ("freeze_encoder", "noise", "max_iter", "learning_rate_init"):
+            for name in ("freeze_encoder", "noise", "learning_rate_init"):
                 refuse(name, "fine_tune=False stops after the softmax layer")
         if not self.pretrain and (self.freeze_encoder or not self.fine_tune):
             refuse("dropout", "no stage trains the hidden layers")

@@ -29,11 +29,11 @@ class Ladder(BaseEstimator):
     level : float, default=0.3
         Standard deviation of the noise on each layer's preactivations, which have unit variance.
 
-    input_level : float, default=1.0
+    input_level : float, default=1.3
         Standard deviation of the noise on the rows, in units of the estimator's ``scale_``, the
         root of the mean variance of the columns.
 
-    weights : array-like of float, default=(60.0, 10.0, 0.1)
+    weights : array-like of float, default=(200.0, 10.0, 0.1)
         What the squared error of denoising counts: of the rows, of the first layer, and so on up
         to the classes; the last one is repeated for the layers that are left. Layers of weight 0
         below all others are not decoded, which saves time: ``(0, 0, 1)`` is quick for two hidden
@@ -66,7 +66,7 @@ class Ladder(BaseEstimator):
         "weights": ["array-like", Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, level=0.3, *, input_level=1.0, weights=(60.0, 10.0, 0.1)):
+    def __init__(self, level=0.3, *, input_level=1.3, weights=(200.0, 10.0, 0.1)):
         self.level = level
         self.input_level = input_level
         self.weights = weights
