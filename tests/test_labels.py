@@ -71,6 +71,8 @@ def test_known_classes_decide_the_numbers():
         ([0.5, 1.25, 2.0], "Unknown label type"),
         ([1, 1], "a single class, 1"),
         ([[0, 1], [1, 0]], "1d array"),
+        (["a", None, "b"], "unlabeled=np.nan"),
+        (["a", 1, "b"], "mixes text and numbers"),
     ],
 )
 def test_what_is_no_class_is_refused(y, message):
@@ -101,5 +103,19 @@ def test_weights_by_name_are_those_of_the_classes():
     assert weight.tolist() == [1, 20, 30, 0]
     with pytest.raises(ValueError, match=r"names \['c'\], which are not among"):
         weighted_by_class(np.array([0, 1]), np.ones(2), {"c": 1}, classes)
-    with pytest.raises(ValueError, match="not zero for all of y"):
+    with pytest.raises(ValueError, match="not zero for all classes"):
         weighted_by_class(np.array([0, 1]), np.ones(2), {"a": 0, "b": 0}, classes)
+
+
+@pytest.mark.parametrize("marker", [-1, np.nan])
+def test_a_marker_in_a_list_of_text_stays_what_it_is(marker):
+    classes, codes = encoded(["a", marker, "b"], marker)
+    assert classes.tolist() == ["a", "b"]
+    assert codes.tolist() == [0, NO_LABEL, 1]
+
+
+def test_missing_values_of_pandas_are_no_class():
+    y = pd.Series(["a", "b", pd.NA, "?"], dtype="string")
+    with pytest.raises(ValueError, match="missing value, which is no class"):
+        encoded(y, "?")
+    assert encoded(y[:3], np.nan)[1].tolist() == [0, 1, NO_LABEL]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/getting_started.md", "docs/variants.md"]
+PAGES = ["README.md", "docs/getting_started.md", "docs/variants.md", "docs/few_labels.md"]
 OUTPUT_TOLERANCE = 0.05  # numbers differ a little from machine to machine
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -7,6 +7,18 @@ from sklearn.utils.multiclass import check_classification_targets
 NO_LABEL = -1  # in the place of a class number
 
 
+def as_labels(y) -> np.ndarray:
+    """Return labels as a column; what is mixed in a list stays what it is.
+
+    numpy would make text of a marker that is a number, if the labels are text.
+    """
+    if isinstance(y, list | tuple) and len({type(value) for value in y}) > 1:
+        mixed = np.empty(len(y), dtype=object)
+        mixed[:] = y
+        y = mixed
+    return column_or_1d(y, warn=True)
+
+
 def is_unlabeled(y: np.ndarray, marker) -> np.ndarray:
     """Whether each label is the marker; NaN is found as NaN, None or any other missing value."""
     if marker is None:
@@ -17,7 +29,8 @@ def is_unlabeled(y: np.ndarray, marker) -> np.ndarray:
         if y.dtype.kind == "f":
             return np.isnan(y)
         return np.array([_is_missing(value) for value in y.tolist()], dtype=bool)
-    return np.array([bool(value == marker) for value in y.tolist()], dtype=bool)
+    values = y.tolist()
+    return np.array([not _is_missing(v) and bool(v == marker) for v in values], dtype=bool)
 
 
 def _is_missing(value) -> bool:
@@ -47,15 +60,20 @@ def encode_labels(y, X, weight: np.ndarray, marker, classes: np.ndarray | None =
     classes : ndarray of shape (n_classes,), optional
         The classes there are, if they are known.
     """
-    y = column_or_1d(y, warn=True)
+    y = as_labels(y)
     check_consistent_length(X, y)
     unlabeled = is_unlabeled(y, marker)
+    if is_unlabeled(y[~unlabeled], np.nan).any():
+        raise ValueError(
+            "Input y contains NaN, or another missing value, which is no class. If it stands for "
+            "rows without a label, say so: unlabeled=np.nan."
+        )
     labels = plain_labels(y[~unlabeled])
     if len(labels):
-        if labels.dtype.kind == "f" and np.isnan(labels).any():
+        if len({isinstance(label, str) for label in labels.tolist()}) > 1:
             raise ValueError(
-                "Input y contains NaN, which is no class. If NaN stands for rows without a label, "
-                "say so: unlabeled=np.nan."
+                f"y mixes text and numbers, {labels.tolist()[:5]}, which can't be sorted. Make "
+                "all labels text, or mark those that stand for no label: unlabeled=..."
             )
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
@@ -103,8 +121,8 @@ def weighted_by_class(
                 f"{known}."
             )
         by_class = np.array([float(class_weight.get(label, 1.0)) for label in known])
-        if (by_class < 0).any() or not (by_class[codes[labeled]] * weight[labeled]).any():
+        if (by_class < 0).any() or not by_class.any():
             raise ValueError(
-                f"class_weight={class_weight!r} must not be negative, and not zero for all of y."
+                f"class_weight={class_weight!r} must not be negative, and not zero for all classes."
             )
     return np.where(labeled, weight * by_class[codes], 0.0)

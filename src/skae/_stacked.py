@@ -44,7 +44,14 @@ from ._fitting import (
     structure_of,
     training_settings,
 )
-from ._labels import NO_LABEL, encode_labels, is_unlabeled, plain_labels, weighted_by_class
+from ._labels import (
+    NO_LABEL,
+    as_labels,
+    encode_labels,
+    is_unlabeled,
+    plain_labels,
+    weighted_by_class,
+)
 from ._pretraining import Level, blocks, encoded_rows, levels_of, pretrain
 from ._reconstruction import decoded, encoded
 from ._rows import LabeledRows, PartlyLabeledRows, StandardizedRows, mean_and_scale
@@ -326,7 +333,7 @@ class StackedAutoencoderClassifier(
         epochs after which its weights were kept, and its ``score``. That is the share of
         variance that a layer's autoencoder explains of its training rows, and the accuracy
         after the later stages: on the rows held out if there are any, else on the labelled
-        training rows.
+        training rows, each counted as its weight and that of its class say.
 
     loss_curve_ : list of float
         Training loss of each epoch of the last stage.
@@ -403,6 +410,7 @@ class StackedAutoencoderClassifier(
         "normalization",
         "dropout",
         "tied_weights",
+        "pretrain",
         "joint",
     )
 
@@ -555,10 +563,17 @@ class StackedAutoencoderClassifier(
         X, weight, classes, labels = self._check_data(X, y, sample_weight, known, reset=not resumed)
         indices, weight = different_rows(X, weight, shuffle=self.shuffle, labels=labels)
         labels = labels[indices]
+        label_weight = weighted_by_class(labels, weight, self.class_weight, classes)
+        if not label_weight.any():
+            raise ValueError(
+                f"None of {len(labels)} rows has a label that counts: unlabeled="
+                f"{self.unlabeled!r}, class_weight={self.class_weight!r}. Give some labels."
+            )
         held_out = np.zeros(len(labels), dtype=bool)
         if self.early_stopping:
-            held_out = _held_out(labels, self.validation_fraction, seed)
-        rows = self._rows(X, indices, weight, labels, held_out, classes, resumed)
+            counted = np.where(label_weight > 0, labels, NO_LABEL)
+            held_out = _held_out(counted, self.validation_fraction, seed)
+        rows = self._rows(X, indices, weight, label_weight, labels, held_out, resumed)
         with (
             single_thread(False),
             torch.inference_mode(False),
@@ -573,9 +588,10 @@ class StackedAutoencoderClassifier(
         """Train for one epoch of the last stage, from where the last call or fit ended.
 
         The first call decides what `fit` reads from all rows: the columns' means, the scale and
-        the loss of the first layer. It runs the stages before the last one, such as pretraining,
-        on its rows alone, so give it many; they need not be labelled. The learning rate is
-        ``learning_rate_init`` throughout, and no rows are held out. The solver's moments are kept
+        the loss of the first layer. It runs the stages before fine-tuning, such as pretraining,
+        with all their epochs on its rows alone, so give it many; they need not be labelled. The
+        learning rate of the last stage is constant from then on, no rows are held out, and
+        ``class_weight="balanced"`` counts the labels of each call. The solver's moments are kept
         from call to call, as long as its settings are, though not in a pickle.
 
         Parameters
@@ -610,7 +626,10 @@ class StackedAutoencoderClassifier(
     def _partial_fit(self, X, y, classes, sample_weight):
         resumed = hasattr(self, "module_")
         self._check_combination()
-        known = np.unique(column_or_1d(classes)) if classes is not None else None
+        known = None
+        if classes is not None:
+            known = as_labels(list(classes))
+            known = np.unique(plain_labels(known[~is_unlabeled(known, self.unlabeled)]))
         if resumed:
             refuse_other_structure(self, self._structural, self._structure)
             if known is not None and not np.array_equal(known, self.classes_):
@@ -628,14 +647,15 @@ class StackedAutoencoderClassifier(
         indices = np.flatnonzero(weight)
         weight, labels = weight[indices], labels[indices]
         can_do_without = self.joint is not None or (self.pretrain and not resumed)
-        if not can_do_without and (labels == NO_LABEL).all():
+        label_weight = weighted_by_class(labels, weight, self.class_weight, classes)
+        if not can_do_without and not label_weight.any():
             raise ValueError(
-                f"y has no label in {len(labels)} rows: all are marked "
-                f"unlabeled={self.unlabeled!r}. Rows without a label are for pretraining, in the "
-                "first call of partial_fit, or for joint='ladder'."
+                f"y has no label that counts in {len(labels)} rows: unlabeled="
+                f"{self.unlabeled!r}, class_weight={self.class_weight!r}. Rows without a label are "
+                "for pretraining, in the first call of partial_fit, or for joint='ladder'."
             )
         held_out = np.zeros(len(labels), dtype=bool)
-        rows = self._rows(X, indices, weight, labels, held_out, classes, resumed)
+        rows = self._rows(X, indices, weight, label_weight, labels, held_out, resumed)
         with (
             single_thread(False),
             torch.inference_mode(False),
@@ -723,9 +743,8 @@ class StackedAutoencoderClassifier(
         penalties = self.penalty if isinstance(self.penalty, list | tuple) else [self.penalty]
         return [self.noise, self.pretrain_noise, self.loss, self.callbacks, *penalties]
 
-    def _rows(self, X, indices, weight, labels, held_out, classes, resumed):
-        """Return what to learn from, what each row counts, and how it is standardized."""
-        label_weight = weighted_by_class(labels, weight, self.class_weight, classes)
+    def _rows(self, X, indices, weight, label_weight, labels, held_out, resumed):
+        """Return what to learn from, and how it is standardized."""
         if resumed:
             mean, scale = self.mean_, self.scale_
         else:
@@ -949,7 +968,7 @@ class StackedAutoencoderClassifier(
         Returns
         -------
         ndarray of shape (n_samples,)
-            The class of the largest probability, in the type of the labels.
+            The class of the largest probability, one of ``classes_``.
         """
         probability = self.predict_proba(X)
         return self.classes_[probability.argmax(axis=1)]
@@ -1023,7 +1042,7 @@ class StackedAutoencoderClassifier(
             If no row has a label.
         """
         predicted = self.predict(X)
-        y = column_or_1d(y, warn=True)
+        y = as_labels(y)
         labeled = ~is_unlabeled(y, self.unlabeled)
         if not labeled.any():
             raise ValueError(
@@ -1055,9 +1074,9 @@ class StackedAutoencoderClassifier(
     def inverse_transform(self, X):
         """Decode codes of the last hidden layer, back through the stack.
 
-        The decoders are those of pretraining. Fine-tuning moves the codes away from what they
-        were made for, so rows come back best with ``freeze_encoder=True`` or
-        ``fine_tune=False``. There is no way back without pretraining.
+        The decoders are those of pretraining; tied ones follow the encoder. Fine-tuning moves the
+        codes away from what the decoders were made for, so rows come back best with
+        ``freeze_encoder=True`` or ``fine_tune=False``. There is no way back without pretraining.
 
         Parameters
         ----------

@@ -227,10 +227,12 @@ def train_with_validation(
             losses = _losses_of(watches)
             validation_curve.append(float(np.average(losses, weights=weight)))
             _show(bar, loss=curve[-1], validation=validation_curve[-1])
-            if not np.isfinite(validation_curve[-1]):
+            stopped = any(run.stopped for run in runs)
+            if not np.isfinite([0.0 if stopped else curve[-1], validation_curve[-1]]).all():
                 warnings.warn(
-                    f"The validation loss is {validation_curve[-1]} after epoch {len(curve)}: "
-                    f"training diverged with learning_rate_init={settings.learning_rate_init} "
+                    f"The training loss is {curve[-1]} and the validation loss "
+                    f"{validation_curve[-1]} after epoch {len(curve)}: training diverged with "
+                    f"learning_rate_init={settings.learning_rate_init} "
                     f"and ends there; epoch {best_iter} is kept. Lower it, or scale X.",
                     ConvergenceWarning,
                     stacklevel=3,
@@ -242,7 +244,7 @@ def train_with_validation(
             waited += 1
             if validation_curve[-1] < goal:
                 goal, waited = validation_curve[-1] - settings.tol, 0
-            if any(run.stopped for run in runs) or _enough(curve, settings):
+            if stopped or _enough(curve, settings):
                 break
         for run, state in zip(runs, best_states, strict=True):
             run.network.load_state_dict(state)
@@ -356,6 +358,10 @@ def _corruption(noise: Noise | None, seed: int) -> Callable[[Tensor], Tensor] | 
     return corrupt
 
 
+# What a ladder has beside its weights.
+_OF_LADDERS = ("*.shift", "*.gain", "*.curves")
+
+
 def _weight_decay(alpha: float) -> dict[str, Any]:
     """Return skorch's words for a weight decay of the correction: towards PCA, not to zero."""
     if alpha == 0:
@@ -363,10 +369,8 @@ def _weight_decay(alpha: float) -> dict[str, Any]:
     return {
         "optimizer__weight_decay": alpha,
         "optimizer__param_groups": [
-            ("*.linear_path.*", {"weight_decay": 0.0}),
-            ("*noise_log_variance", {"weight_decay": 0.0}),
-            ("*bias", {"weight_decay": 0.0}),
-            ("*noise_log_variance", {"weight_decay": 0.0}),
+            (name, {"weight_decay": 0.0})
+            for name in ("*.linear_path.*", "*bias", "*noise_log_variance", *_OF_LADDERS)
         ],
     }
 

@@ -36,8 +36,8 @@ class Ladder(BaseEstimator):
     weights : array-like of float, default=(200.0, 10.0, 0.1)
         What the squared error of denoising counts: of the rows, of the first layer, and so on up
         to the classes; the last one is repeated for the layers that are left. Layers of weight 0
-        below all others are not decoded, which saves time: ``(0, 0, 1)`` is quick for two hidden
-        layers and leaves only the classes to denoise.
+        below all others are not decoded, which saves time: ``(0, 0, 0, 1)`` is quick for two
+        hidden layers and leaves only the classes to denoise.
 
     See Also
     --------

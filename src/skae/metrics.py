@@ -28,7 +28,7 @@ from sklearn.utils.extmath import row_norms
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight
 
-from ._labels import is_unlabeled, plain_labels
+from ._labels import as_labels, is_unlabeled, plain_labels
 
 __all__ = [
     "continuity",
@@ -798,15 +798,18 @@ class _LabeledScorer:
         self.unlabeled = unlabeled
 
     def __call__(self, estimator, X, y, sample_weight=None):
-        y = column_or_1d(y)
+        y = as_labels(y)
         labeled = np.flatnonzero(~is_unlabeled(y, self.unlabeled))
         if not len(labeled):
             raise ValueError(
                 f"All {len(y)} rows are marked unlabeled={self.unlabeled!r}, which leaves none to "
                 "score. Each part of a cross-validation needs some."
             )
-        weight = {} if sample_weight is None else {"sample_weight": sample_weight[labeled]}
+        weight = {}
+        if sample_weight is not None:
+            weight["sample_weight"] = column_or_1d(sample_weight)[labeled]
         scorer = check_scoring(estimator, self.scoring)
+        X = X.tocsr() if issparse(X) else X
         return scorer(estimator, _safe_indexing(X, labeled), plain_labels(y[labeled]), **weight)
 
     def __repr__(self):

@@ -69,3 +69,14 @@ def test_a_frozen_encoder_gets_no_gradient_and_keeps_its_statistics():
     assert model.encoder.training
     model(rows).logits.sum().backward()
     assert all(weight.grad is not None for weight in model.encoder.parameters())
+
+
+def test_the_layers_are_in_the_mode_of_the_network_whatever_they_were_in():
+    model = network()
+    model.encoder.eval()  # as pretraining leaves it
+    assert model.train().encoder.training
+    model.encoder.eval()
+    model.freeze(True)
+    assert not model.train().encoder.training
+    model.eval()
+    assert not model.head.training

@@ -44,10 +44,10 @@ class ClassifierNetwork(nn.Module):
         self.encoder.requires_grad_(not frozen)
 
     def train(self, mode: bool = True) -> "ClassifierNetwork":
-        if mode != self.training:
+        encoder_mode = mode and not self.frozen
+        if mode != self.training or encoder_mode != self.encoder.training:
             super().train(mode)
-            if self.frozen:
-                self.encoder.eval()
+            self.encoder.train(encoder_mode)
         return self
 
     def forward(self, Z: Tensor) -> ClassifierOutput:

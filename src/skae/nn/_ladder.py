@@ -167,7 +167,7 @@ class LadderNetwork(RandomLayer):
         h = Z
         for layer in self._layers():
             z = layer.linear(h)
-            variance, mean = torch.var_mean(z, dim=0, correction=0)
+            variance, mean = _statistics(z, layer.normalize)
             z = layer.normalize(z)
             values.append((z, mean, (variance + _EPSILON).sqrt()))
             h = layer.activate(z)
@@ -205,6 +205,15 @@ class LadderLoss(RowLoss):
 
     def rows(self, output: LadderOutput, labels: Tensor) -> Tensor:
         return self.supervised.rows(output, labels)
+
+
+def _statistics(z: Tensor, running: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Return the variance and the mean that columns are normalized by."""
+    if len(z) > 1:
+        return torch.var_mean(z, dim=0, correction=0)
+    assert running.running_var is not None
+    assert running.running_mean is not None
+    return running.running_var.clone(), running.running_mean.clone()
 
 
 def _normalized(z: Tensor, running: nn.BatchNorm1d | None) -> Tensor:
