@@ -38,9 +38,9 @@ def tutorial(**parameters):
     """Return 784-128-64-10 with what regularizes it, pretrained or not."""
     settings = {
         "normalization": "batch",
-        "noise": MaskingNoise(0.2),
+        "noise": MaskingNoise(0.1),
         "label_smoothing": 0.1,
-        "max_iter": 20,
+        "max_iter": 40,
         "random_state": 0,
     }
     return StackedAutoencoderClassifier((128, 64), **settings | parameters)
