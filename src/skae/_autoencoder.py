@@ -729,8 +729,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         """Return what may be of the user's making, and draw random numbers."""
         penalties = self.penalty if isinstance(self.penalty, list | tuple) else [self.penalty]
         losses = self.loss if isinstance(self.loss, dict) else [self.loss]
-        layers = [self.encoder, self.decoder, self.latent_activation]
-        return [self.noise, self.callbacks, *layers, *penalties, *losses]
+        parts = [self.noise, self.callbacks, self.latent_activation, *penalties, *losses]
+        return parts + self._given_layers()
+
+    def _given_layers(self):
+        return [self.encoder, self.decoder]
 
     def _n_codes(self, X, indices, weight, resumed, *, spare=True):
         """Return how many codes to train: for a share of variance as many as PCA needs.

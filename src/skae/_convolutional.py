@@ -480,8 +480,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _starts_at_pca(self):
         return self.init == "pca" or (self.init == "auto" and self.n_components is not None)
 
-    def _has_foreign_layers(self):
-        return False
+    def _given_layers(self):
+        return []
 
     def _levels(self) -> list[ConvolutionLevel]:
         """Return the levels from the image to the code."""
