@@ -95,8 +95,8 @@ TABLES = {
         "  without pretraining": plain(pretrain=False),
         "784-128-64-10, regularized": tutorial(),
         "  without pretraining (same epochs)": tutorial(pretrain=False),
-        "784-1000-500-250-10, Ladder": ladder(WIDE, 40),
-        "  without denoising (same epochs)": without(WIDE, 40),
+        "784-1000-500-250-10, Ladder": ladder(WIDE, 20),
+        "  without denoising (same epochs)": without(WIDE, 20),
         "MLPClassifier": MLPClassifier((128, 64), max_iter=20, random_state=0),
     },
     "1000": {
@@ -185,7 +185,10 @@ def report(title, methods, n_labels, data, draws, jobs):
         spread = f"± {100 * accuracy.std(ddof=1):.2f}" if draws > 1 else ""
         rows.append([name, f"{100 * accuracy.mean():.2f} {spread}", seconds.mean()])
     print(f"\n{title}, {draws} draw{'s' * (draws > 1)}, --jobs {jobs}\n")
-    print(tabulate(rows, ["", "test accuracy [%]", "seconds"], floatfmt=".0f"), flush=True)
+    print(
+        tabulate(rows, ["", "test accuracy [%]", "seconds"], floatfmt=".0f", disable_numparse=[1]),
+        flush=True,
+    )
 
 
 def main():
