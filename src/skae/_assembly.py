@@ -129,7 +129,7 @@ def assemble(
     groups : ColumnGroups or None
     between : torch.nn.Module or None
     """
-    standardize = _standardize(mean, scale)
+    standardize = standardization(mean, scale)
     encode, decode, tied = layers
     if isinstance(latent_activation, str):
         activation = ACTIVATIONS[latent_activation]()
@@ -170,7 +170,7 @@ def assemble(
             sizes = torch.tensor([len(columns) for columns in groups.columns])
             group_of = torch.repeat_interleave(torch.arange(len(sizes)), sizes)[group_of]
             output = ColumnActivations(group_of, [ACTIVATIONS[name] for name in outputs])
-        decoder = Decoder(standardize, decode, output, _standardize(center, spread))
+        decoder = Decoder(standardize, decode, output, standardization(center, spread))
     if axes is not None:
         Z = (rows - mean) / scale  # (n_sampled, n_features)
         wanted = _argument(Z @ axes.T @ axes * scale + mean, outputs, groups)
@@ -209,7 +209,8 @@ def _spread(argument: np.ndarray, groups: ColumnGroups | None):
     return spread
 
 
-def _standardize(mean, scale) -> Standardize:
+def standardization(mean, scale) -> Standardize:
+    """Return the module that standardizes by these, in single precision."""
     return Standardize(
         torch.as_tensor(mean, dtype=torch.float32), torch.as_tensor(scale, dtype=torch.float32)
     )

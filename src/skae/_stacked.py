@@ -23,7 +23,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from ._assembly import LOSSES, Layers, assemble, output_names, reconstruction_loss
+from ._assembly import (
+    LOSSES,
+    Layers,
+    assemble,
+    output_names,
+    reconstruction_loss,
+    standardization,
+)
 from ._fitting import (
     DTYPES,
     LEAST_SCALE,
@@ -70,7 +77,6 @@ from .nn import (
     LadderNetwork,
     PenalizedLoss,
     RowLoss,
-    Standardize,
     hidden_layers,
     linear,
     mlp,
@@ -858,7 +864,7 @@ class StackedAutoencoderClassifier(
         if data is None:
             return []
         n_codes = network.head.in_features
-        identity = Encoder(_standardize(np.zeros(n_codes), 1.0), nn.Identity(), nn.Identity())
+        identity = Encoder(standardization(np.zeros(n_codes), 1.0), nn.Identity(), nn.Identity())
         settings = self._softmax_settings(len(data), seed)
         if self.fine_tune:
             settings = replace(settings, callbacks=())  # those are for the last stage
@@ -877,7 +883,7 @@ class StackedAutoencoderClassifier(
         sizes = (rows.X.shape[1], *layer_sizes(self.hidden_layer_sizes), len(classes))
         noise, weights = part_of(self.joint, JOINT, "joint").noise_and_weights(len(sizes) - 1)
         return LadderNetwork(
-            _standardize(rows.mean, rows.scale),
+            standardization(rows.mean, rows.scale),
             sizes,
             self.activation,
             noise=noise,
@@ -1140,11 +1146,6 @@ def _held_out(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 def _in_unit_interval(X) -> bool:
     values = X.data if sp.issparse(X) else X
     return values.size == 0 or bool(values.min() >= 0 and values.max() <= 1)
-
-
-def _standardize(mean, scale) -> Standardize:
-    single = torch.float32
-    return Standardize(torch.as_tensor(mean, dtype=single), torch.as_tensor(scale, dtype=single))
 
 
 def _codes_of(encoder, rows: LabeledRows) -> LabeledRows:
