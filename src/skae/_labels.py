@@ -19,6 +19,16 @@ def as_labels(y) -> np.ndarray:
     return column_or_1d(y, warn=True)
 
 
+def kind_of_target(y: np.ndarray) -> str:
+    """Return whether a target holds "classes" or is "continuous"."""
+    if y.dtype.kind not in "iuf":
+        return "classes"
+    n_values = len(np.unique(y))
+    few = n_values <= 20 and np.all(y == np.floor(y))
+    repeated = y.dtype.kind != "f" and 5 * n_values <= len(y)
+    return "classes" if few or repeated else "continuous"
+
+
 def is_unlabeled(y: np.ndarray, marker) -> np.ndarray:
     """Whether each label is the marker; NaN is found as NaN, None or any other missing value."""
     if marker is None:

@@ -12,21 +12,12 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import FLOAT_DTYPES, assert_all_finite
 from tqdm import tqdm
 
+from skae._labels import kind_of_target
 from skae.comparison._measure import PROBES, Rows, measure
 from skae.comparison._methods import build_method, check_methods
 from skae.comparison._result import Comparison
 
 MIN_TEST_ROWS = 3  # for a neighborhood of one row that is less than half of the rows
-
-
-def _target_type(y):
-    """Return whether y holds "classes" or is "continuous"."""
-    if y.dtype.kind not in "iuf":
-        return "classes"
-    n_values = len(np.unique(y))
-    few = n_values <= 20 and np.all(y == np.floor(y))
-    repeated = y.dtype.kind != "f" and 5 * n_values <= len(y)
-    return "classes" if few or repeated else "continuous"
 
 
 def _check_target(y, X):
@@ -42,7 +33,7 @@ def _check_target(y, X):
         y = np.asarray(y.tolist())
     if len(np.unique(y)) < 2:
         raise ValueError(f"y has the same value in all rows ({y[0]}); there is nothing to tell.")
-    return y, _target_type(y)
+    return y, kind_of_target(y)
 
 
 def _seed(random_state):
@@ -227,11 +218,11 @@ def compare(
     X = check_array(
         X, dtype=FLOAT_DTYPES, ensure_min_samples=10, input_name="X", estimator="compare"
     )
-    y, target_type = _check_target(y, X)
+    y, kind = _check_target(y, X)
     methods = check_methods(methods)
     seed = _seed(random_state)
 
-    classes = y if target_type == "classes" else None
+    classes = y if kind == "classes" else None
     train, held_out = _split(len(X), classes, test_size, seed)
     test = held_out[_subsample(len(held_out), max_samples, seed)]
     if len(test) < MIN_TEST_ROWS:
@@ -259,18 +250,18 @@ def compare(
             progress.set_description(name)
             build = partial(build_method, method, n_components, n_seen, seed)
             measurements[name] = measure(
-                build, rows, target_type=target_type, n_neighbors=n_neighbors, random_state=seed
+                build, rows, target_type=kind, n_neighbors=n_neighbors, random_state=seed
             )
 
     done = {name: result for name, result in measurements.items() if result.codes is not None}
-    columns = _columns(target_type)
+    columns = _columns(kind)
     return Comparison(
         rows=[_table_row(name, result, columns) for name, result in measurements.items()],
         columns=columns,
         estimators={name: result.estimator for name, result in done.items()},
         embeddings={name: result.codes for name, result in done.items()},
         unranked=[name for name, result in measurements.items() if not result.ranked],
-        target_type=target_type,
+        target_type=kind,
         train_indices=train,
         test_indices=test,
         y_test=rows.y_test,

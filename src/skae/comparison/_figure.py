@@ -2,19 +2,26 @@
 
 import math
 import textwrap
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from skae._drawing import (
+    BLUE,
+    DARK,
+    FRAME,
+    GREY,
+    PALE,
+    PlottingError,
+    color_scale,
+    colors_of,
+    in_lanes,
+    legend_handles,
+    literal,
+    on_principal_axes,
+    size_of_points,
+)
 from skae.comparison._table import COLUMNS, best_value
-
-# Ten colors that stay apart in a scatter plot under the common color vision deficiencies:
-# M. A. Petroff, "Accessible color sequences for data visualization", arXiv:2107.02270.
-PALETTE = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
-    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
-)  # fmt: skip
-COLORMAP = "viridis"  # for continuous targets, and for more classes than the palette has
-GREY, DARK, BLUE, PALE, FRAME = "#7b818b", "#30343b", "#3f90da", "#b7c3d0", "#d0d4da"
 
 PANEL_SIZE = 2.45  # inches
 MAX_PANELS_PER_ROW = 4
@@ -42,15 +49,21 @@ SHORT = {
 }
 
 
-def draw(comparison, *, title=None):
-    """Return a figure that pyplot does not know."""
+class Drawn(NamedTuple):
+    """A figure, and the axes in it."""
+
+    figure: Any
+    embeddings: dict  # from the name of a method
+    bars: dict  # from the name of a column
+
+
+def draw(comparison, *, title=None, new_figure=None):
+    """Draw a comparison in a new figure, by default one that pyplot does not know."""
     try:
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
-        raise ImportError(
-            "Plotting needs matplotlib; install it with: pip install 'skae[plot]'"
-        ) from error
+        raise PlottingError from error
 
     n_methods = len(comparison.rows)
     n_columns = min(n_methods, MAX_PANELS_PER_ROW)
@@ -60,11 +73,11 @@ def draw(comparison, *, title=None):
     panel_height = min((width - key_width) / n_columns, MAX_PANEL_HEIGHT) + TITLE_HEIGHT
     heights = n_rows * panel_height, n_methods * BAR_HEIGHT + 0.95
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05)
-    figure = Figure(figsize=(width, sum(heights)), layout=layout)
+    figure = (new_figure or Figure)(figsize=(width, sum(heights)), layout=layout)
     parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights, hspace=0.03)
     upper, lower = parts.ravel()
     if title is not None:
-        figure.suptitle(_literal(title), fontsize="x-large", fontweight="bold", color=DARK)
+        figure.suptitle(literal(title), fontsize="x-large", fontweight="bold", color=DARK)
 
     if key_width:
         upper, key = upper.subfigures(1, 2, width_ratios=(width - key_width, key_width))
@@ -76,28 +89,17 @@ def draw(comparison, *, title=None):
         ax.remove()
 
     columns = [column for column in BARS if column in comparison.columns]
-    for ax, column in zip(lower.subplots(1, len(columns), sharey=True), columns, strict=True):
+    bars = dict(zip(columns, lower.subplots(1, len(columns), sharey=True), strict=True))
+    for column, ax in bars.items():
         _draw_bars(ax, column, comparison)
     lower.supxlabel(_caption(comparison), fontsize="x-small", color=GREY)
-    return figure
-
-
-def _colors(comparison):
-    """Return what `scatter` needs to color the test rows by their target."""
-    y = comparison.y_test
-    if y is None:
-        return {"color": BLUE}
-    if comparison.target_type == "continuous":
-        return {"c": y, "cmap": COLORMAP}
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) > len(PALETTE):
-        return {"c": codes, "cmap": COLORMAP}
-    return {"c": np.array(PALETTE)[codes]}
+    names = [row["method"] for row in comparison.rows]
+    return Drawn(figure, dict(zip(names, panels, strict=False)), bars)
 
 
 def _draw_embedding(ax, row, comparison):
     """Draw the test rows as one method embeds them."""
-    ax.set_title(_literal(row["method"]), fontsize="medium", fontweight="bold", color=DARK, pad=16)
+    ax.set_title(literal(row["method"]), fontsize="medium", fontweight="bold", color=DARK, pad=16)
     ax.text(
         0.5, 1.02, _short_scores(row), transform=ax.transAxes, ha="center", va="bottom",
         fontsize="x-small", color=DARK,
@@ -105,7 +107,7 @@ def _draw_embedding(ax, row, comparison):
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_color(FRAME)
     if row["method"] not in comparison.embeddings:
-        reason = textwrap.fill(_literal("; ".join(row["notes"])), 30, max_lines=8)
+        reason = textwrap.fill(literal("; ".join(row["notes"])), 30, max_lines=8)
         ax.text(
             0.5, 0.5, reason, transform=ax.transAxes, ha="center", va="center",
             fontsize="x-small", color=GREY,
@@ -116,11 +118,8 @@ def _draw_embedding(ax, row, comparison):
     if codes.shape[1] == 1 and comparison.y_test is None:
         ax.hist(codes[:, 0], bins="auto", color=BLUE)
         return
-    n_samples = len(codes)
-    size = np.clip(6000 / n_samples, 3, 22)
-    alpha = np.clip(400 / n_samples, 0.4, 0.85)
-    points = _plane(codes, comparison)
-    ax.scatter(*points.T, s=size, alpha=alpha, linewidths=0, **_colors(comparison))
+    colors = colors_of(comparison.y_test, comparison.target_type)
+    ax.scatter(*_plane(codes, comparison).T, **size_of_points(len(codes)), **colors.scatter)
 
 
 def _plane(codes, comparison):
@@ -128,15 +127,10 @@ def _plane(codes, comparison):
     if codes.shape[1] == 2:
         return codes
     if codes.shape[1] > 2:
-        centered = codes - codes.mean(axis=0)
-        _, _, axes = np.linalg.svd(centered, full_matrices=False)
-        return centered @ axes[:2].T
+        return on_principal_axes(codes, 2)
     if comparison.target_type == "continuous":
         return np.column_stack([codes[:, 0], comparison.y_test])
-    # Classes one above the other, their rows spread a little.
-    _, height = np.unique(comparison.y_test, return_inverse=True)
-    spread = np.random.RandomState(0).uniform(-0.35, 0.35, size=len(codes))
-    return np.column_stack([codes[:, 0], -height + spread])
+    return in_lanes(codes[:, 0], comparison.y_test)
 
 
 def _short_scores(row):
@@ -151,41 +145,17 @@ def _short_scores(row):
 
 def _draw_key(figure, comparison):
     """Say what the colors mean: a legend of classes, or a color bar."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-    from matplotlib.lines import Line2D
-
-    colors = _colors(comparison)
-    if "cmap" in colors:
-        norm = Normalize(colors["c"].min(), colors["c"].max())
-        bar = figure.colorbar(
-            ScalarMappable(norm, colors["cmap"]), cax=figure.add_axes((0.05, 0.2, 0.15, 0.6))
-        )
+    colors = colors_of(comparison.y_test, comparison.target_type)
+    if colors.names is None:
+        bar = figure.colorbar(color_scale(colors), cax=figure.add_axes((0.05, 0.2, 0.15, 0.6)))
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize="small", colors=DARK)
-        bar.ax.set_title(
-            "target" if comparison.target_type == "continuous" else "class",
-            fontsize="small", color=DARK, loc="left",
-        )  # fmt: skip
+        bar.ax.set_title(colors.title, fontsize="small", color=DARK, loc="left")
         return
-    handles = [
-        Line2D([], [], marker="o", linestyle="", color=color, label=_shortened(str(name)))
-        for color, name in zip(PALETTE, np.unique(comparison.y_test), strict=False)
-    ]
     figure.legend(
-        handles=handles, loc="center left", frameon=False, fontsize="small", handletextpad=0.1,
-        borderpad=0, handlelength=1.2,
+        handles=legend_handles(colors.names), loc="center left", frameon=False, fontsize="small",
+        handletextpad=0.1, borderpad=0, handlelength=1.2,
     )  # fmt: skip
-
-
-def _shortened(name):
-    """Return the name of a class, cut to what fits into the legend."""
-    return _literal(name if len(name) <= 14 else f"{name[:13]}…")
-
-
-def _literal(text):
-    """Return text that matplotlib does not take for a formula."""
-    return text.replace("$", r"\$")
 
 
 def _draw_bars(ax, column, comparison):
@@ -221,7 +191,7 @@ def _draw_bars(ax, column, comparison):
             color=GREY if value is None else DARK,
         )  # fmt: skip
     ax.set_ylim(len(names) - 0.4, -0.6)
-    ax.set_yticks(range(len(names)), [_literal(name) for name in names], fontsize="small")
+    ax.set_yticks(range(len(names)), [literal(name) for name in names], fontsize="small")
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", labelsize="x-small", colors=GREY)
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -155,4 +155,4 @@ class Comparison:
         are drawn against the target (or as a histogram, without one), and codes with more than
         two by their first two principal axes.
         """
-        return draw(self, title=title)
+        return draw(self, title=title).figure
