@@ -48,7 +48,7 @@ def own_members(cls: type) -> list[str]:
             for base in ours
             for name, value in vars(base).items()
             if not name.startswith("_")
-            and (inspect.isfunction(value) or isinstance(value, property))
+            and (inspect.isfunction(value) or isinstance(value, property | classmethod))
         }
     )
 

@@ -72,11 +72,14 @@ def color_scale(colors):
     return ScalarMappable(Normalize(values.min(), values.max()), colors.scatter["cmap"])
 
 
-def size_of_points(n_samples):
-    """Return size and opacity at which that many points can be told apart."""
+def size_of_points(n_samples, n_panels=1):
+    """Return size and opacity at which that many points can be told apart.
+
+    They lie in axes as large as that many panels of a comparison.
+    """
     return {
-        "s": np.clip(6000 / n_samples, 3, 22),
-        "alpha": np.clip(400 / n_samples, 0.4, 0.85),
+        "s": np.clip(6000 * n_panels / n_samples, 2 + n_panels, 20 + 4 * n_panels),
+        "alpha": np.clip(400 * n_panels / n_samples, 0.4, 0.85),
         "linewidths": 0,
     }
 

@@ -1,0 +1,170 @@
+"""What displays ask of fitted estimators: codes, rows, weights, and the maps within a network.
+
+Anything with `transform` and `inverse_transform` will do, a `PCA` or a `Pipeline` as well.
+"""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+
+def fitted(estimator, *methods):
+    """Return a fitted estimator, of a search the best one, that has some methods."""
+    check_is_fitted(estimator)
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    for method in methods:
+        if not hasattr(estimator, method):
+            raise TypeError(
+                f"{type(estimator).__name__} has no {method}, which this display needs; give an "
+                "estimator that has it (a Pipeline has it if all of its steps do)."
+            )
+    return estimator
+
+
+def last_step(estimator):
+    """Return the last step of a pipeline, of another estimator the estimator itself."""
+    estimator = fitted(estimator)
+    while isinstance(estimator, Pipeline):
+        estimator = fitted(estimator.steps[-1][1])
+    return estimator
+
+
+def as_last_step_sees(estimator, X):
+    """Return rows after all steps of a pipeline but the last."""
+    estimator = fitted(estimator)
+    while isinstance(estimator, Pipeline):
+        if len(estimator.steps) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = fitted(estimator.steps[-1][1])
+    return numbers(X)
+
+
+def numbers(X):
+    """Return what an estimator returned, or was given, as a dense array of finite numbers."""
+    X = X.toarray() if issparse(X) else X
+    return check_array(X, dtype=np.float64)
+
+
+def rows_of(X):
+    """Return rows to draw, which may have missing values, as a dense array."""
+    X = X.toarray() if issparse(X) else X
+    return check_array(X, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
+
+
+def taken(X, rows):
+    """Return some rows of an array, a sparse matrix or a DataFrame as they are."""
+    from sklearn.utils import _safe_indexing
+
+    return _safe_indexing(X, rows)
+
+
+def encode(estimator, X):
+    """Return the codes of rows."""
+    return numbers(fitted(estimator, "transform").transform(X))
+
+
+def decode(estimator, codes):
+    """Return the rows that codes stand for."""
+    return numbers(fitted(estimator, "inverse_transform").inverse_transform(codes))
+
+
+def column_names(X, n_features):
+    """Return the names of the columns, of an array their numbers."""
+    names = getattr(X, "columns", [f"feature {i}" for i in range(n_features)])
+    return [str(name) for name in names]
+
+
+def image_shape_in(estimator, image_shape, n_features):
+    """Return the image shape asked for, else the one that a convolutional estimator has found."""
+    if image_shape is not None or estimator is None:
+        return image_shape
+    found = getattr(last_step(estimator), "image_shape_", None)
+    return found if found is not None and np.prod(found) == n_features else None
+
+
+def module_of(estimator, what):
+    """Return the fitted torch module of the last step."""
+    estimator = last_step(estimator)
+    if not hasattr(estimator, "module_"):
+        raise TypeError(
+            f"{type(estimator).__name__} has no module_, a fitted torch network, and so no {what}; "
+            "give an autoencoder, or a pipeline that ends in one."
+        )
+    return estimator.module_
+
+
+def first_weights(estimator):
+    """Return the weights of the first layer, of shape (n_units, ...), and how its images lie.
+
+    Of a convolution these are the filters, (n_filters, channels, height, width).
+    """
+    last = last_step(estimator)
+    if hasattr(last, "module_"):
+        return _first_layer(last.module_.encoder)
+    if hasattr(last, "components_"):
+        return np.asarray(last.components_, dtype=float)
+    if hasattr(last, "coefs_"):
+        return np.asarray(last.coefs_[0], dtype=float).T
+    raise TypeError(
+        f"{type(last).__name__} has neither a network (module_) nor components_ or coefs_, so it "
+        "has no weights to draw; give an autoencoder, a PCA or an MLPClassifier, for example."
+    )
+
+
+def _first_layer(encoder):
+    """Return the weights of the first layer of the nonlinear path, if there is one."""
+    from torch import nn
+
+    body = getattr(encoder, "body", encoder)
+    body = getattr(body, "correction", body)
+    for layer in body.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            return layer.weight.detach().cpu().double().numpy()
+    raise TypeError(
+        "The encoder has neither a dense layer nor a convolution, so it has no weights to draw."
+    )
+
+
+def maps_in(encoder, X, layer):
+    """Return the maps after a convolution and its activation, before it is pooled.
+
+    They have the shape (n_samples, n_maps, height, width).
+    """
+    import torch
+    from torch import nn
+
+    convolutions = [m for m in encoder.modules() if isinstance(m, nn.Conv2d)]
+    if not convolutions:
+        raise TypeError(
+            "The encoder has no convolution, and so no feature maps; WeightsDisplay draws what a "
+            "dense layer has learnt."
+        )
+    if not 0 <= layer < len(convolutions):
+        raise ValueError(
+            f"layer={layer}, but the encoder has {len(convolutions)} convolutions, counted from 0."
+        )
+
+    seen = []  # layer and output, in the order of their work
+
+    def remember(module, _, output):
+        seen.append((module, output))
+
+    handles = [
+        m.register_forward_hook(remember) for m in encoder.modules() if not any(m.children())
+    ]
+    try:
+        with torch.no_grad():
+            encoder(torch.as_tensor(X, dtype=torch.float32))
+    finally:
+        for handle in handles:
+            handle.remove()
+
+    start = next(i for i, (module, _) in enumerate(seen) if module is convolutions[layer])
+    maps = seen[start][1]
+    for module, output in seen[start + 1 :]:
+        if isinstance(module, nn.Conv2d) or output.shape != maps.shape:
+            break
+        maps = output
+    return maps.double().numpy()

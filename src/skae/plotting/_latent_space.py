@@ -1,0 +1,339 @@
+"""LatentSpaceDisplay: where the codes of rows are."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from skae._drawing import (
+    BLUE,
+    DARK,
+    FRAME,
+    GREY,
+    color_scale,
+    colors_of,
+    in_lanes,
+    legend_handles,
+    on_principal_axes,
+    size_of_points,
+)
+from skae._labels import kind_of_target
+from skae.plotting._canvas import one_axes, tidy
+from skae.plotting._estimators import encode, image_shape_in, numbers, rows_of
+from skae.plotting._images import as_images, check_image_shape, need_image_shape, stick, value_range
+
+THUMBNAIL_WIDTH = 24.0  # points
+
+
+class LatentSpaceDisplay:
+    """Codes as points, colored by a label or by a value.
+
+    One code is drawn against the value, in a lane for each class, or as a histogram; two codes in
+    the plane, and three or more in space, by their first three principal axes.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples, n_components)
+        The codes.
+
+    y : ndarray of shape (n_samples,), default=None
+        What colors them.
+
+    images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3), \
+            default=None
+        Images of the rows, for thumbnails.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn in; of codes in space an Axes3D.
+
+    figure_ : matplotlib Figure
+        The figure that it is in.
+
+    points_ : ndarray of shape (n_samples, 1), (n_samples, 2) or (n_samples, 3)
+        Where the rows were drawn.
+
+    See Also
+    --------
+    LatentJointDisplay : The distribution of two codes.
+    ManifoldDisplay : What lies between the codes of rows.
+    skae.metrics.trustworthiness : How far neighbors can be believed.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.plotting import LatentSpaceDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> display = LatentSpaceDisplay.from_estimator(PCA(2).fit(X), X, y)
+    >>> display.points_.shape
+    (1797, 2)
+    >>> plt.close(display.figure_)
+    """
+
+    def __init__(self, codes, y=None, *, images=None):
+        self.codes = codes
+        self.y = y
+        self.images = images
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        n_dimensions=None,
+        thumbnails=0,
+        image_shape=None,
+        ax=None,
+        cmap="gray",
+    ):
+        """Encode rows and draw their codes.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with `transform`.
+
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        y : array-like of shape (n_samples,), default=None
+            Labels or values, which color the points. What `skae.compare` takes for classes has a
+            color for each, and a scale of colors beyond ten classes.
+
+        n_dimensions : {1, 2, 3}, default=None
+            How many of the codes are drawn: of more codes than these, their first principal axes.
+            None takes all codes up to three.
+
+        thumbnails : int, default=0
+            How many images to draw in the plane, at most, in the place of points that are far
+            enough apart.
+
+        image_shape : tuple of int, default=None
+            (height, width) or (channels, height, width) of rows that are images, for thumbnails.
+            None takes that of a convolutional estimator.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; in space an Axes3D (``projection="3d"``). None makes a figure.
+
+        cmap : str or matplotlib Colormap, default="gray"
+            Of thumbnails with one channel.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+            What was drawn.
+
+        Raises
+        ------
+        TypeError
+            If the estimator can't transform rows.
+        ValueError
+            If a parameter is out of its range.
+        """
+        images = None
+        if thumbnails:
+            rows = rows_of(X)
+            shape = image_shape_in(estimator, image_shape, rows.shape[1])
+            shape = check_image_shape(shape, rows.shape[1])
+            need_image_shape(shape, f"{cls.__name__} with thumbnails", "Or leave thumbnails=0.")
+            images = as_images(rows, shape)
+        return cls.from_predictions(
+            encode(estimator, X),
+            y,
+            images=images,
+            n_dimensions=n_dimensions,
+            thumbnails=thumbnails,
+            ax=ax,
+            cmap=cmap,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls, codes, y=None, *, images=None, n_dimensions=None, thumbnails=0, ax=None, cmap="gray"
+    ):
+        """Draw codes that you have.
+
+        Parameters
+        ----------
+        codes : array-like of shape (n_samples, n_components)
+            Codes, of any method.
+
+        y : array-like of shape (n_samples,), default=None
+            Labels or values, which color the points.
+
+        images : array-like of shape (n_samples, height, width) or \
+                (n_samples, height, width, 3), default=None
+            Images of the rows, for thumbnails.
+
+        n_dimensions : {1, 2, 3}, default=None
+            How many of the codes are drawn: of more codes than these, their first principal axes.
+            None takes all codes up to three.
+
+        thumbnails : int, default=0
+            How many images to draw in the plane, at most.
+
+        ax : matplotlib Axes, default=None
+            Where to draw; in space an Axes3D (``projection="3d"``). None makes a figure.
+
+        cmap : str or matplotlib Colormap, default="gray"
+            Of thumbnails with one channel.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+            What was drawn.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, or the rows of two are not as many.
+        """
+        codes = numbers(codes)
+        if y is not None:
+            y = column_or_1d(y)
+        check_consistent_length(codes, y, images)
+        images = None if images is None else np.asarray(images, dtype=float)
+        display = cls(codes, y, images=images)
+        return display.plot(ax=ax, n_dimensions=n_dimensions, thumbnails=thumbnails, cmap=cmap)
+
+    def plot(self, ax=None, *, n_dimensions=None, thumbnails=0, cmap="gray"):
+        """Draw what is stored; as often as wanted.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; in space an Axes3D (``projection="3d"``). None makes a figure.
+
+        n_dimensions : {1, 2, 3}, default=None
+            How many of the codes are drawn: of more codes than these, their first principal axes.
+            None takes all codes up to three.
+
+        thumbnails : int, default=0
+            How many images to draw in the plane, at most.
+
+        cmap : str or matplotlib Colormap, default="gray"
+            Of thumbnails with one channel.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+            The object itself.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer codes than `n_dimensions`, or no images for thumbnails.
+        """
+        n_codes = self.codes.shape[1]
+        n_dimensions = min(n_codes, 3) if n_dimensions is None else n_dimensions
+        if n_dimensions not in (1, 2, 3) or n_dimensions > n_codes:
+            raise ValueError(
+                f"n_dimensions={n_dimensions}, but it is 1, 2 or 3, and not more than the "
+                f"{n_codes} numbers of a code."
+            )
+        if thumbnails and n_dimensions != 2:
+            raise ValueError(
+                f"thumbnails={thumbnails}, but images are drawn in the plane only; set "
+                "n_dimensions=2."
+            )
+        if thumbnails and self.images is None:
+            raise ValueError(f"thumbnails={thumbnails}, but there are no images to draw.")
+
+        kind = None if self.y is None else kind_of_target(self.y)
+        self._colors = colors_of(self.y, kind)
+        reduced = n_codes > n_dimensions
+        points = on_principal_axes(self.codes, n_dimensions) if reduced else self.codes
+        name = "principal axis of codes" if reduced else "code"
+        if n_dimensions == 3:
+            ax = self._draw_space(ax, points, name)
+        elif n_dimensions == 2:
+            ax = one_axes(ax, (6.4, 4.8))
+            ax.scatter(*points.T, **size_of_points(len(points), n_panels=4), **self._colors.scatter)
+            ax.set(xlabel=f"{name} 0", ylabel=f"{name} 1")
+            tidy(ax)
+        else:
+            ax = self._draw_single(ax, points[:, 0], name, kind)
+        self.ax_, self.figure_, self.points_ = ax, ax.figure, points
+        self._explain_colors()
+        if thumbnails:
+            self._draw_thumbnails(int(thumbnails), cmap)
+        return self
+
+    def _draw_space(self, ax, points, name):
+        ax = one_axes(ax, (6.8, 5.2), projection="3d")
+        if not hasattr(ax, "get_zlim"):
+            raise ValueError(
+                "Three codes are drawn in space, but ax is flat: make it with "
+                "plt.subplots(subplot_kw={'projection': '3d'}), or set n_dimensions=2."
+            )
+        ax.scatter(*points.T, **size_of_points(len(points), n_panels=4), **self._colors.scatter)
+        ax.set(xlabel=f"{name} 0", ylabel=f"{name} 1", zlabel=f"{name} 2")
+        for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+            axis.set_pane_color((1, 1, 1, 0))
+            axis.label.set_color(DARK)
+        ax.tick_params(labelsize="x-small", labelcolor=GREY, pad=0)
+        ax.set_box_aspect(None, zoom=0.92)
+        return ax
+
+    def _draw_single(self, ax, codes, name, kind):
+        ax = one_axes(ax, (6.4, 3.6))
+        ax.set_xlabel(f"{name} 0")
+        tidy(ax)
+        if kind is None:
+            ax.hist(codes, bins="auto", color=BLUE)
+            ax.set_ylabel("rows")
+            return ax
+        if kind == "classes":
+            points = in_lanes(codes, self.y)
+            ax.set_yticks([])
+            ax.spines["left"].set_visible(False)
+        else:
+            points = np.column_stack([codes, self.y])
+            ax.set_ylabel("target")
+        ax.scatter(*points.T, **size_of_points(len(codes), n_panels=4), **self._colors.scatter)
+        return ax
+
+    def _explain_colors(self):
+        """Draw the legend, or the scale of colors, outside."""
+        if self.y is None:
+            return
+        if self._colors.names is not None:
+            self.ax_.legend(
+                handles=legend_handles(self._colors.names), loc="center left", frameon=False,
+                bbox_to_anchor=(1.08 if self.points_.shape[1] == 3 else 1.0, 0.5),
+                handletextpad=0.1, fontsize="small",
+            )  # fmt: skip
+            return
+        bar = self.figure_.colorbar(
+            color_scale(self._colors), ax=self.ax_, shrink=0.7,
+            pad=0.1 if self.points_.shape[1] == 3 else 0.02,
+        )  # fmt: skip
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize="small", labelcolor=GREY)
+        bar.set_label(self._colors.title, fontsize="small", color=DARK)
+
+    def _draw_thumbnails(self, n_most, cmap):
+        """Draw images of rows that are further from one another than an image is wide."""
+        size = self.figure_.get_size_inches() * 72
+        box = self.ax_.get_position()
+        span = np.maximum(np.ptp(self.points_, axis=0), np.finfo(float).tiny)
+        on_paper = (self.points_ - self.points_.min(axis=0)) / span
+        on_paper *= size * [box.width, box.height] * 0.9  # (n_samples, 2), in points
+        chosen: list[int] = []
+        for i in np.random.RandomState(0).permutation(len(on_paper)):
+            if len(chosen) == n_most:
+                break
+            apart = np.abs(on_paper[chosen] - on_paper[i]).max(axis=1)
+            if (apart > 1.15 * THUMBNAIL_WIDTH).all():
+                chosen.append(i)
+        limits = value_range(self.images)
+        colors = self._colors.scatter.get("c")
+        for i in chosen:
+            color = colors[i] if self._colors.names is not None else FRAME
+            stick(
+                self.ax_, self.images[i], self.points_[i], limits=limits, cmap=cmap,
+                width=THUMBNAIL_WIDTH, color=color,
+            )  # fmt: skip
