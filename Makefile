@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 PYTEST_ARGS ?=
+DOCS_ARGS ?=
 BENCH_ARGS ?=
 
 BIN = $(VENV)/bin
@@ -50,8 +51,8 @@ format: $(VENV)/.with-lint  ## Rewrite the code in the project's style
 	$(BIN)/ruff format
 
 .PHONY: docs
-docs: $(VENV)/.with-docs  ## Build the documentation in docs/_build/html
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+docs: $(VENV)/.with-docs  ## Build the documentation in docs/_build/html (examples take minutes)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html $(DOCS_ARGS) docs docs/_build/html
 	@echo "The documentation is in docs/_build/html/index.html"
 
 .PHONY: bench
@@ -66,7 +67,7 @@ bench-smoke:  ## Run the benchmarks on a little data, to see that they work
 
 .PHONY: clean
 clean:  ## Remove the environments and all that was built
-	rm -rf .venv .venv-oldest build dist docs/_build docs/generated
+	rm -rf .venv .venv-oldest build dist docs/_build docs/generated docs/gallery
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 # The environment ignores itself, so that git does not list it whatever its name.

@@ -13,19 +13,47 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
+    "sphinx_gallery.gen_gallery",
     "numpydoc",
     "myst_parser",
 ]
-exclude_patterns = ["_build"]
+# The gallery is made of the examples; their own folder has no pages.
+exclude_patterns = ["_build", "examples"]
 templates_path = ["_templates"]
+
+toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skae"
 html_show_sourcelink = False
-html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}
-html_sidebars = {"**": []}
+html_static_path = ["_static"]
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "header_links_before_dropdown": 6,
+    "secondary_sidebar_items": ["page-toc"],
+}
+# Pages that stand alone have no list of neighbors.
+html_sidebars = {page: [] for page in ("index", "getting_started", "benchmarks")}
 
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "within_subsection_order": "FileNameSortKey",
+    "image_srcset": ["2x"],
+    "capture_repr": (),
+    "doc_module": ("skae",),
+    "backreferences_dir": "generated/backreferences",
+    "reference_url": {"skae": None},
+    "reset_modules": ("matplotlib",),
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "abort_on_example_error": True,
+}
 
 extlinks = {
     "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),

@@ -7,6 +7,7 @@ import numpy as np
 from skae._drawing import DARK, FRAME, GREY, import_pyplot
 
 LARGEST_WIDTH = 12.0  # inches
+HEIGHTS = 1.2, 12.0  # of a single axes with its labels, in inches
 
 
 def one_axes(ax, figsize=None, **subplot: Any):
@@ -14,6 +15,8 @@ def one_axes(ax, figsize=None, **subplot: Any):
     if ax is not None:
         import_pyplot()
         return ax
+    if figsize is not None:
+        figsize = figsize[0], float(np.clip(figsize[1], *HEIGHTS))
     _, ax = import_pyplot().subplots(figsize=figsize, layout="constrained", subplot_kw=subplot)
     return ax
 
@@ -49,6 +52,11 @@ def tidy(ax):
     ax.tick_params(labelsize="small", color=FRAME, labelcolor=GREY)
     ax.xaxis.label.set_color(DARK)
     ax.yaxis.label.set_color(DARK)
+
+
+def size_in_points(ax):
+    """Return width and height of axes, before a layout changes them."""
+    return ax.bbox.size * 72 / ax.figure.dpi
 
 
 def put_title(ax, title, **how: Any):

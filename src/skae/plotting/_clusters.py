@@ -4,11 +4,11 @@ import numpy as np
 from scipy.cluster.hierarchy import dendrogram, linkage
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_consistent_length, check_random_state
 
 from skae._drawing import DARK, FRAME, GREY, PALETTE, literal
-from skae.plotting._canvas import LARGEST_WIDTH, panels, put_title
-from skae.plotting._estimators import encode, image_shape_in, numbers, rows_of
+from skae.plotting._canvas import LARGEST_WIDTH, panels, put_title, size_in_points
+from skae.plotting._estimators import encode, image_shape_in, numbers, rows_of, target_of
 from skae.plotting._images import (
     as_images,
     centers,
@@ -84,7 +84,9 @@ class ClusterDisplay:
     >>> from sklearn.decomposition import PCA
     >>> from skae.plotting import ClusterDisplay
     >>> X, y = load_digits(n_class=2, return_X_y=True)
-    >>> display = ClusterDisplay.from_estimator(PCA(2).fit(X), X, y, image_shape=(8, 8))
+    >>> display = ClusterDisplay.from_estimator(
+    ...     PCA(2).fit(X), X, y, n_clusters=2, image_shape=(8, 8)
+    ... )
     >>> len(display.images)
     2
     >>> plt.close(display.figure_)
@@ -139,7 +141,7 @@ class ClusterDisplay:
             Images of each cluster, at most; drawn at random.
 
         n_leaves : int, default=24
-            Leaves of the dendrogram, at most.
+            Leaves of the dendrogram, at most, but one of each cluster.
 
         image_shape : tuple of int, default=None
             (height, width) or (channels, height, width) of the rows. None takes that of a
@@ -215,7 +217,7 @@ class ClusterDisplay:
             Images of each cluster, at most; drawn at random.
 
         n_leaves : int, default=24
-            Leaves of the dendrogram, at most.
+            Leaves of the dendrogram, at most, but one of each cluster.
 
         image_shape : tuple of int, default=None
             (height, width) or (channels, height, width) of the rows.
@@ -239,8 +241,7 @@ class ClusterDisplay:
         ValueError
             If a parameter is out of its range, or rows are no images.
         """
-        codes, rows = numbers(codes), rows_of(X)
-        y = None if y is None else column_or_1d(y)
+        codes, rows, y = numbers(codes), rows_of(X), target_of(y)
         check_consistent_length(codes, rows, y)
         shape = check_image_shape(image_shape, rows.shape[1])
         need_image_shape(shape, cls.__name__, "LatentSpaceDisplay shows codes of other rows.")
@@ -318,17 +319,22 @@ class ClusterDisplay:
 
     def _draw_dendrogram(self, ax, cmap):
         """Draw how the leaves come together, and the leaves under it."""
+        from matplotlib.collections import LineCollection
+
         colors = _colors_of_links(self.links, self.labels[self.leaves])
-        drawn = dendrogram(
-            self.links, ax=ax, no_labels=True, link_color_func=colors.__getitem__,
-        )  # fmt: skip
+        drawn = dendrogram(self.links, no_plot=True, link_color_func=colors.__getitem__)
+        lines = [
+            np.column_stack(line) for line in zip(drawn["icoord"], drawn["dcoord"], strict=True)
+        ]
+        ax.add_collection(LineCollection(lines, colors=drawn["color_list"]))
+        ax.set_xlim(0, 10 * len(self.leaves))
+        ax.set_ylim(0, 1.05 * self.links[:, 2].max() or 1.0)  # 0 if all codes are the same
         ax.spines[["top", "right", "bottom"]].set_visible(False)
         ax.spines["left"].set_color(FRAME)
         ax.tick_params(bottom=False, labelbottom=False, labelsize="x-small", labelcolor=GREY)
         ax.set_ylabel("distance of codes", fontsize="small", color=DARK)
         n_leaves = len(self.leaves)
-        place = ax.get_position()
-        wide = place.width * ax.figure.get_size_inches()[0] * 72 / n_leaves
+        wide = size_in_points(ax)[0] / n_leaves
         for position, leaf in enumerate(drawn["leaves"]):
             stick(
                 ax, self.leaf_images[leaf], (10 * position + 5, 0), limits=self.limits, cmap=cmap,
@@ -361,6 +367,8 @@ def _leaves(members, n_leaves):
     """Return rows of all clusters, of each as many as its share, and at least one."""
     n_rows = sum(len(rows) for rows in members)
     numbers_of_leaves = [max(1, round(n_leaves * len(rows) / n_rows)) for rows in members]
+    while sum(numbers_of_leaves) > max(n_leaves, len(members)):  # all were rounded up
+        numbers_of_leaves[int(np.argmax(numbers_of_leaves))] -= 1
     return np.concatenate(
         [rows[:number] for rows, number in zip(members, numbers_of_leaves, strict=True)]
     )

@@ -6,8 +6,11 @@ Anything with `transform` and `inverse_transform` will do, a `PCA` or a `Pipelin
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
+
+from skae._labels import is_unlabeled
+from skae.plotting._images import N_COLOR_CHANNELS
 
 
 def fitted(estimator, *methods):
@@ -53,11 +56,17 @@ def rows_of(X):
     return check_array(X, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
 
 
-def taken(X, rows):
-    """Return some rows of an array, a sparse matrix or a DataFrame as they are."""
-    from sklearn.utils import _safe_indexing
-
-    return _safe_indexing(X, rows)
+def target_of(y):
+    """Return labels or values as a column, in which none is missing."""
+    if y is None:
+        return None
+    y = column_or_1d(y)
+    if is_unlabeled(y, np.nan).any():
+        raise ValueError(
+            "y contains NaN, or another missing value, which has no color; leave these rows out, "
+            "or give them a label of their own."
+        )
+    return y
 
 
 def encode(estimator, X):
@@ -77,11 +86,16 @@ def column_names(X, n_features):
 
 
 def image_shape_in(estimator, image_shape, n_features):
-    """Return the image shape asked for, else the one that a convolutional estimator has found."""
+    """Return the image shape asked for, else the one that a convolutional estimator has found.
+
+    That one is None if it has channels that are not colors.
+    """
     if image_shape is not None or estimator is None:
         return image_shape
     found = getattr(last_step(estimator), "image_shape_", None)
-    return found if found is not None and np.prod(found) == n_features else None
+    if found is None or np.prod(found) != n_features:
+        return None
+    return found if found[0] in (1, N_COLOR_CHANNELS) else None
 
 
 def module_of(estimator, what):

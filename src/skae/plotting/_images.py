@@ -50,7 +50,10 @@ def as_images(rows, shape):
 
 def value_range(rows):
     """Return the smallest and the largest value of rows, for the ends of their colors."""
-    low, high = float(np.nanmin(rows)), float(np.nanmax(rows))
+    known = np.ravel(rows)[np.isfinite(np.ravel(rows))]
+    if not len(known):
+        return 0.0, 1.0
+    low, high = float(known.min()), float(known.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 

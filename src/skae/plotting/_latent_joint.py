@@ -3,12 +3,12 @@
 import numpy as np
 from scipy import stats
 from sklearn.feature_selection import mutual_info_regression
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from skae._drawing import BLUE, DARK, GREY, colors_of, legend_handles, size_of_points
 from skae._labels import kind_of_target
 from skae.plotting._canvas import panels, put_title, tidy
-from skae.plotting._estimators import encode, numbers
+from skae.plotting._estimators import encode, numbers, target_of
 
 MOST_FOR_MUTUAL_INFORMATION = 2000  # rows
 
@@ -145,25 +145,27 @@ class LatentJointDisplay:
         ValueError
             If there are no such codes, or fewer than three rows.
         """
-        codes = numbers(codes)
-        if y is not None:
-            y = column_or_1d(y)
+        codes, y = numbers(codes), target_of(y)
         check_consistent_length(codes, y)
         chosen = np.ravel(components).tolist()
-        if len(set(chosen)) != 2 or not set(chosen) <= set(range(codes.shape[1])):
+        whole = all(isinstance(number, int) for number in chosen)
+        if not whole or len(set(chosen)) != 2 or not set(chosen) <= set(range(codes.shape[1])):
             raise ValueError(
                 f"components={components!r}, but these are two different codes of the "
                 f"{codes.shape[1]} that there are, counted from 0."
             )
         if len(codes) < 3:
             raise ValueError(f"There are {len(codes)} rows, but a distribution needs three.")
-        return cls(codes[:, chosen], components=tuple(chosen), y=y)._measure().plot(ax=ax)
+        return cls(codes[:, chosen], components=tuple(chosen), y=y).plot(ax=ax)
 
     def _measure(self):
         """Compute what is written beside the codes."""
         codes = self.codes
-        self.mean_, self.covariance_ = codes.mean(axis=0), np.cov(codes.T)
-        constant = codes.std(axis=0) == 0
+        mean, self.covariance_ = codes.mean(axis=0), np.cov(codes.T)
+        # Rounding is no variance.
+        constant = np.ptp(codes, axis=0) <= 20 * np.finfo(float).eps * np.abs(mean)
+        self.mean_ = np.where(constant, codes[0], mean)
+        self.covariance_[constant] = self.covariance_[:, constant] = 0.0
         varied = np.where(constant, np.arange(len(codes))[:, None], codes)
         self.skewness_ = np.where(constant, np.nan, stats.skew(varied, axis=0))
         self.kurtosis_ = np.where(constant, np.nan, stats.kurtosis(varied, axis=0))
@@ -177,7 +179,6 @@ class LatentJointDisplay:
                     codes[some, :1], codes[some, 1], n_neighbors=n_neighbors, random_state=0
                 )[0]
             )
-        return self
 
     def plot(self, ax=None):
         """Draw what is stored; as often as wanted.
@@ -192,6 +193,8 @@ class LatentJointDisplay:
         display : LatentJointDisplay
             The object itself.
         """
+        if not hasattr(self, "mean_"):
+            self._measure()
         axes = panels(
             ax, 2, 2, figsize=(5.6, 5.4), width_ratios=(4, 1), height_ratios=(1, 4)
         )  # fmt: skip
@@ -219,7 +222,7 @@ class LatentJointDisplay:
         # As far as the points and the ellipses reach, whatever the tails of the densities.
         reach = np.concatenate([self.codes, ellipses])
         low, high = reach.min(axis=0), reach.max(axis=0)
-        margin = 0.04 * np.where(high > low, high - low, 1.0)
+        margin = 0.04 * np.where(np.diag(self.covariance_) > 0, high - low, 1.0)
         ax.set_xlim(low[0] - margin[0], high[0] + margin[0])
         ax.set_ylim(low[1] - margin[1], high[1] + margin[1])
         first, second = self.components

@@ -1,7 +1,7 @@
 """LatentSpaceDisplay: where the codes of rows are."""
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from skae._drawing import (
     BLUE,
@@ -16,9 +16,16 @@ from skae._drawing import (
     size_of_points,
 )
 from skae._labels import kind_of_target
-from skae.plotting._canvas import one_axes, tidy
-from skae.plotting._estimators import encode, image_shape_in, numbers, rows_of
-from skae.plotting._images import as_images, check_image_shape, need_image_shape, stick, value_range
+from skae.plotting._canvas import one_axes, size_in_points, tidy
+from skae.plotting._estimators import encode, image_shape_in, numbers, rows_of, target_of
+from skae.plotting._images import (
+    N_COLOR_CHANNELS,
+    as_images,
+    check_image_shape,
+    need_image_shape,
+    stick,
+    value_range,
+)
 
 THUMBNAIL_WIDTH = 24.0  # points
 
@@ -191,11 +198,15 @@ class LatentSpaceDisplay:
         ValueError
             If a parameter is out of its range, or the rows of two are not as many.
         """
-        codes = numbers(codes)
-        if y is not None:
-            y = column_or_1d(y)
+        codes, y = numbers(codes), target_of(y)
         check_consistent_length(codes, y, images)
-        images = None if images is None else np.asarray(images, dtype=float)
+        if images is not None:
+            images = np.asarray(images, dtype=float)
+            if images.ndim != 3 and (images.ndim != 4 or images.shape[-1] != N_COLOR_CHANNELS):
+                raise ValueError(
+                    f"images has shape {images.shape}, but images are (n_samples, height, width), "
+                    f"or (n_samples, height, width, {N_COLOR_CHANNELS})."
+                )
         display = cls(codes, y, images=images)
         return display.plot(ax=ax, n_dimensions=n_dimensions, thumbnails=thumbnails, cmap=cmap)
 
@@ -234,6 +245,8 @@ class LatentSpaceDisplay:
                 f"n_dimensions={n_dimensions}, but it is 1, 2 or 3, and not more than the "
                 f"{n_codes} numbers of a code."
             )
+        if not thumbnails >= 0:
+            raise ValueError(f"thumbnails={thumbnails}, but a number of images is 0 or more.")
         if thumbnails and n_dimensions != 2:
             raise ValueError(
                 f"thumbnails={thumbnails}, but images are drawn in the plane only; set "
@@ -246,6 +259,8 @@ class LatentSpaceDisplay:
         self._colors = colors_of(self.y, kind)
         reduced = n_codes > n_dimensions
         points = on_principal_axes(self.codes, n_dimensions) if reduced else self.codes
+        # Few rows have fewer principal axes than that; along the others they are all alike.
+        points = np.pad(points, [(0, 0), (0, n_dimensions - points.shape[1])])
         name = "principal axis of codes" if reduced else "code"
         if n_dimensions == 3:
             ax = self._draw_space(ax, points, name)
@@ -269,7 +284,8 @@ class LatentSpaceDisplay:
                 "Three codes are drawn in space, but ax is flat: make it with "
                 "plt.subplots(subplot_kw={'projection': '3d'}), or set n_dimensions=2."
             )
-        ax.scatter(*points.T, **size_of_points(len(points), n_panels=4), **self._colors.scatter)
+        size = size_of_points(len(points), n_panels=4)
+        ax.scatter(*points.T, depthshade=False, **size, **self._colors.scatter)
         ax.set(xlabel=f"{name} 0", ylabel=f"{name} 1", zlabel=f"{name} 2")
         for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
             axis.set_pane_color((1, 1, 1, 0))
@@ -317,11 +333,10 @@ class LatentSpaceDisplay:
 
     def _draw_thumbnails(self, n_most, cmap):
         """Draw images of rows that are further from one another than an image is wide."""
-        size = self.figure_.get_size_inches() * 72
-        box = self.ax_.get_position()
+        size = size_in_points(self.ax_)
         span = np.maximum(np.ptp(self.points_, axis=0), np.finfo(float).tiny)
         on_paper = (self.points_ - self.points_.min(axis=0)) / span
-        on_paper *= size * [box.width, box.height] * 0.9  # (n_samples, 2), in points
+        on_paper *= 0.9 * size  # (n_samples, 2), in points
         chosen: list[int] = []
         for i in np.random.RandomState(0).permutation(len(on_paper)):
             if len(chosen) == n_most:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skae._drawing import BLUE, DARK, GREY, ORANGE
+from skae._drawing import BLUE, DARK, GREY, ORANGE, literal
 from skae.plotting._canvas import panels, put_title, tidy
 from skae.plotting._estimators import last_step
 
@@ -140,7 +140,7 @@ class LossCurveDisplay:
             if n_stages > 1:
                 legend.set_loc("upper center")
                 legend.set_bbox_to_anchor((0.5, -0.22), panel.transAxes)
-            put_title(panel, curve.name)
+            put_title(panel, literal(curve.name))
         axes[0].set_ylabel("loss", color=DARK)
         self.axes_, self.figure_ = axes, axes[0].figure
         return self

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae._drawing import DARK, GREY, size_of_points
+from skae._drawing import DARK, GREY, literal, size_of_points
 from skae.plotting._canvas import one_axes, tidy
 from skae.plotting._estimators import column_names, decode, encode, image_shape_in, rows_of
 from skae.plotting._images import (
@@ -171,6 +171,10 @@ class ManifoldDisplay:
 
         n_points = N_POINTS_OF_CURVE if is_curve else int(n_points)
         values = [np.linspace(low, high, n_points) for low, high in region]
+        if is_curve:  # as finely as the codes lie
+            inside = codes[(codes >= region[0][0]) & (codes <= region[0][1])]
+            among = np.quantile(inside, np.linspace(0, 1, n_points)) if len(inside) else []
+            values = [np.unique(np.concatenate([values[0], among]))]
         # The first code varies last: (n_points,) or (n_points, n_points), lines of the second.
         places = np.meshgrid(*values)
         grid = np.tile(np.median(codes, axis=0), (places[0].size, 1))
@@ -223,12 +227,15 @@ class ManifoldDisplay:
         segments = np.stack([self.decoded[:-1], self.decoded[1:]], axis=1)
         curve = LineCollection(list(segments), cmap=cmap, linewidth=3, capstyle="round")
         curve.set_array((values[:-1] + values[1:]) / 2)
+        # A few far codes would leave one color for all the others.
+        low, high = np.quantile(values, [0.02, 0.98])
+        curve.set_clim(low, high)
         ax.add_collection(curve)
-        bar = ax.figure.colorbar(curve, ax=ax, shrink=0.8, pad=0.02)
+        bar = ax.figure.colorbar(curve, ax=ax, shrink=0.8, pad=0.02, extend="both")
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize="small")
         bar.set_label(f"code {self.components[0]}", fontsize="small", color=DARK)
-        ax.set(xlabel=self.feature_names[0], ylabel=self.feature_names[1])
+        ax.set(xlabel=literal(self.feature_names[0]), ylabel=literal(self.feature_names[1]))
         tidy(ax)
         self.ax_ = ax
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from skae._drawing import BLUE, DARK, GREY, ORANGE, PALE
+from skae._drawing import BLUE, DARK, GREY, ORANGE, PALE, literal
 from skae.plotting._canvas import LARGEST_WIDTH, one_axes, panels, put_title, spread_over, tidy
-from skae.plotting._estimators import column_names, decode, encode, image_shape_in, rows_of, taken
+from skae.plotting._estimators import column_names, decode, encode, image_shape_in, rows_of
 from skae.plotting._images import (
     as_images,
     centers,
@@ -153,13 +153,13 @@ class ReconstructionDisplay:
         ValueError
             If a parameter is out of its range, or `image_shape` does not fit the rows.
         """
-        n_features = rows_of(taken(X, [0])).shape[1]
+        rebuilt = decode(estimator, encode(estimator, X))
         return cls.from_predictions(
             X,
-            decode(estimator, encode(estimator, X)),
+            rebuilt,
             n_shown=n_shown,
             select=select,
-            image_shape=image_shape_in(estimator, image_shape, n_features),
+            image_shape=image_shape_in(estimator, image_shape, rebuilt.shape[1]),
             ax=ax,
             cmap=cmap,
         )
@@ -220,7 +220,8 @@ class ReconstructionDisplay:
             )
         errors = np.nansum((rows - rebuilt) ** 2, axis=1)
         shown = _selected(select, errors, n_shown)
-        deviation = np.nanstd(rows, axis=0)
+        known = np.ma.masked_invalid(rows)  # a column may have no value at all
+        deviation = known.std(axis=0).filled(0.0)
         display = cls(
             rows[shown],
             rebuilt[shown],
@@ -229,7 +230,7 @@ class ReconstructionDisplay:
             n_samples=len(rows),
             image_shape=check_image_shape(image_shape, rows.shape[1]),
             feature_names=column_names(X, rows.shape[1]),
-            center=np.nanmean(rows, axis=0),
+            center=known.mean(axis=0).filled(0.0),
             scale=np.where(deviation > 0, deviation, 1.0),
         )
         return display.plot(ax=ax, cmap=cmap)
@@ -293,7 +294,8 @@ class ReconstructionDisplay:
             tidy(panel)
         first = axes.flat[0]
         first.set_ylim(n_features - 0.4, -0.6)
-        first.set_yticks(places, self.feature_names or [str(place) for place in places])
+        names = self.feature_names or [str(place) for place in places]
+        first.set_yticks(places, [literal(name) for name in names])
         units = "standard deviations" if self.scale is not None else "value"
         self._finish_panels(axes, n_shown, units)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae._drawing import DARK
+from skae._drawing import DARK, literal
 from skae.plotting._canvas import one_axes, tidy
 from skae.plotting._estimators import column_names, decode, encode, rows_of
 from skae.plotting._manifold import draw_points, two_columns
@@ -140,7 +140,7 @@ class VectorFieldDisplay:
         bar.ax.tick_params(labelsize="small")
         bar.set_label("length of the step", fontsize="small", color=DARK)
         ax.set(
-            xlabel=self.feature_names[0], ylabel=self.feature_names[1],
+            xlabel=literal(self.feature_names[0]), ylabel=literal(self.feature_names[1]),
             xlim=(self.x[0], self.x[-1]), ylim=(self.y[0], self.y[-1]),
         )  # fmt: skip
         tidy(ax)

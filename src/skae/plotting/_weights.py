@@ -43,7 +43,7 @@ class WeightsDisplay:
         The figure that it is in.
 
     limit_ : float
-        The weight at either end of the colors: all but one in 500 are smaller.
+        The weight at either end of the colors: all but one in a hundred are smaller.
 
     See Also
     --------
@@ -118,8 +118,9 @@ class WeightsDisplay:
             image_shape = (1, *size)
         else:
             image_shape = image_shape_in(estimator, image_shape, weights.shape[1])
+        norms = np.linalg.norm(weights, axis=1)
         # Rounded, so that components of equal norm keep their order.
-        norms = np.linalg.norm(weights, axis=1).round(6)
+        norms = (norms / (norms.max() or 1.0)).round(6)
         units = np.sort(np.argsort(-norms, kind="stable")[: int(n_units)])
         display = cls(
             weights[units],
@@ -148,7 +149,7 @@ class WeightsDisplay:
         display : WeightsDisplay
             The object itself.
         """
-        self.limit_ = float(np.quantile(np.abs(self.weights), 0.998)) or 1.0
+        self.limit_ = float(np.quantile(np.abs(self.weights), 0.99)) or 1.0
         if self.image_shape is not None:
             self._draw_images(ax, cmap)
         else:
