@@ -168,9 +168,11 @@ def test_an_import_within_the_rule_passes(module, is_package, source):
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem
+    "path",
+    sorted([*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "docs" / "examples").glob("*.py")]),
+    ids=lambda path: path.stem,
 )
-def test_benchmarks_use_the_public_names_only(path):
+def test_benchmarks_and_examples_use_the_public_names_only(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [name for node in ast.walk(tree) for name in imported(node, path.stem, False)]
     private = [name for name in names if name.startswith("skae.") and "._" in name]

@@ -39,8 +39,8 @@ class ManifoldDisplay:
         (channels, height, width) of rows that are images.
 
     limits : tuple of float, default=None
-        The smallest and the largest value of the rows, for their colors. None takes those of
-        `decoded`.
+        Where the colors end: at the smallest and the largest value of rows that are images, and
+        for a curve at two values of the code. None takes those of what is drawn.
 
     X : ndarray of shape (n_samples, 2), default=None
         Data in the plane, to draw under the curve.
@@ -186,7 +186,7 @@ class ManifoldDisplay:
             decoded,
             components=components,
             image_shape=shape,
-            limits=value_range(rows),
+            limits=_usual(codes) if is_curve else value_range(rows),
             X=rows if is_curve else None,
             feature_names=column_names(X, n_features),
         )
@@ -227,9 +227,8 @@ class ManifoldDisplay:
         segments = np.stack([self.decoded[:-1], self.decoded[1:]], axis=1)
         curve = LineCollection(list(segments), cmap=cmap, linewidth=3, capstyle="round")
         curve.set_array((values[:-1] + values[1:]) / 2)
-        # A few far codes would leave one color for all the others.
-        low, high = np.quantile(values, [0.02, 0.98])
-        curve.set_clim(low, high)
+        if self.limits is not None:
+            curve.set_clim(*self.limits)
         ax.add_collection(curve)
         bar = ax.figure.colorbar(curve, ax=ax, shrink=0.8, pad=0.02, extend="both")
         bar.outline.set_visible(False)
@@ -285,6 +284,12 @@ def two_columns(X, display):
 def draw_points(ax, X):
     """Draw data in the plane, as a background."""
     ax.scatter(*X.T, color=GREY, **{**size_of_points(len(X), n_panels=4), "alpha": 0.35}, zorder=0)
+
+
+def _usual(codes):
+    """Return where the colors of a curve end: a few far codes would leave one for all others."""
+    low, high = np.quantile(codes, [0.02, 0.98])
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
 def _check_components(components, n_components):
