@@ -51,6 +51,7 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib",),
     "download_all_examples": False,
     "show_signature": False,
+    "remove_config_comments": True,
     "write_computation_times": False,
     "abort_on_example_error": True,
 }

@@ -68,7 +68,6 @@ CHECKED = [
         max_iter=40,
         class_weight="balanced",
     ),
-    StackedAutoencoderClassifier((16, 8), joint="ladder", max_iter=60, learning_rate_init=0.01),
     StackedAutoencoderClassifier(
         8,
         joint=Ladder(0.1, weights=(0.0, 1.0)),
@@ -76,9 +75,6 @@ CHECKED = [
         alpha=0.01,
         unlabeled="?",
         max_iter=40,
-    ),
-    StackedAutoencoderClassifier(
-        (8, 8), solver="sgd", pretrain_max_iter=2, max_iter=40, batch_size=8
     ),
 ]
 

@@ -85,8 +85,8 @@ plt.show()
 # ------------------
 #
 # The same network, trained for long on 25 points with more noise: the curve bends towards each of
-# them, and new rows are further from it. Early stopping asks rows held out, and keeps a smoother
-# one.
+# them, and the error of other points is more than ten times theirs. Early stopping asks points that
+# are held out, and keeps a smooth curve, about as far from these points as from others.
 
 X, _ = make_noisy_curve(1025, kind="sine", noise=0.3, random_state=0)
 few, others = X[:25], X[25:]
@@ -97,9 +97,9 @@ for ax, early_stopping in zip(axes, (False, True), strict=True):
     )
     autoencoder.fit(few)
     ManifoldDisplay.from_estimator(autoencoder, few, ax=ax)
+    here, elsewhere = (autoencoder.reconstruction_error(rows).mean() for rows in (few, others))
     ax.set_title(
-        f"early_stopping={early_stopping}: R² {autoencoder.score(few):.3f}, "
-        f"of other rows {autoencoder.score(others):.3f}",
+        f"early_stopping={early_stopping}\nsquared error {here:.3f}, of others {elsewhere:.3f}",
         fontsize="medium",
     )
 plt.show()

@@ -6,14 +6,17 @@ An autoencoder with one hidden layer, 784-32-784, is the smallest that there is 
 28 x 28 pixels. What has each of its 32 units learnt to see? And what does a row lose?
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Two codes of 32 numbers
 # -----------------------
 #
 # PCA's components are orthogonal, and each looks at the whole image. The units of an autoencoder
 # need not share the image in that way: ReLU leaves a unit out of all images that have nothing of
-# it. The log loss takes each pixel for the probability of ink, and the decoder's weights are the
-# encoder's, so that a unit draws what it sees.
+# it. The log loss takes each pixel for the probability of ink, the decoder's weights are the
+# encoder's, so that a unit draws what it sees, and noise on the way in makes it look at more than
+# single pixels.
 
 import matplotlib.pyplot as plt
 from sklearn.decomposition import PCA
@@ -41,6 +44,7 @@ autoencoder = AutoencoderTransformer(
     loss="log_loss",
     init="random",
     tied_weights=True,
+    noise="gaussian",
     max_iter=12,
     random_state=0,
 ).fit(X_train)

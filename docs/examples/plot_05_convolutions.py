@@ -6,6 +6,8 @@ A convolutional autoencoder looks at every place of an image with the same few f
 find, and what lies between two images?
 """
 
+# sphinx_gallery_thumbnail_number = 3
+
 # %%
 # A convolutional autoencoder
 # ---------------------------

@@ -6,6 +6,8 @@ Forty numbers for each of the digits 0 to 4: do images of one digit lie together
 the network which they are?
 """
 
+# sphinx_gallery_thumbnail_number = 3
+
 # %%
 # Forty numbers
 # -------------

@@ -6,6 +6,8 @@ Layers that are first trained as autoencoders know something of the rows before 
 label. What is that worth, with all labels and with few?
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # All labels
 # ----------

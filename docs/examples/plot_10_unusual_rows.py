@@ -6,6 +6,8 @@ What an autoencoder can't rebuild is unlike the rows it was trained on. So it ca
 at their columns, fill holes, and take noise away.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Which rows, and why?
 # --------------------

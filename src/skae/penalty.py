@@ -50,9 +50,9 @@ class L1Sparsity(BaseEstimator):
     >>> from skae import AutoencoderTransformer
     >>> from skae.penalty import L1Sparsity
     >>> X, _ = load_digits(return_X_y=True)
-    >>> plain = AutoencoderTransformer(8, max_iter=10, random_state=0).fit_transform(X)
+    >>> plain = AutoencoderTransformer(8, max_iter=5, early_stopping=False).fit_transform(X)
     >>> sparse = AutoencoderTransformer(
-    ...     8, penalty=L1Sparsity(0.01), max_iter=10, random_state=0
+    ...     8, penalty=L1Sparsity(0.01), max_iter=5, early_stopping=False
     ... ).fit_transform(X)
     >>> bool(np.abs(sparse).sum() < np.abs(plain).sum())
     True
@@ -112,8 +112,8 @@ class KLSparsity(BaseEstimator):
     >>> from skae.penalty import KLSparsity
     >>> X, _ = load_digits(return_X_y=True)
     >>> autoencoder = AutoencoderTransformer(
-    ...     16, latent_activation="logistic", penalty=KLSparsity(0.1, weight=0.1), max_iter=20,
-    ...     random_state=0,
+    ...     16, latent_activation="logistic", penalty=KLSparsity(0.1, weight=0.1), max_iter=10,
+    ...     early_stopping=False,
     ... )
     >>> codes = autoencoder.fit_transform(X)
     >>> bool(codes.mean() < 0.3)
