@@ -86,7 +86,7 @@ plt.show()
 #
 # The same network, trained for long on 25 points with more noise: the curve bends towards each of
 # them, and the error of other points is more than ten times theirs. Early stopping asks points that
-# are held out, and keeps a smooth curve, about as far from these points as from others.
+# are held out, and keeps a smooth curve, with errors of one order for both.
 
 X, _ = make_noisy_curve(1025, kind="sine", noise=0.3, random_state=0)
 few, others = X[:25], X[25:]
