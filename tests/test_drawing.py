@@ -19,7 +19,9 @@ from skae._drawing import (
     PlottingError,
     color_scale,
     colors_of,
+    is_constant,
     import_pyplot,
+    is_constant,
     in_lanes,
     legend_handles,
     literal,
@@ -76,7 +78,20 @@ def test_more_classes_than_colors_are_on_a_scale(n_classes, has_names):
     if not has_names:
         np.testing.assert_array_equal(colors.scatter["c"], np.arange(n_classes)[::-1])
         assert colors.scatter["cmap"] == COLORMAP
-        assert colors.title == "class"
+        assert colors.title == "class, by order"
+
+
+def test_the_scale_of_many_classes_has_their_numbers():
+    years = 2001 + np.arange(60) % 15
+    colors = colors_of(years, "classes")
+    np.testing.assert_array_equal(colors.scatter["c"], years)
+    assert colors.title == "class"
+
+
+def test_what_differs_by_rounding_is_constant():
+    rows = np.column_stack([np.full(30, 0.1), np.full(30, 0.1) * (1 + 1e-6 * np.arange(30))])
+    rows[3, 0] = np.nextafter(0.1, 1)
+    assert is_constant(rows).tolist() == [True, False]
 
 
 def test_numbers_are_on_a_scale_from_the_smallest_to_the_largest():

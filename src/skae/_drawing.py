@@ -49,7 +49,9 @@ def colors_of(y, target_type):
         return TargetColors({"c": y, "cmap": COLORMAP}, None, "target")
     classes, numbers = np.unique(y, return_inverse=True)
     if len(classes) > len(PALETTE):
-        return TargetColors({"c": numbers, "cmap": COLORMAP}, None, "class")
+        if classes.dtype.kind in "iuf":
+            return TargetColors({"c": y, "cmap": COLORMAP}, None, "class")
+        return TargetColors({"c": numbers, "cmap": COLORMAP}, None, "class, by order")
     return TargetColors({"c": np.array(PALETTE)[numbers]}, [str(name) for name in classes], "class")
 
 
@@ -70,6 +72,12 @@ def color_scale(colors):
 
     values = colors.scatter["c"]
     return ScalarMappable(Normalize(values.min(), values.max()), colors.scatter["cmap"])
+
+
+def is_constant(rows):
+    """Return whether each column is constant, but for rounding."""
+    tiny = 20 * np.finfo(rows.dtype).eps * np.abs(rows).max(axis=0)
+    return np.ptp(rows, axis=0) <= tiny
 
 
 def size_of_points(n_samples, n_panels=1):

@@ -93,10 +93,10 @@ def test_beside_each_cluster_are_its_size_and_most_frequent_class(display):
     labels = display.axes_[0].get_yticklabels()
     texts = [label.get_text() for label in labels]
     assert texts == [
-        "40 rows\n100% \\$a\\$",
-        "30 rows\n100% b",
-        "20 rows\n100% c",
-        "10 rows\n100% d",
+        "40 rows\n100% are \\$a\\$",
+        "30 rows\n100% are b",
+        "20 rows\n100% are c",
+        "10 rows\n100% are d",
     ]
     assert [label.get_color() for label in labels] == list(PALETTE[:4])
     assert [tick % 1 for tick in display.axes_[0].get_yticks()] == [0, 0, 0, 0]  # of three pixels
@@ -106,7 +106,7 @@ def test_the_share_of_the_most_frequent_class_is_a_share_of_the_cluster(blobs):
     codes, rows, _ = blobs
     y = np.where(np.arange(100) % 4 == 0, 7, 3)
     display = ClusterDisplay.from_predictions(codes, rows, y, n_clusters=1, image_shape=(3, 4))
-    assert display.names == ["100 rows\n75% 3"]
+    assert display.names == ["100 rows\n75% are 3"]
     display = ClusterDisplay.from_predictions(codes, rows, n_clusters=1, image_shape=(3, 4))
     assert display.names == ["100 rows"]
 

@@ -115,7 +115,7 @@ def test_axes_are_called_what_they_are(codes):
     plane = LatentSpaceDisplay.from_predictions(codes[:, :2]).ax_
     assert (plane.get_xlabel(), plane.get_ylabel()) == ("code 0", "code 1")
     space = LatentSpaceDisplay.from_predictions(codes).ax_
-    assert space.get_zlabel() == "principal axis of codes 2"
+    assert space.get_zlabel() == "principal axis 2 of codes"
 
 
 @pytest.mark.parametrize("n_dimensions", [1, 2, 3])
@@ -125,7 +125,7 @@ def test_fewer_dimensions_are_the_first_principal_axes(codes, n_dimensions):
     )
     expected = PCA(n_dimensions, svd_solver="full").fit_transform(codes)
     np.testing.assert_allclose(np.abs(display.points_), np.abs(expected), atol=1e-9)
-    assert display.ax_.get_xlabel() == "principal axis of codes 0"
+    assert display.ax_.get_xlabel() == "principal axis 0 of codes"
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,9 @@ def test_a_stack_that_is_judged_by_the_loss_has_one_scale(digits):
 
 def test_a_perceptron_of_scikit_learn_has_a_curve_too(digits, draw):
     X, y = digits
-    pipeline = make_pipeline(StandardScaler(), MLPRegressor((4,), max_iter=3, random_state=0))
+    pipeline = make_pipeline(
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=4, max_iter=3, random_state=0)
+    )
     with pytest.warns(ConvergenceWarning):
         pipeline.fit(X, y)
     display = LossCurveDisplay.from_estimator(pipeline)

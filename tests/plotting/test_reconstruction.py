@@ -193,12 +193,29 @@ def test_without_a_scale_bars_are_in_the_units_of_the_rows(five):
     assert labels == [str(i) for i in range(6)]
 
 
-def test_a_constant_column_is_drawn(five, draw):
-    X, rebuilt = five
-    X[:, 0] = 7
-    display = ReconstructionDisplay.from_predictions(X, rebuilt)
+def test_a_constant_column_has_no_deviation_that_others_are_small_beside(draw):
+    X = np.random.RandomState(0).normal(size=(30, 4))
+    X[:, 0] = 0.1
+    display = ReconstructionDisplay.from_predictions(X, X + 1e-6)
     draw(display.figure_)
-    assert all(ax.patches[0].get_width() == 0 for ax in display.axes_)
+    assert display.scale[0] == 1
+    np.testing.assert_allclose(display.scale[1:], X.std(axis=0)[1:])
+    assert all(abs(ax.patches[0].get_width()) < 1e-12 for ax in display.axes_)
+
+
+def test_few_rows_are_drawn_in_their_own_units(draw):
+    X = np.array([[1.0, -20.0], [3.0, 50.0]])
+    display = ReconstructionDisplay.from_predictions(X, X, select=[0, 1])
+    draw(display.figure_)
+    widths = [[bar.get_width() for bar in ax.patches] for ax in display.axes_]
+    np.testing.assert_array_equal(widths, X)
+    assert display.axes_[0].get_xlabel() == "value"
+
+
+def test_a_reconstruction_that_is_missing_is_an_error_and_not_the_best(five):
+    X, rebuilt = five
+    with pytest.raises(ValueError, match="NaN"):
+        ReconstructionDisplay.from_predictions(X, np.full_like(rebuilt, np.nan))
 
 
 # Curves

@@ -145,7 +145,7 @@ def test_the_first_layer_of_an_autoencoder_is_shown(autoencoder, tiles, draw):
     np.testing.assert_array_equal(found[:8], expected)
 
 
-def test_filters_of_a_convolution_are_images_of_their_size_for_each_channel(tiles, draw):
+def test_filters_of_a_convolution_are_images_with_their_channels_side_by_side(tiles, draw):
     X = np.random.RandomState(0).uniform(size=(40, 48))
     autoencoder = ConvolutionalAutoencoderTransformer(
         2, image_shape=(3, 4, 4), channels=5, max_iter=1, early_stopping=False, random_state=0
@@ -155,10 +155,11 @@ def test_filters_of_a_convolution_are_images_of_their_size_for_each_channel(tile
     draw(display.figure_)
     filters = autoencoder.module_.encoder.body.correction[1].weight.detach().numpy()
     assert filters.shape == (5, 3, 3, 3)
-    n_lines, n_columns = grid_of(display, 3, 3)
-    found = tiles(display.ax_.images[0], n_lines, n_columns, (3, 3)).reshape(-1, 3, 3)
-    for number, image in enumerate(found[:15]):
-        np.testing.assert_array_equal(image, filters[number // 3, number % 3])
+    assert display.units.tolist() == [0, 1, 2, 3, 4]
+    n_lines, n_columns = grid_of(display, 3, 9)
+    found = tiles(display.ax_.images[0], n_lines, n_columns, (3, 9)).reshape(-1, 3, 9)
+    for number, image in enumerate(found[:5]):
+        np.testing.assert_array_equal(image, np.concatenate(list(filters[number]), axis=1))
 
 
 def test_pipelines_and_searches_are_looked_into(digits):

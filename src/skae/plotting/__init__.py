@@ -1,6 +1,6 @@
 """What people look at: displays of fitted estimators, as scikit-learn has them.
 
-Each computes once what it shows, keeps it, and draws it as often as wanted. They take whatever has
+Each computes once what it shows, keeps it, and draws it as often as wanted. Most take whatever has
 `transform` and `inverse_transform`, not autoencoders alone.
 """
 

@@ -59,6 +59,16 @@ def size_in_points(ax):
     return ax.bbox.size * 72 / ax.figure.dpi
 
 
+def color_bar(shown, ax, label, **how: Any):
+    """Draw what the colors of an artist mean, beside axes."""
+    figure = np.ravel(ax)[0].figure
+    bar = figure.colorbar(shown, ax=ax, **{"shrink": 0.8, "pad": 0.02} | how)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize="small", labelcolor=GREY)
+    bar.set_label(label, fontsize="small", color=DARK)
+    return bar
+
+
 def put_title(ax, title, **how: Any):
     """Write a title in the style of all displays."""
     ax.set_title(title, fontsize="medium", color=DARK, **how)

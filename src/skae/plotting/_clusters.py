@@ -30,7 +30,8 @@ class ClusterDisplay:
 
     The clusters are those of k-means, and their number, if it is not given, the one of the
     largest silhouette [1]_. The dendrogram joins some of the rows, of each cluster as many as its
-    share, by Ward's method.
+    share, by Ward's method: its distance is that of the codes for two rows, and grows with the
+    number of rows that come together.
 
     Parameters
     ----------
@@ -148,7 +149,8 @@ class ClusterDisplay:
             convolutional estimator.
 
         random_state : int, RandomState instance or None, default=0
-            Decides where k-means starts, and which images are drawn.
+            Decides where k-means starts, which rows the number of clusters is chosen by, and which
+            images and leaves are drawn.
 
         ax : matplotlib Axes, default=None
             Where to draw; it is divided. None makes a figure.
@@ -223,7 +225,8 @@ class ClusterDisplay:
             (height, width) or (channels, height, width) of the rows.
 
         random_state : int, RandomState instance or None, default=0
-            Decides where k-means starts, and which images are drawn.
+            Decides where k-means starts, which rows the number of clusters is chosen by, and which
+            images and leaves are drawn.
 
         ax : matplotlib Axes, default=None
             Where to draw; it is divided. None makes a figure.
@@ -314,8 +317,10 @@ class ClusterDisplay:
         for cluster, label in enumerate(ax.get_yticklabels()):
             label.set_color(_color(cluster))
             label.set_fontweight("bold")
-        chosen = f"silhouette {max(self.silhouettes.values()):.2f}" if self.silhouettes else ""
-        put_title(ax, f"{len(self.images)} clusters" + (f", {chosen}" if chosen else ""))
+        title = "1 cluster" if len(self.images) == 1 else f"{len(self.images)} clusters"
+        if self.silhouettes:
+            title += f", silhouette {max(self.silhouettes.values()):.2f}"
+        put_title(ax, title)
 
     def _draw_dendrogram(self, ax, cmap):
         """Draw how the leaves come together, and the leaves under it."""
@@ -332,7 +337,7 @@ class ClusterDisplay:
         ax.spines[["top", "right", "bottom"]].set_visible(False)
         ax.spines["left"].set_color(FRAME)
         ax.tick_params(bottom=False, labelbottom=False, labelsize="x-small", labelcolor=GREY)
-        ax.set_ylabel("distance of codes", fontsize="small", color=DARK)
+        ax.set_ylabel("Ward distance", fontsize="small", color=DARK)
         n_leaves = len(self.leaves)
         wide = size_in_points(ax)[0] / n_leaves
         for position, leaf in enumerate(drawn["leaves"]):
@@ -381,7 +386,7 @@ def _describe(rows, y):
         return text
     classes, counts = np.unique(y[rows], return_counts=True)
     most = counts.argmax()
-    return f"{text}\n{counts[most] / len(rows):.0%} {literal(str(classes[most]))}"
+    return f"{text}\n{counts[most] / len(rows):.0%} are {literal(str(classes[most]))}"
 
 
 def _colors_of_links(links, clusters):

@@ -30,7 +30,10 @@ def last_step(estimator):
     """Return the last step of a pipeline, of another estimator the estimator itself."""
     estimator = fitted(estimator)
     while isinstance(estimator, Pipeline):
-        estimator = fitted(estimator.steps[-1][1])
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        if not steps:
+            break
+        estimator = fitted(steps[-1])
     return estimator
 
 
@@ -38,9 +41,12 @@ def as_last_step_sees(estimator, X):
     """Return rows after all steps of a pipeline but the last."""
     estimator = fitted(estimator)
     while isinstance(estimator, Pipeline):
-        if len(estimator.steps) > 1:
-            X = estimator[:-1].transform(X)
-        estimator = fitted(estimator.steps[-1][1])
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        for step in steps[:-1]:
+            X = step.transform(X)
+        if not steps:
+            break
+        estimator = fitted(steps[-1])
     return numbers(X)
 
 
@@ -110,7 +116,7 @@ def module_of(estimator, what):
 
 
 def first_weights(estimator):
-    """Return the weights of the first layer, of shape (n_units, ...), and how its images lie.
+    """Return the weights of the first layer, of shape (n_units, ...).
 
     Of a convolution these are the filters, (n_filters, channels, height, width).
     """

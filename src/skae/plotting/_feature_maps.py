@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from skae._drawing import DARK, GREY
-from skae.plotting._canvas import panels, put_title
+from skae.plotting._canvas import color_bar, panels, put_title
 from skae.plotting._estimators import (
     as_last_step_sees,
     image_shape_in,
@@ -193,8 +192,5 @@ class FeatureMapsDisplay:
         put_title(axes[0, 0], "image")
         put_title(axes[0, 1], f"{n_maps} maps of convolution {self.layer}")
         self.axes_, self.figure_ = axes, axes[0, 0].figure
-        bar = self.figure_.colorbar(shown, ax=list(axes[:, 1]), shrink=0.8, pad=0.01)
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize="small", labelcolor=GREY)
-        bar.set_label("activation", fontsize="small", color=DARK)
+        color_bar(shown, list(axes[:, 1]), "activation", pad=0.01)
         return self

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae._drawing import COLORMAP, DARK
-from skae.plotting._canvas import LARGEST_WIDTH, one_axes, panels, put_title, tidy
+from skae.plotting._canvas import LARGEST_WIDTH, color_bar, one_axes, panels, put_title, tidy
 from skae.plotting._estimators import decode, encode, image_shape_in, rows_of
 from skae.plotting._images import (
     as_images,
@@ -167,10 +167,7 @@ class InterpolationDisplay:
             panel.set_xlabel("feature", color=DARK)
             tidy(panel)
         scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, 1), cmap)
-        bar = axes[0].figure.colorbar(scale, ax=list(axes), shrink=0.8, pad=0.02)
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize="small")
-        bar.set_label("share of the way", fontsize="small", color=DARK)
+        color_bar(scale, list(axes), "share of the way")
         self.axes_ = axes
 
 

@@ -5,9 +5,17 @@ from scipy import stats
 from sklearn.feature_selection import mutual_info_regression
 from sklearn.utils import check_consistent_length
 
-from skae._drawing import BLUE, DARK, GREY, colors_of, legend_handles, size_of_points
+from skae._drawing import (
+    BLUE,
+    DARK,
+    GREY,
+    colors_of,
+    is_constant,
+    legend_handles,
+    size_of_points,
+)
 from skae._labels import kind_of_target
-from skae.plotting._canvas import panels, put_title, tidy
+from skae.plotting._canvas import color_bar, panels, put_title, tidy
 from skae.plotting._estimators import encode, numbers, target_of
 
 MOST_FOR_MUTUAL_INFORMATION = 2000  # rows
@@ -162,8 +170,7 @@ class LatentJointDisplay:
         """Compute what is written beside the codes."""
         codes = self.codes
         mean, self.covariance_ = codes.mean(axis=0), np.cov(codes.T)
-        # Rounding is no variance.
-        constant = np.ptp(codes, axis=0) <= 20 * np.finfo(float).eps * np.abs(mean)
+        constant = is_constant(codes)
         self.mean_ = np.where(constant, codes[0], mean)
         self.covariance_[constant] = self.covariance_[:, constant] = 0.0
         varied = np.where(constant, np.arange(len(codes))[:, None], codes)
@@ -193,8 +200,7 @@ class LatentJointDisplay:
         display : LatentJointDisplay
             The object itself.
         """
-        if not hasattr(self, "mean_"):
-            self._measure()
+        self._measure()
         axes = panels(
             ax, 2, 2, figsize=(5.6, 5.4), width_ratios=(4, 1), height_ratios=(1, 4)
         )  # fmt: skip
@@ -235,9 +241,7 @@ class LatentJointDisplay:
                 columnspacing=0.6, borderpad=0,
             )  # fmt: skip
         elif self.y is not None:
-            bar = ax.figure.colorbar(points, ax=corner, location="left", shrink=0.9, aspect=10)
-            bar.outline.set_visible(False)
-            bar.ax.tick_params(labelsize="x-small", labelcolor=GREY)
+            color_bar(points, corner, colors.title, location="left", shrink=0.9, aspect=10)
 
     def _draw_ellipses(self, ax):
         """Draw where a normal distribution of this mean and covariance has 50 % and 95 %.

@@ -16,7 +16,7 @@ from skae._drawing import (
     size_of_points,
 )
 from skae._labels import kind_of_target
-from skae.plotting._canvas import one_axes, size_in_points, tidy
+from skae.plotting._canvas import color_bar, one_axes, size_in_points, tidy
 from skae.plotting._estimators import encode, image_shape_in, numbers, rows_of, target_of
 from skae.plotting._images import (
     N_COLOR_CHANNELS,
@@ -245,6 +245,12 @@ class LatentSpaceDisplay:
                 f"n_dimensions={n_dimensions}, but it is 1, 2 or 3, and not more than the "
                 f"{n_codes} numbers of a code."
             )
+        n_dimensions = int(n_dimensions)
+        if n_dimensions < 3 and hasattr(ax, "get_zlim"):
+            raise ValueError(
+                f"{n_dimensions} numbers of a code are drawn in the plane, but ax is in space; "
+                "make it with plt.subplots(), or leave ax=None."
+            )
         if not thumbnails >= 0:
             raise ValueError(f"thumbnails={thumbnails}, but a number of images is 0 or more.")
         if thumbnails and n_dimensions != 2:
@@ -261,23 +267,23 @@ class LatentSpaceDisplay:
         points = on_principal_axes(self.codes, n_dimensions) if reduced else self.codes
         # Few rows have fewer principal axes than that; along the others they are all alike.
         points = np.pad(points, [(0, 0), (0, n_dimensions - points.shape[1])])
-        name = "principal axis of codes" if reduced else "code"
+        names = [f"principal axis {i} of codes" if reduced else f"code {i}" for i in range(3)]
         if n_dimensions == 3:
-            ax = self._draw_space(ax, points, name)
+            ax = self._draw_space(ax, points, names)
         elif n_dimensions == 2:
             ax = one_axes(ax, (6.4, 4.8))
             ax.scatter(*points.T, **size_of_points(len(points), n_panels=4), **self._colors.scatter)
-            ax.set(xlabel=f"{name} 0", ylabel=f"{name} 1")
+            ax.set(xlabel=names[0], ylabel=names[1])
             tidy(ax)
         else:
-            ax = self._draw_single(ax, points[:, 0], name, kind)
+            ax = self._draw_single(ax, points[:, 0], names[0], kind)
         self.ax_, self.figure_, self.points_ = ax, ax.figure, points
         self._explain_colors()
         if thumbnails:
             self._draw_thumbnails(int(thumbnails), cmap)
         return self
 
-    def _draw_space(self, ax, points, name):
+    def _draw_space(self, ax, points, names):
         ax = one_axes(ax, (6.8, 5.2), projection="3d")
         if not hasattr(ax, "get_zlim"):
             raise ValueError(
@@ -286,7 +292,7 @@ class LatentSpaceDisplay:
             )
         size = size_of_points(len(points), n_panels=4)
         ax.scatter(*points.T, depthshade=False, **size, **self._colors.scatter)
-        ax.set(xlabel=f"{name} 0", ylabel=f"{name} 1", zlabel=f"{name} 2")
+        ax.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
         for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
             axis.set_pane_color((1, 1, 1, 0))
             axis.label.set_color(DARK)
@@ -296,7 +302,7 @@ class LatentSpaceDisplay:
 
     def _draw_single(self, ax, codes, name, kind):
         ax = one_axes(ax, (6.4, 3.6))
-        ax.set_xlabel(f"{name} 0")
+        ax.set_xlabel(name)
         tidy(ax)
         if kind is None:
             ax.hist(codes, bins="auto", color=BLUE)
@@ -323,13 +329,8 @@ class LatentSpaceDisplay:
                 handletextpad=0.1, fontsize="small",
             )  # fmt: skip
             return
-        bar = self.figure_.colorbar(
-            color_scale(self._colors), ax=self.ax_, shrink=0.7,
-            pad=0.1 if self.points_.shape[1] == 3 else 0.02,
-        )  # fmt: skip
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize="small", labelcolor=GREY)
-        bar.set_label(self._colors.title, fontsize="small", color=DARK)
+        pad = 0.1 if self.points_.shape[1] == 3 else 0.02
+        color_bar(color_scale(self._colors), self.ax_, self._colors.title, shrink=0.7, pad=pad)
 
     def _draw_thumbnails(self, n_most, cmap):
         """Draw images of rows that are further from one another than an image is wide."""

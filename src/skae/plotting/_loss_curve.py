@@ -29,7 +29,9 @@ class LossCurveDisplay:
     ----------
     curves : list of LossCurve
         Named tuples of the ``name`` of a stage, its ``training`` losses, its ``validation`` losses
-        (one more: the start first) or None, and the number of epochs ``kept`` or None.
+        (one more: the start first) or None, the number of epochs ``kept`` or None, the
+        ``validation_label`` of the legend, and whether both have the ``same_measure``: else the
+        validation has an axis of its own.
 
     Attributes
     ----------
@@ -68,8 +70,8 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted estimator of skae, or another with a ``loss_curve_``, such as an
-            MLPRegressor; or a Pipeline that ends in one.
+            A fitted autoencoder or classifier of skae, or another estimator with a
+            ``loss_curve_``, such as an MLPRegressor; or a Pipeline that ends in one.
 
         ax : matplotlib Axes, default=None
             Where to draw; it is divided if there are stages. None makes a figure.

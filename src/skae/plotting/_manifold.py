@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae._drawing import DARK, GREY, literal, size_of_points
-from skae.plotting._canvas import one_axes, tidy
+from skae.plotting._canvas import color_bar, one_axes, tidy
 from skae.plotting._estimators import column_names, decode, encode, image_shape_in, rows_of
 from skae.plotting._images import (
     as_images,
@@ -120,7 +120,7 @@ class ManifoldDisplay:
             their median.
 
         n_points : int, default=20
-            Images along each axis.
+            Images along each axis. A curve has as many points as it needs.
 
         components : tuple of int, default=(0, 1)
             The codes on the axes, counted from 0: two, or one for a single line of images. Where
@@ -230,10 +230,7 @@ class ManifoldDisplay:
         if self.limits is not None:
             curve.set_clim(*self.limits)
         ax.add_collection(curve)
-        bar = ax.figure.colorbar(curve, ax=ax, shrink=0.8, pad=0.02, extend="both")
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize="small")
-        bar.set_label(f"code {self.components[0]}", fontsize="small", color=DARK)
+        color_bar(curve, ax, f"code {self.components[0]}", extend="both")
         ax.set(xlabel=literal(self.feature_names[0]), ylabel=literal(self.feature_names[1]))
         tidy(ax)
         self.ax_ = ax

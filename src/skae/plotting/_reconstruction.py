@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from skae._drawing import BLUE, DARK, GREY, ORANGE, PALE, literal
+from skae._drawing import BLUE, DARK, GREY, ORANGE, PALE, is_constant, literal
 from skae.plotting._canvas import LARGEST_WIDTH, one_axes, panels, put_title, spread_over, tidy
-from skae.plotting._estimators import column_names, decode, encode, image_shape_in, rows_of
+from skae.plotting._estimators import column_names, decode, encode, image_shape_in, numbers, rows_of
 from skae.plotting._images import (
     as_images,
     centers,
@@ -17,6 +17,7 @@ from skae.plotting._images import (
     value_range,
 )
 
+FEWEST_TO_SCALE = 10  # rows; bars of fewer are drawn in the units of X
 MOST_BARS = 40  # features; the rows of wider tables are drawn as curves
 
 # The rows to show, of all in the order of their errors.
@@ -57,8 +58,8 @@ class ReconstructionDisplay:
         Names of the columns.
 
     center, scale : ndarray of shape (n_features,), default=None
-        Means and standard deviations of the columns, in whose units bars are drawn. None draws
-        them in the units of X.
+        Means and standard deviations of the columns of X, in whose units bars are drawn. None
+        draws them in the units of X, as for less than ten rows.
 
     Attributes
     ----------
@@ -125,7 +126,7 @@ class ReconstructionDisplay:
             Rows in the units of the training rows, best of all others than these.
 
         n_shown : int, default=8
-            How many rows to show, at most.
+            How many rows to show, at most, if `select` is no positions.
 
         select : {"spread", "best", "worst"} or array-like of int, default="spread"
             Which rows: evenly apart in the order of their errors, from the best to the worst;
@@ -187,7 +188,7 @@ class ReconstructionDisplay:
             The reconstructions, in the units of X.
 
         n_shown : int, default=8
-            How many rows to show, at most.
+            How many rows to show, at most, if `select` is no positions.
 
         select : {"spread", "best", "worst"} or array-like of int, default="spread"
             Which rows: evenly apart in the order of their errors, from the best to the worst;
@@ -212,7 +213,7 @@ class ReconstructionDisplay:
         ValueError
             If the shapes differ, a parameter is out of its range, or `image_shape` does not fit.
         """
-        rows, rebuilt = rows_of(X), rows_of(X_reconstructed)
+        rows, rebuilt = rows_of(X), numbers(X_reconstructed)
         if rows.shape != rebuilt.shape:
             raise ValueError(
                 f"X has shape {rows.shape}, but X_reconstructed has shape {rebuilt.shape}; a "
@@ -221,7 +222,12 @@ class ReconstructionDisplay:
         errors = np.nansum((rows - rebuilt) ** 2, axis=1)
         shown = _selected(select, errors, n_shown)
         known = np.ma.masked_invalid(rows)  # a column may have no value at all
-        deviation = known.std(axis=0).filled(0.0)
+        # Few rows tell no deviation, and rounding is none.
+        units = {"center": None, "scale": None}
+        if len(rows) >= FEWEST_TO_SCALE:
+            center, scale = known.mean(axis=0).filled(0.0), known.std(axis=0).filled(0.0)
+            scale[is_constant(known.filled(center))] = 1.0
+            units = {"center": center, "scale": scale}
         display = cls(
             rows[shown],
             rebuilt[shown],
@@ -230,8 +236,7 @@ class ReconstructionDisplay:
             n_samples=len(rows),
             image_shape=check_image_shape(image_shape, rows.shape[1]),
             feature_names=column_names(X, rows.shape[1]),
-            center=known.mean(axis=0).filled(0.0),
-            scale=np.where(deviation > 0, deviation, 1.0),
+            **units,
         )
         return display.plot(ax=ax, cmap=cmap)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skae._drawing import DARK, literal
-from skae.plotting._canvas import one_axes, tidy
+from skae._drawing import literal
+from skae.plotting._canvas import color_bar, one_axes, tidy
 from skae.plotting._estimators import column_names, decode, encode, rows_of
 from skae.plotting._manifold import draw_points, two_columns
 
@@ -13,8 +13,9 @@ MARGIN = 0.15  # of the data's extent, on each side
 class VectorFieldDisplay:
     """The field of the reconstruction minus the point, over data with two columns.
 
-    Of an autoencoder trained to undo Gaussian noise of variance s² it is s² times the gradient of
-    the log density [1]_: it points to where the data is dense, and vanishes on its ridges.
+    Of an autoencoder with many codes that is trained to undo a little Gaussian noise, of variance
+    s², it is about s² times the gradient of the log density [1]_: it points to where the data is
+    dense, and vanishes on its ridges.
 
     Parameters
     ----------
@@ -135,10 +136,7 @@ class VectorFieldDisplay:
             self.x, self.y, self.field[..., 0], self.field[..., 1], color=length, cmap=cmap,
             density=1.4, linewidth=0.9, arrowsize=0.8,
         )  # fmt: skip
-        bar = ax.figure.colorbar(streams.lines, ax=ax, shrink=0.8, pad=0.02)
-        bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize="small")
-        bar.set_label("length of the step", fontsize="small", color=DARK)
+        color_bar(streams.lines, ax, "length of the step")
         ax.set(
             xlabel=literal(self.feature_names[0]), ylabel=literal(self.feature_names[1]),
             xlim=(self.x[0], self.x[-1]), ylim=(self.y[0], self.y[-1]),

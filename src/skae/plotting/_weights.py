@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skae._drawing import DARK, literal
-from skae.plotting._canvas import LARGEST_WIDTH, one_axes
+from skae.plotting._canvas import LARGEST_WIDTH, color_bar, one_axes
 from skae.plotting._estimators import first_weights, image_shape_in, last_step
 from skae.plotting._images import as_images, check_image_shape, gap_between, mosaic, show
 
@@ -29,7 +29,7 @@ class WeightsDisplay:
         The numbers of the units, from 0.
 
     image_shape : tuple of int, default=None
-        (channels, height, width), if the features are pixels.
+        (channels, height, width), if the features are pixels. Channels are drawn side by side.
 
     feature_names : list of str, default=None
         Names of the features, written under a table of at most 40.
@@ -112,12 +112,12 @@ class WeightsDisplay:
         if not n_units >= 1:
             raise ValueError(f"n_units={n_units}, but at least one unit is to be shown.")
         weights = first_weights(estimator)
-        if weights.ndim == 4:  # filters: an image for each channel that they look at
-            n_units_of_layer, n_channels, *size = weights.shape
-            weights = weights.reshape(n_units_of_layer * n_channels, -1)
-            image_shape = (1, *size)
+        if weights.ndim == 4:  # filters, whatever the number of channels that they look at
+            shape = weights.shape[1:]
+            weights = weights.reshape(len(weights), -1)
         else:
             image_shape = image_shape_in(estimator, image_shape, weights.shape[1])
+            shape = check_image_shape(image_shape, weights.shape[1])
         norms = np.linalg.norm(weights, axis=1)
         # Rounded, so that components of equal norm keep their order.
         norms = (norms / (norms.max() or 1.0)).round(6)
@@ -125,7 +125,7 @@ class WeightsDisplay:
         display = cls(
             weights[units],
             units,
-            image_shape=check_image_shape(image_shape, weights.shape[1]),
+            image_shape=shape,
             feature_names=getattr(last_step(estimator), "feature_names_in_", None),
         )
         return display.plot(ax=ax, cmap=cmap, colorbar=colorbar)
@@ -156,12 +156,7 @@ class WeightsDisplay:
             self._draw_table(ax, cmap)
         self.figure_ = self.ax_.figure
         if colorbar:
-            bar = self.figure_.colorbar(
-                self.ax_.images[-1], ax=self.ax_, extend="both", shrink=0.7, pad=0.02
-            )
-            bar.outline.set_visible(False)
-            bar.ax.tick_params(labelsize="small")
-            bar.set_label("weight", fontsize="small", color=DARK)
+            color_bar(self.ax_.images[-1], self.ax_, "weight", extend="both", shrink=0.7)
         return self
 
     def _draw_images(self, ax, cmap):
