@@ -65,15 +65,21 @@ for line, (kind, X) in zip(axes, curves.items(), strict=True):
 plt.show()
 
 # %%
-# Here the start is random. From PCA (``init="pca"``, the default) the sine is found as well, and
-# the spiral is not by this network: near its start ELU is almost linear, and among almost linear
-# maps PCA is the best. With SiLU, the default, it gets away from there.
+# The code of the spiral jumps: its parts are joined by straight lines, across which no point lies.
 #
+# Here the start is random. From PCA (``init="pca"``, the default) this network does not get away on
+# the spiral: near its start ELU is almost linear, and among linear maps PCA is the best. With SiLU,
+# the default, it does.
+
+for activation in ("elu", "silu"):
+    from_pca = deep_autoencoder(max_iter=60).set_params(init="pca", activation=activation)
+    print(f"{activation}: R² {from_pca.fit(curves['spiral']).score(curves['spiral']):.3f}")
+
+# %%
 # Where points are moved to
 # -------------------------
-#
-# The reconstruction moves each point of the plane, along these streams, to the curve: fast where it
-# is far away, and not at all upon it.
+# The reconstruction moves each point of the plane in the direction of these streams: far where it
+# is far from the curve, and hardly at all upon it.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 for ax, kind in zip(axes, curves, strict=True):
@@ -83,8 +89,7 @@ plt.show()
 # %%
 # Twenty-five points
 # ------------------
-#
-# The same network, trained for long on 25 points with more noise: the curve bends towards each of
+# The same layers, trained for long on 25 points with more noise: the curve bends towards each of
 # them, and the error of other points is more than ten times theirs. Early stopping asks points that
 # are held out, and keeps a smooth curve, with errors of one order for both.
 

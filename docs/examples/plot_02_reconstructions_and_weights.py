@@ -2,7 +2,7 @@
 What 32 units look for
 ======================
 
-An autoencoder with one hidden layer, 784-32-784, is the smallest that there is for images of
+An autoencoder with one hidden layer, 784-32-784, is the simplest that there is for images of
 28 x 28 pixels. What has each of its 32 units learnt to see? And what does a row lose?
 """
 
@@ -54,12 +54,15 @@ for method in (pca, autoencoder):
 # %%
 # From the best to the worst row
 # ------------------------------
-#
-# Eight rows, evenly apart in the order of their errors.
+# Eight rows, evenly apart in the order of PCA's errors.
 
+display = ReconstructionDisplay.from_estimator(pca, X_test, image_shape=shape)
+plt.close()
 figure, axes = plt.subplots(2, 1, figsize=(9, 5.6), layout="constrained")
 for ax, method in zip(axes, (pca, autoencoder), strict=True):
-    ReconstructionDisplay.from_estimator(method, X_test, image_shape=shape, ax=ax)
+    ReconstructionDisplay.from_estimator(
+        method, X_test, select=display.indices, image_shape=shape, ax=ax
+    )
     ax.set_title(type(method).__name__)
 plt.show()
 

@@ -9,8 +9,7 @@ also where there was none.
 # %%
 # The latent space
 # ----------------
-#
-# The digits 1, 5 and 6, and a network with the layers 784-500-300-2 and tanh.
+# The digits 1, 5 and 6, and hidden layers of 500 and 300 units with tanh.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,7 +47,7 @@ five, six = (codes[y_test == digit].mean(axis=0) for digit in (5, 6))
 generated = autoencoder.inverse_transform([(five + six) / 2])
 figure, ax = plt.subplots(figsize=(2.2, 2.4), layout="constrained")
 ax.imshow(generated.reshape(shape[1:]), cmap="gray", vmin=0)
-ax.set(xticks=[], yticks=[], title=f"at {np.round((five + six) / 2, 1)}")
+ax.set(xticks=[], yticks=[], title="at ({:.1f}, {:.1f})".format(*(five + six) / 2))
 plt.show()
 
 # %%

@@ -11,8 +11,8 @@ the network which they are?
 # %%
 # Forty numbers
 # -------------
-#
-# 784-60-40-60-784 with batch normalization, trained on the mean absolute error.
+# A hidden layer of 60 units on either side of the 40, with batch normalization, trained on the mean
+# absolute error.
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import adjusted_rand_score
@@ -58,7 +58,8 @@ plt.show()
 # -------------
 #
 # k-means finds five groups in the codes. Beside each stands which digit is most frequent in it,
-# which k-means was not told. Below, images come together by the distance of their codes.
+# which k-means was not told. Below, images come together by Ward's method, those with near codes
+# first.
 
 display = ClusterDisplay.from_estimator(
     autoencoder, X_test, y_test, n_clusters=5, n_leaves=30, image_shape=shape

@@ -9,9 +9,10 @@ The codes of an autoencoder may have any distribution; a penalty, or a likelihoo
 # Plain, sparse and variational
 # -----------------------------
 #
-# Three networks with the same layers and codes of 16 numbers. A penalty on their absolute values
-# makes most codes of a row small; the variational autoencoder asks that all codes together be
-# standard normal and independent of one another.
+# Three networks with the same layers and codes of 16 numbers, for pixels as probabilities of ink.
+# The sparse one has codes that are not negative and a penalty on their size, so that some are
+# zero; the variational one asks that all codes together be standard normal and independent of one
+# another.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,9 +34,9 @@ print(f"{dataset.name}: {len(X_train)} rows to fit, {len(X_test)} to look at")
 
 settings = {"hidden_layer_sizes": (128,), "max_iter": 12, "random_state": 0}
 methods = {
-    "plain": AutoencoderTransformer(16, **settings),
+    "plain": AutoencoderTransformer(16, loss="log_loss", **settings),
     "sparse": AutoencoderTransformer(
-        16, latent_activation="relu", penalty=L1Sparsity(0.01), **settings
+        16, loss="log_loss", latent_activation="relu", penalty=L1Sparsity(0.01), **settings
     ),
     "variational": VariationalAutoencoderTransformer(16, likelihood="bernoulli", **settings),
 }

@@ -112,6 +112,6 @@ for ax, name, classifier in zip(axes, names, (greedy, ladder), strict=True):
 plt.show()
 
 # %%
-# With all labels pretraining hardly matters; with few it helps a little, and the ladder network a
-# great deal. The `benchmarks <../benchmarks.html#few-labels-and-all-of-them>`_ have the tables,
-# with longer training.
+# With all labels pretraining hardly matters; with few it helps a little, and the ladder network,
+# which is larger and takes longer, a great deal. The `benchmarks
+# <../benchmarks.html#few-labels-and-all-of-them>`_ have the tables, with longer training.

@@ -60,11 +60,15 @@ pipeline = Pipeline(
 )
 search = GridSearchCV(pipeline, {"reduce": candidates}, cv=3, n_jobs=2).fit(X_train, y_train)
 scores = search.cv_results_["mean_test_score"].reshape(2, -1)
+print("components   ", *(f"{k:6}" for k in sizes))
 for name, line in zip(("PCA", "autoencoder"), scores, strict=True):
     print(f"{name:13}", *(f"{share:6.3f}" for share in line))
 print(f"chosen: {search.best_params_['reduce']}, {search.score(X_test, y_test):.3f} on test rows")
 
 # %%
+# So the answer depends on the question. An autoencoder keeps more of the measurements in as many
+# numbers; for telling the class by a linear model, PCA's numbers are as good or better here.
+#
 # Side by side
 # ------------
 #

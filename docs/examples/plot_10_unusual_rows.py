@@ -54,7 +54,7 @@ for column, (row, error) in enumerate(zip(others, errors, strict=True)):
     above.imshow(X_test[row].reshape(shape[1:]), cmap="gray")
     verdict = "usual" if detector.predict(X_test[[row]])[0] == 1 else "unusual"
     above.set_title(verdict, fontsize="medium")
-    below.imshow(error.reshape(shape[1:]), cmap="magma", vmax=largest)
+    below.imshow(error.reshape(shape[1:]), cmap="magma", vmin=0, vmax=largest)
     for ax in (above, below):
         ax.set(xticks=[], yticks=[])
 axes[0, 0].set_ylabel("row")
@@ -121,7 +121,7 @@ lines["true"] = X_test
 show(lines, range(10))
 
 # %%
-# The rows that noise hides most, as the denoiser sees them:
+# The rows that the denoiser gets most wrong, as they were before the noise:
 
 ReconstructionDisplay.from_predictions(
     X_test, lines["denoising"], select="worst", image_shape=shape
