@@ -93,10 +93,14 @@ def size_of_points(n_samples, n_panels=1):
 
 
 def on_principal_axes(codes, n_dimensions):
-    """Return codes by their first principal axes."""
+    """Return codes by their first principal axes.
+
+    Few rows have fewer axes than that; along the others they are all alike.
+    """
     centered = codes - codes.mean(axis=0)
     _, _, axes = np.linalg.svd(centered, full_matrices=False)
-    return centered @ axes[:n_dimensions].T
+    points = centered @ axes[:n_dimensions].T
+    return np.pad(points, [(0, 0), (0, n_dimensions - points.shape[1])])
 
 
 def in_lanes(codes, classes):

@@ -10,7 +10,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skae._labels import is_unlabeled
-from skae.plotting._images import N_COLOR_CHANNELS
+from skae.plotting._images import N_COLOR_CHANNELS, check_image_shape
 
 
 def fitted(estimator, *methods):
@@ -28,26 +28,23 @@ def fitted(estimator, *methods):
 
 def last_step(estimator):
     """Return the last step of a pipeline, of another estimator the estimator itself."""
-    estimator = fitted(estimator)
-    while isinstance(estimator, Pipeline):
-        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
-        if not steps:
-            break
-        estimator = fitted(steps[-1])
-    return estimator
+    return _steps_of(estimator)[-1]
 
 
 def as_last_step_sees(estimator, X):
     """Return rows after all steps of a pipeline but the last."""
-    estimator = fitted(estimator)
-    while isinstance(estimator, Pipeline):
-        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
-        for step in steps[:-1]:
-            X = step.transform(X)
-        if not steps:
-            break
-        estimator = fitted(steps[-1])
+    for step in _steps_of(estimator)[:-1]:
+        X = step.transform(X)
     return numbers(X)
+
+
+def _steps_of(estimator):
+    """Return the steps of a pipeline that do something, those of one at its end among them."""
+    estimator = fitted(estimator)
+    if not isinstance(estimator, Pipeline):
+        return [estimator]
+    steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+    return [*steps[:-1], *_steps_of(steps[-1])] if steps else [estimator]
 
 
 def numbers(X):
@@ -102,6 +99,11 @@ def image_shape_in(estimator, image_shape, n_features):
     if found is None or np.prod(found) != n_features:
         return None
     return found if found[0] in (1, N_COLOR_CHANNELS) else None
+
+
+def checked_image_shape(estimator, image_shape, n_features):
+    """Return (channels, height, width) of rows that an estimator takes, or None if not images."""
+    return check_image_shape(image_shape_in(estimator, image_shape, n_features), n_features)
 
 
 def module_of(estimator, what):

@@ -7,14 +7,13 @@ import numpy as np
 from skae.plotting._canvas import color_bar, panels, put_title
 from skae.plotting._estimators import (
     as_last_step_sees,
-    image_shape_in,
+    checked_image_shape,
     maps_in,
     module_of,
     rows_of,
 )
 from skae.plotting._images import (
     as_images,
-    check_image_shape,
     gap_between,
     mosaic,
     need_image_shape,
@@ -146,9 +145,7 @@ class FeatureMapsDisplay:
             )
         if not n_maps >= 1:
             raise ValueError(f"n_maps={n_maps}, but at least one map is to be shown.")
-        shape = check_image_shape(
-            image_shape_in(estimator, image_shape, rows.shape[1]), rows.shape[1]
-        )
+        shape = checked_image_shape(estimator, image_shape, rows.shape[1])
         need_image_shape(shape, cls.__name__, "Only images have feature maps.")
         encoder = module_of(estimator, "feature maps").encoder
         maps = maps_in(encoder, as_last_step_sees(estimator, X), layer)

@@ -107,11 +107,12 @@ def stick(ax, image, xy, *, limits, cmap, width, color=None, hang=False):
 
     With `hang` it hangs from the point, else the point is its middle.
     """
+    from matplotlib.colors import Normalize
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
     picture = OffsetImage(
         pixels(image, limits), zoom=width / image.shape[1], cmap=cmap,
-        norm=_norm(limits), interpolation="nearest",
+        norm=Normalize(*limits), interpolation="nearest",
     )  # fmt: skip
     box = AnnotationBbox(
         picture, xy, frameon=color is not None, pad=0.08, box_alignment=(0.5, 1.0 if hang else 0.5),
@@ -120,9 +121,3 @@ def stick(ax, image, xy, *, limits, cmap, width, color=None, hang=False):
     )  # fmt: skip
     ax.add_artist(box)
     return box
-
-
-def _norm(limits):
-    from matplotlib.colors import Normalize
-
-    return Normalize(*limits)

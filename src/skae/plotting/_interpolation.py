@@ -4,11 +4,10 @@ import numpy as np
 
 from skae._drawing import COLORMAP, DARK
 from skae.plotting._canvas import LARGEST_WIDTH, color_bar, one_axes, panels, put_title, tidy
-from skae.plotting._estimators import decode, encode, image_shape_in, rows_of
+from skae.plotting._estimators import checked_image_shape, decode, encode, rows_of
 from skae.plotting._images import (
     as_images,
     centers,
-    check_image_shape,
     gap_between,
     mosaic,
     show,
@@ -108,9 +107,7 @@ class InterpolationDisplay:
             )
         if not n_steps >= 2:
             raise ValueError(f"n_steps={n_steps}, but a line has at least its two ends.")
-        shape = check_image_shape(
-            image_shape_in(estimator, image_shape, ends.shape[1]), ends.shape[1]
-        )
+        shape = checked_image_shape(estimator, image_shape, ends.shape[1])
         codes = encode(estimator, X)
         display = cls(
             _line(ends, int(n_steps)),

@@ -17,11 +17,10 @@ from skae._drawing import (
 )
 from skae._labels import kind_of_target
 from skae.plotting._canvas import color_bar, one_axes, size_in_points, tidy
-from skae.plotting._estimators import encode, image_shape_in, numbers, rows_of, target_of
+from skae.plotting._estimators import checked_image_shape, encode, numbers, rows_of, target_of
 from skae.plotting._images import (
     N_COLOR_CHANNELS,
     as_images,
-    check_image_shape,
     need_image_shape,
     stick,
     value_range,
@@ -143,8 +142,7 @@ class LatentSpaceDisplay:
         images = None
         if thumbnails:
             rows = rows_of(X)
-            shape = image_shape_in(estimator, image_shape, rows.shape[1])
-            shape = check_image_shape(shape, rows.shape[1])
+            shape = checked_image_shape(estimator, image_shape, rows.shape[1])
             need_image_shape(shape, f"{cls.__name__} with thumbnails", "Or leave thumbnails=0.")
             images = as_images(rows, shape)
         return cls.from_predictions(
@@ -265,8 +263,6 @@ class LatentSpaceDisplay:
         self._colors = colors_of(self.y, kind)
         reduced = n_codes > n_dimensions
         points = on_principal_axes(self.codes, n_dimensions) if reduced else self.codes
-        # Few rows have fewer principal axes than that; along the others they are all alike.
-        points = np.pad(points, [(0, 0), (0, n_dimensions - points.shape[1])])
         names = [f"principal axis {i} of codes" if reduced else f"code {i}" for i in range(3)]
         if n_dimensions == 3:
             ax = self._draw_space(ax, points, names)

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from skae._drawing import DARK, GREY, literal, size_of_points
+from skae._drawing import DARK, literal
 from skae.plotting._canvas import color_bar, one_axes, tidy
-from skae.plotting._estimators import column_names, decode, encode, image_shape_in, rows_of
+from skae.plotting._estimators import checked_image_shape, column_names, decode, encode, rows_of
 from skae.plotting._images import (
     as_images,
-    check_image_shape,
     mosaic,
     need_image_shape,
     show,
     value_range,
 )
+from skae.plotting._plane import draw_points
 
 N_POINTS_OF_CURVE = 500
 
@@ -158,7 +158,7 @@ class ManifoldDisplay:
         codes = encode(estimator, X)
         rows = rows_of(X)
         n_features = rows.shape[1]
-        shape = check_image_shape(image_shape_in(estimator, image_shape, n_features), n_features)
+        shape = checked_image_shape(estimator, image_shape, n_features)
         components = _check_components(components, codes.shape[1])
         is_curve = shape is None and n_features == 2 and codes.shape[1] == 1
         if not is_curve:
@@ -267,20 +267,6 @@ class ManifoldDisplay:
 
     def _limits(self):
         return self.limits or value_range(self.decoded)
-
-
-def two_columns(X, display):
-    """Return data in the plane, or say that it is not."""
-    if X.shape[1] != 2:
-        raise ValueError(
-            f"X has {X.shape[1]} columns, but {display} draws data in the plane, which has two."
-        )
-    return X
-
-
-def draw_points(ax, X):
-    """Draw data in the plane, as a background."""
-    ax.scatter(*X.T, color=GREY, **{**size_of_points(len(X), n_panels=4), "alpha": 0.35}, zorder=0)
 
 
 def _usual(codes):

@@ -5,7 +5,7 @@ import numpy as np
 from skae._drawing import literal
 from skae.plotting._canvas import color_bar, one_axes, tidy
 from skae.plotting._estimators import column_names, decode, encode, rows_of
-from skae.plotting._manifold import draw_points, two_columns
+from skae.plotting._plane import draw_points, two_columns
 
 MARGIN = 0.15  # of the data's extent, on each side
 

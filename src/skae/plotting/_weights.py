@@ -6,8 +6,8 @@ import numpy as np
 
 from skae._drawing import DARK, literal
 from skae.plotting._canvas import LARGEST_WIDTH, color_bar, one_axes
-from skae.plotting._estimators import first_weights, image_shape_in, last_step
-from skae.plotting._images import as_images, check_image_shape, gap_between, mosaic, show
+from skae.plotting._estimators import checked_image_shape, first_weights, last_step
+from skae.plotting._images import as_images, gap_between, mosaic, show
 
 COLORMAP = "RdBu_r"  # white is no weight; red and blue stay apart for the color-blind
 MOST_NAMES = 40  # of features
@@ -116,8 +116,7 @@ class WeightsDisplay:
             shape = weights.shape[1:]
             weights = weights.reshape(len(weights), -1)
         else:
-            image_shape = image_shape_in(estimator, image_shape, weights.shape[1])
-            shape = check_image_shape(image_shape, weights.shape[1])
+            shape = checked_image_shape(estimator, image_shape, weights.shape[1])
         norms = np.linalg.norm(weights, axis=1)
         # Rounded, so that components of equal norm keep their order.
         norms = (norms / (norms.max() or 1.0)).round(6)
