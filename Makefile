@@ -32,7 +32,7 @@ demo: $(VENV)/.with-plot  ## Compare autoencoders with PCA on the digits: a tabl
 
 .PHONY: test
 test: $(VENV)/.with-test  ## Run the tests, and the examples in the docstrings
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: test-oldest
 test-oldest:  ## Run the tests with the oldest supported versions
@@ -43,7 +43,7 @@ lint: $(VENV)/.with-lint  ## Check style, types and docstrings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_docstrings.py
+	$(BIN)/pytest -q tests/test_docstrings.py
 
 .PHONY: format
 format: $(VENV)/.with-lint  ## Rewrite the code in the project's style

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "src" / "skae"
+PACKAGE = ROOT / "skae"
 
 # From top to bottom. A part imports from the layers below its own, never from beside or above;
 # within a part that is a package, modules import one another freely.

@@ -1,11 +1,17 @@
-"""The bounds in pyproject.toml are those that the constraint files test."""
+"""What is installed is what the tree holds, at versions that are tested."""
 
+import subprocess
+import sys
 import tomllib
+import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+import skae
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -34,3 +40,18 @@ def test_a_lower_bound_is_a_version_that_is_tested(requirement):
 @pytest.mark.parametrize("requirement", sorted({*NEEDED, *ALL}, key=str), ids=str)
 def test_the_pinned_version_is_one_that_is_allowed(requirement):
     assert pins("constraints.txt")[requirement.name] in requirement.specifier
+
+
+def test_the_wheel_has_every_file_of_the_package_and_no_other(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    files = [path for path in (ROOT / "skae").rglob("*") if path.is_file()]
+    tree = {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".pyc"}
+    assert packed == tree
+
+
+def test_the_installed_version_is_that_of_the_tree():
+    assert metadata.version("skae") == skae.__version__ == PROJECT["version"]
