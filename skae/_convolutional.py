@@ -179,7 +179,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         ``max_iter``, and at least 10.
 
     tol : float, default=1e-4
-        The least fall of a loss that counts.
+        The least fall of a loss that counts; for a loss of your own, which may be of any size and
+        sign, in units of the rows' standard deviation before the first epoch.
 
     shuffle : bool, default=True
         Whether the rows are put in a new order for each epoch. Without, they keep that of X.

@@ -25,6 +25,7 @@ from ._training import (
     SCHEDULES,
     SOLVERS,
     TrainingSettings,
+    check_callbacks,
     check_net_params,
     resolve_device,
     train,
@@ -278,7 +279,7 @@ def training_settings(
         precision=estimator.precision,
         verbose=bool(estimator.verbose),
         seed=fit_seed(estimator.random_state),
-        callbacks=tuple(estimator.callbacks or ()),
+        callbacks=check_callbacks(estimator.callbacks),
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None else part_of(noise, NOISES, "noise"),
     )

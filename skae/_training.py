@@ -15,7 +15,8 @@ import torch
 from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, InputShapeSetter
+from skorch.exceptions import SkorchException
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -104,7 +105,7 @@ class TrainingSettings:
     callbacks: Sequence[Callback] = ()
     net_params: dict[str, Any] = field(default_factory=dict)
     noise: Noise | None = None
-    enough: float = 0.0  # a training loss below which training ends
+    enough: float = -np.inf  # a training loss below which training ends
 
 
 class Trained(NamedTuple):
@@ -148,6 +149,18 @@ def check_net_params(net_params: dict[str, Any] | None) -> dict[str, Any]:
     return dict(net_params or {})
 
 
+def check_callbacks(callbacks: Sequence[Callback] | None) -> tuple[Callback, ...]:
+    """Refuse skorch's callback that would build the network anew."""
+    for given in callbacks or ():
+        callback = given[1] if isinstance(given, tuple) else given
+        if isinstance(callback, InputShapeSetter):
+            raise ValueError(
+                f"callbacks={callbacks!r} has an InputShapeSetter, which builds the network for "
+                "the number of columns of X. The estimator does so itself; leave it out."
+            )
+    return tuple(callbacks or ())
+
+
 def train(
     network: nn.Module,
     loss: RowLoss,
@@ -170,8 +183,8 @@ def train(
         while len(curve) < settings.max_iter and not run.stopped and not _enough(curve, settings):
             try:
                 curve.append(run.epoch())
-            except KeyError as error:
-                if error.args != ("valid_loss",):
+            except (KeyError, SkorchException) as error:
+                if "valid_loss" not in str(error):
                     raise
                 raise ValueError(
                     "A callback asks for 'valid_loss', but all rows are trained on. Set "
@@ -218,10 +231,11 @@ def train_with_validation(
             for part, watch in zip(parts, watches, strict=True)
         ]
         start = best = _losses_of(watches)
+        tol = settings.tol * unit_of(parts[0][1] if judge is None else judge, start, weight)
         best_states = [copy.deepcopy(network.state_dict()) for network in networks]
         curve: list[float] = []
         validation_curve = [float(np.average(start, weights=weight))]
-        best_iter, goal, waited = 0, validation_curve[0] - settings.tol, 0
+        best_iter, goal, waited = 0, validation_curve[0] - tol, 0
         while len(curve) < settings.max_iter and waited < settings.n_iter_no_change:
             curve.append(float(np.mean([run.epoch() for run in runs])))
             losses = _losses_of(watches)
@@ -243,7 +257,7 @@ def train_with_validation(
                 best_states = [copy.deepcopy(network.state_dict()) for network in networks]
             waited += 1
             if validation_curve[-1] < goal:
-                goal, waited = validation_curve[-1] - settings.tol, 0
+                goal, waited = validation_curve[-1] - tol, 0
             if stopped or _enough(curve, settings):
                 break
         for run, state in zip(runs, best_states, strict=True):
@@ -256,6 +270,19 @@ def train_with_validation(
 
 def _enough(curve: list[float], settings: TrainingSettings) -> bool:
     return bool(curve) and curve[-1] < settings.enough
+
+
+def unit_of(loss: RowLoss, losses: np.ndarray, weight: np.ndarray) -> float:
+    """Return what a fall of a loss is measured by, from the losses of some rows at the start.
+
+    Losses of standardized rows have a unit. One of the user's, or a log-density, may be of any
+    size and sign: its unit is the rows' standard deviation, which no constant changes.
+    """
+    if not loss.has_own_unit:
+        return 1.0
+    return float(
+        np.sqrt(np.average((losses - np.average(losses, weights=weight)) ** 2, weights=weight))
+    )
 
 
 def _losses_of(watches: Sequence["_Validation"]) -> np.ndarray:
@@ -300,7 +327,7 @@ class _Run:
             train_split=None,
             callbacks=[
                 *([] if watch is None else [("validation", watch)]),
-                ("schedule", _Schedule(settings, n_batches)),
+                ("schedule", _Schedule(settings, n_batches, watch)),
                 *callbacks,
             ],
             callbacks__print_log=None,
@@ -390,7 +417,7 @@ def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:
 
 
 class _Validation(Callback):
-    """Record the loss of rows that are not trained on, as ``valid_loss``."""
+    """Record the loss of rows that are not trained on, by skorch's names for it."""
 
     def __init__(
         self, rows: StandardizedRows, settings: TrainingSettings, judge: RowLoss | None = None
@@ -402,12 +429,19 @@ class _Validation(Callback):
 
     def on_train_begin(self, net, **kwargs) -> None:
         self.losses_ = self._evaluate(net)  # (n_rows,)
+        self.lowest_ = np.inf
 
     def on_epoch_end(self, net, **kwargs) -> None:
         self.losses_ = self._evaluate(net)
-        net.history.record(
-            "valid_loss", float(np.average(self.losses_, weights=self.rows.sample_weight))
-        )
+        loss = float(np.average(self.losses_, weights=self.rows.sample_weight))
+        net.history.record("valid_loss", loss)
+        net.history.record("valid_loss_best", loss < self.lowest_)
+        self.lowest_ = min(loss, self.lowest_)
+
+    def unit(self, net) -> float:
+        """Return what a fall of the loss is measured by."""
+        loss = net.criterion_ if self.judge is None else self.judge
+        return unit_of(loss, self.losses_, self.rows.sample_weight)
 
     def _evaluate(self, net) -> np.ndarray:
         net.module_.eval()
@@ -426,15 +460,34 @@ class _Validation(Callback):
 class _Schedule(Callback):
     """Set the learning rate before each batch, or lower it when the loss no longer falls."""
 
-    def __init__(self, settings: TrainingSettings, n_batches: int) -> None:
+    def __init__(
+        self, settings: TrainingSettings, n_batches: int, watch: _Validation | None
+    ) -> None:
         self.settings = settings
         self.n_steps = settings.max_iter * n_batches
+        self.watch = watch
 
     def initialize(self):
         self.step_ = 0
         self.rate_ = self.settings.learning_rate_init
         self.goal_, self.waited_ = np.inf, 0
         return self
+
+    def on_train_begin(self, net, X=None, **kwargs) -> None:
+        unit = 1.0
+        if net.criterion_.has_own_unit:
+            watch = self.watch
+            if watch is None:
+                some = np.linspace(0, len(X) - 1, min(len(X), _EVALUATION_BATCH)).astype(int)
+                watch = _Validation(X.others(X.indices[some], X.sample_weight[some]), self.settings)
+                watch.on_train_begin(net)
+            unit = watch.unit(net)
+        self.tol_ = self.settings.tol * unit
+        # What adaptive solvers add to a gradient, so that they do not divide by zero.
+        if unit > 0 and "optimizer__eps" not in self.settings.net_params:
+            for group in net.optimizer_.param_groups:
+                if "eps" in group:
+                    group["eps"] *= unit
 
     def on_batch_begin(self, net, training=False, **kwargs) -> None:
         if training:
@@ -452,7 +505,7 @@ class _Schedule(Callback):
         loss = epoch.get("valid_loss", epoch["train_loss"])
         self.waited_ += 1
         if loss < self.goal_:
-            self.goal_, self.waited_ = loss - self.settings.tol, 0
+            self.goal_, self.waited_ = loss - self.tol_, 0
         if self.waited_ == 2:
             self.rate_, self.waited_ = self.rate_ / 5, 0
 
@@ -548,11 +601,15 @@ def apply(
     parameter = next(iter(network.parameters()), torch.empty(0))
     work = multiplications(network) * X.shape[0]
     n_values = min(CHUNK_VALUES, X.shape[1] * _rows_at_once(network))
-    results = []
+    result = None  # one array from the start: small ones, each kept, would leave memory in pieces
     with single_thread(work < _SMALL_WORK), torch.inference_mode():
         if network.training or (parameter.dtype, parameter.device.type) != (dtype, device):
             network = copy.deepcopy(network).to(device, dtype).eval()
-        for _, rows in dense_chunks(X, np.arange(X.shape[0]), n_values):
+        for chunk, rows in dense_chunks(X, np.arange(X.shape[0]), n_values):
             batch = torch.from_numpy(before(rows)).to(device, dtype)
-            results.append(after(function(network, batch).cpu().numpy()).astype(X.dtype))
-    return np.concatenate(results)
+            part = after(function(network, batch).cpu().numpy())
+            if result is None:
+                result = np.empty((X.shape[0], *part.shape[1:]), dtype=X.dtype)
+            result[chunk] = part
+    assert result is not None  # X has rows
+    return result

@@ -192,7 +192,8 @@ class VariationalAutoencoderTransformer(
         ``max_iter``, and at least 10.
 
     tol : float, default=1e-4
-        The least fall of a loss that counts, in nats per row.
+        The least fall of a loss that counts, in units of the rows' standard deviation before the
+        first epoch.
 
     shuffle : bool, default=True
         Whether the rows are put in a new order for each epoch. Without, they keep that of X.

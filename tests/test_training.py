@@ -1,12 +1,14 @@
 """Training: every solver and schedule, the best epoch, callbacks, and what is given back."""
 
 import copy
+import inspect
 import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import skorch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,11 +28,13 @@ from skae._training import (
     TrainingSettings,
     _is_better,
     apply,
+    check_callbacks,
     check_net_params,
     evaluate,
     resolve_device,
     train,
     train_with_validation,
+    unit_of,
 )
 from skae.nn import (
     AutoencoderNetwork,
@@ -214,6 +218,42 @@ def test_adaptive_divides_by_five_after_two_epochs_without_progress():
     np.testing.assert_allclose(rates[::N_BATCHES], 0.2 ** np.array([0, 0, 0, 1, 1, 2, 2, 3]))
 
 
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_loss_may_be_of_any_size_and_sign(solver, validated):
+    def trained_with(factor, constant):
+        def loss(rebuilt, rows):
+            return factor * ((rebuilt - rows).square() + constant)
+
+        rate = 1 / factor if solver == "sgd" else 1.0
+        settings = replace(
+            SETTINGS,
+            solver=solver,
+            learning_rate="adaptive",
+            learning_rate_init=0.03 * rate,
+            n_iter_no_change=5,
+            tol=0.01,
+            max_iter=30,
+        )
+        result = trained(validated, loss, settings)
+        return np.array(result.loss_curve) / factor - constant
+
+    expected = trained_with(1.0, 0.0)
+    assert len(expected) > 10
+    for factor, constant in [(1.0, -1.0), (2.0**-20, 0.0), (2.0**10, 0.0), (2.0**-20, -1.0)]:
+        np.testing.assert_allclose(trained_with(factor, constant), expected, atol=1e-4)
+
+
+def test_the_unit_of_a_loss_is_the_deviation_of_the_rows_unless_it_has_one():
+    losses, weight = np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 1.0])
+    network, loss, _ = part_of(X)
+    assert unit_of(loss, losses, weight) == 1.0
+    own = CallableLoss(network.encoder.standardize, torch.square)
+    expected = np.std(np.repeat(losses, [1, 2, 1]))
+    assert unit_of(own, losses, weight) == pytest.approx(expected)
+    assert unit_of(own, -3 * losses + 5, weight) == pytest.approx(3 * expected)
+
+
 def test_adaptive_keeps_the_rate_while_the_loss_falls():
     np.testing.assert_array_equal(rates_of("adaptive", max_iter=4), 1)
 
@@ -259,7 +299,8 @@ def test_the_training_loss_is_that_of_the_batches():
 
     def loss(reconstruction, rows):
         error = (reconstruction - rows).square().mean(dim=1)
-        seen.extend(error.detach().tolist())
+        if error.requires_grad:
+            seen.extend(error.detach().tolist())
         return error
 
     curve = train(*part_of(X, loss=loss), replace(SETTINGS, max_iter=3)).loss_curve
@@ -635,6 +676,46 @@ def test_folds_have_callbacks_of_their_own():
     train_with_validation(*validated_parts(3), replace(SETTINGS, callbacks=[given]))
     assert given.calls == []
     assert Shared.everyone == [["begin", *["epoch"] * SETTINGS.max_iter, "end"]] * 3
+
+
+def callbacks_of_skorch():
+    for name in skorch.callbacks.__all__:
+        kind = getattr(skorch.callbacks, name)
+        parameters = inspect.signature(kind).parameters.values()
+        required = any(parameter.default is parameter.empty for parameter in parameters)
+        if issubclass(kind, Callback) and not required and name != "InputShapeSetter":
+            yield kind
+
+
+@pytest.mark.parametrize("kind", list(callbacks_of_skorch()))
+def test_a_callback_of_skorch_works_with_its_defaults(kind, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # where those that write files do so
+    if kind.__name__ == "MlflowLogger":
+        pytest.importorskip("mlflow")
+    result = trained(True, settings=replace(SETTINGS, callbacks=[kind()]))
+    assert len(result.loss_curve) == SETTINGS.max_iter
+
+
+def test_a_callback_that_would_build_the_network_is_refused():
+    with pytest.raises(ValueError, match="InputShapeSetter"):
+        check_callbacks([("shape", skorch.callbacks.InputShapeSetter())])
+    assert check_callbacks(None) == ()
+
+
+def test_a_checkpoint_is_the_best_epoch(tmp_path):
+    network, loss, rows = part_of(X)
+    callback = skorch.callbacks.Checkpoint(dirname=tmp_path)
+    settings = replace(SETTINGS, max_iter=9, callbacks=[callback, Spoil()])
+    result = train_with_validation([(network, loss, rows)], [rows_of(X, like=rows)], settings)
+    assert result.best_iter == 5
+    for name, value in torch.load(tmp_path / "params.pt").items():
+        assert torch.equal(value, network.state_dict()[name]), name
+
+
+def test_a_callback_that_asks_for_rows_held_out_where_there_are_none_is_told_so(tmp_path):
+    callback = skorch.callbacks.Checkpoint(dirname=tmp_path)
+    with pytest.raises(ValueError, match="number as validation_fraction"):
+        trained(False, settings=replace(SETTINGS, callbacks=[callback]))
 
 
 # What the user may say to skorch

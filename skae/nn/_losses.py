@@ -22,6 +22,9 @@ class RowLoss(nn.Module):
     ``progress`` is the share of a training that is done, for losses that change with it.
     """
 
+    # Whether it may be of any size and sign; others are of the order of 1 where nothing is learnt.
+    has_own_unit = False
+
     def __init__(self) -> None:
         super().__init__()
         self.progress = 1.0
@@ -89,6 +92,8 @@ class CallableLoss(ReconstructionLoss):
     It may return one number a value, one a row, or one for the whole batch, their mean; the last is
     evaluated row by row where single rows count.
     """
+
+    has_own_unit = True
 
     def __init__(self, standardize: Standardize, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__(standardize)
@@ -163,6 +168,7 @@ class ColumnLosses(ReconstructionLoss):
             self.add_module(f"loss_{i}", self.losses[i])  # follows to another device
             self.register_buffer(f"columns_{i}", columns)
         self.register_buffer("order", torch.cat([columns for _, columns in groups]).argsort())
+        self.has_own_unit = any(loss.has_own_unit for loss in self.losses)
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         values = []
@@ -181,6 +187,7 @@ class ObservedLoss(ReconstructionLoss):
     def __init__(self, loss: ReconstructionLoss) -> None:
         super().__init__(loss.standardize)
         self.loss = loss
+        self.has_own_unit = loss.has_own_unit
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         missing = Z.isnan()
@@ -220,6 +227,7 @@ class PenalizedLoss(ReconstructionLoss):
     ) -> None:
         super().__init__(loss.standardize)
         self.loss = loss
+        self.has_own_unit = loss.has_own_unit
         self.penalties = list(penalties)
         # A list hides a module: its parameters are the network's, not the loss's.
         self._encode = [encode]

@@ -243,6 +243,8 @@ class EvidenceLoss(ReconstructionLoss):
     Higgins et al. 2017, https://openreview.net/forum?id=Sy2fzU9gl.
     """
 
+    has_own_unit = True  # a density may be of any size
+
     def __init__(self, standardize: Standardize, beta: float = 1.0, warm_up: float = 0.0) -> None:
         super().__init__(standardize)
         self.beta = beta
