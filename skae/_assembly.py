@@ -69,6 +69,66 @@ class ColumnGroups(NamedTuple):
     columns: list[np.ndarray]  # of int, together each column once
 
 
+def column_groups(loss, n_features: int, names) -> ColumnGroups | None:
+    """Return the columns of each loss, if the loss is a mapping to columns.
+
+    Parameters
+    ----------
+    loss : str, callable or dict
+    n_features : int
+    names : ndarray of str of shape (n_features,) or None
+    """
+    if not isinstance(loss, dict):
+        return None
+    columns = [_columns(which, n_features, names) for which in loss.values()]
+    for name in loss:
+        if not callable(name) and name not in LOSSES:
+            raise ValueError(
+                f"loss={loss!r} has the key {name!r}; expected one of {sorted(LOSSES)} or a "
+                "callable."
+            )
+    counts = np.bincount(np.concatenate([[], *columns]).astype(int), minlength=n_features)
+    for problem, which in (("no loss", counts == 0), ("several losses", counts > 1)):
+        if which.any():
+            raise ValueError(
+                f"loss={loss!r} gives {problem} to the columns "
+                f"{np.flatnonzero(which).tolist()} of X; each column needs exactly one."
+            )
+    pairs = [pair for pair in zip(loss, columns, strict=True) if len(pair[1])]
+    return ColumnGroups([name for name, _ in pairs], [which for _, which in pairs])
+
+
+def _columns(which, n_features, names):
+    """Return columns given as ints, a slice, a mask or names as an array of int."""
+    if isinstance(which, slice):
+        return np.arange(n_features)[which]
+    which = np.atleast_1d(np.asarray(which))
+    if which.dtype.kind in "UO" and len(which):
+        known = {} if names is None else {name: i for i, name in enumerate(names)}
+        unknown = [name for name in which.tolist() if name not in known]
+        if unknown:
+            raise ValueError(
+                f"loss names the columns {unknown}, but X has "
+                + (f"only {list(known)}." if known else "no column names: give a DataFrame.")
+            )
+        return np.array([known[name] for name in which])
+    if which.dtype.kind == "b":
+        if len(which) != n_features:
+            raise ValueError(
+                f"loss has a mask of {len(which)} columns, but X has {n_features} columns."
+            )
+        return np.flatnonzero(which)
+    if which.dtype.kind not in "iu" and len(which):
+        raise ValueError(
+            f"loss has the columns {which!r}; expected integers, a slice, a boolean mask or names."
+        )
+    which = which.astype(int)
+    beyond = which[(which < -n_features) | (which >= n_features)]
+    if len(beyond):
+        raise ValueError(f"loss has the columns {beyond.tolist()}, but X has {n_features} columns.")
+    return which % n_features
+
+
 def output_names(loss, output_activation: str | None, groups: ColumnGroups | None) -> list[str]:
     """Return the name of the output activation, for each group of columns if there are several."""
     if groups is not None:
@@ -268,3 +328,25 @@ def _start_tied(into, out_of, axes, Z, target, decoder):
             linear_map = Z @ axes.T @ axes
             gain = (linear_map * target).sum() / max(np.square(linear_map).sum(), 1e-12)
             decoder.argument.scale *= max(gain, 1e-3)
+
+
+def check_module(name, module, n_in, n_out):
+    """Refuse a user's part that is no module or does not give the columns that it has to."""
+    if not isinstance(module, nn.Module):
+        raise ValueError(
+            f"{name} must be a torch.nn.Module or a function of the number of columns in and "
+            f"out that returns one; the function returned {type(module).__name__}."
+        )
+    with torch.no_grad():
+        try:
+            shape = tuple(module.eval()(torch.zeros(2, n_in)).shape)
+        except RuntimeError as error:
+            raise ValueError(
+                f"{name} fails on a batch of shape (2, {n_in}), as it will be given: {error}"
+            ) from error
+    module.train()
+    if shape != (2, n_out):
+        raise ValueError(
+            f"{name} turns a batch of shape (2, {n_in}) into one of shape {shape}, but "
+            f"(2, {n_out}) is expected."
+        )

@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.base import (
     BaseEstimator,
@@ -24,6 +23,8 @@ from ._assembly import (
     ColumnGroups,
     Layers,
     assemble,
+    check_module,
+    column_groups,
     output_names,
     reconstruction_loss,
 )
@@ -36,25 +37,28 @@ from ._fitting import (
     Start,
     check_rows,
     checked_part,
-    different_rows,
     fit_network,
     layer_sizes,
     or_as_before,
-    own_randomness,
     penalties_of,
     refuse_idle_settings,
     refuse_if_set,
     refuse_other_structure,
     structure_of,
+    target_of,
     training_settings,
+    undisturbed,
+    validation_set,
 )
+from ._holding_out import FitRows
 from ._pretraining import blocks, levels_of, pretrain
 from ._principal_axes import n_principal_axes
 from ._reconstruction import ReconstructionMixin
-from ._rows import StandardizedRows, fill_holes, mean_and_scale
+from ._rows import PairedRows, StandardizedRows, beside, fill_holes, has_holes, mean_and_scale
 from ._seeding import torch_generator
 from ._threads import single_thread
 from ._training import evaluate, train
+from ._unit_interval import to_unit_interval
 from .nn import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -480,7 +484,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None):
         """Fit the autoencoder to X.
 
         Parameters
@@ -488,12 +492,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows.
 
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            What the rows are to be rebuilt as, such as clean rows where those of X are noisy, in
+            the same units. ``mean_``, ``scale_`` and the start are then those of y. Anything else
+            that is not numbers in the shape of X is ignored, as transformers do.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative. A row of weight two is the same as that row
             twice. None weighs all rows alike.
+
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, as those of one person do: they are held out together,
+            and the test of `early_stopping` counts them as one. Of no effect where none are.
 
         Returns
         -------
@@ -507,30 +517,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             or if training diverges without early stopping.
         """
         with or_as_before(self):
-            return self._fit(X, sample_weight)
+            return self._fit(X, y, sample_weight, groups)
 
-    def _fit(self, X, sample_weight):
+    def _fit(self, X, y, sample_weight, groups):
         resumed = self.warm_start and hasattr(self, "module_")
-        self._check_combination()
-        if resumed:
-            refuse_other_structure(self, self._structural, self._structure)
-        masked = self.missing == "mask"
-        X, weight = check_rows(self, X, sample_weight, reset=not resumed, allow_nan=masked)
-        groups = self._column_groups()
-        self._check_data(X if weight.all() else X[weight > 0], groups)
-        indices, weight = different_rows(X, weight, shuffle=self.shuffle)
-        settings = self._training_settings(len(indices))
-        with (
-            single_thread(False),
-            torch.inference_mode(False),
-            own_randomness(self._parts(), settings.seed),
-        ):
-            n_codes = self._n_codes(X, indices, weight, resumed)
+        rows, columns = self._rows_to_fit(X, y, sample_weight, groups, resumed)
+        settings = self._training_settings(len(rows))
+        with undisturbed(self._parts(), settings.seed):
             pretraining: list[list[list[float]]] = []
+            n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed)
             fitted = fit_network(
-                partial(self._start, X, groups, n_codes, settings, resumed, pretraining),
-                indices,
-                weight,
+                partial(self._start, rows.X, columns, n_codes, settings, resumed, pretraining),
+                rows,
                 settings,
                 early_stopping=self.early_stopping,
                 validation_fraction=self.validation_fraction,
@@ -557,8 +555,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             A batch of training rows.
 
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            What the rows are to be rebuilt as, as in `fit`.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative.
@@ -574,32 +572,23 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             If a parameter or X is not what is expected, or if training diverges.
         """
         with or_as_before(self):
-            return self._partial_fit(X, sample_weight)
+            return self._partial_fit(X, y, sample_weight)
 
-    def _partial_fit(self, X, sample_weight):
+    def _partial_fit(self, X, y, sample_weight):
         resumed = hasattr(self, "module_")
-        self._check_combination()
-        if resumed:
-            refuse_other_structure(self, self._structural, self._structure)
-        masked = self.missing == "mask"
-        X, weight = check_rows(self, X, sample_weight, reset=not resumed, allow_nan=masked)
-        groups = self._column_groups()
-        self._check_data(X if weight.all() else X[weight > 0], groups)
-        indices = np.flatnonzero(weight)
-        settings = self._training_settings(len(indices))
+        rows, columns = self._rows_to_fit(X, y, sample_weight, None, resumed, merge=False)
+        indices, weight = rows.indices, rows.weight
+        settings = self._training_settings(len(rows))
         settings = replace(settings, learning_rate="constant", max_iter=1)
         if resumed:  # other noise than in the last call
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
         solver = (self.solver, self.alpha, repr(self.net_params))
         pretraining: list[list[list[float]]] = []
-        with (
-            single_thread(False),
-            torch.inference_mode(False),
-            own_randomness(self._parts(), settings.seed),
-        ):
-            weight = weight[indices]
-            n_codes = self._n_codes(X, indices, weight, resumed, spare=False)
-            start = self._start(X, groups, n_codes, settings, resumed, pretraining, indices, weight)
+        with undisturbed(self._parts(), settings.seed):
+            n_codes = self._n_codes(rows.X, indices, weight, resumed, spare=False)
+            start = self._start(
+                rows.X, columns, n_codes, settings, resumed, pretraining, indices, weight
+            )
             last_solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == last_solver else None
             curve, state = train(*start, settings, solver_state=state)
@@ -611,6 +600,41 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self._solver_state = (solver, state)
         self._keep_pretraining(pretraining, resumed)
         return self
+
+    def _rows_to_fit(self, X, y, sample_weight, groups, resumed, *, merge=True):
+        """Return the rows to train on, with their targets beside them, and the loss of columns."""
+        self._check_combination()
+        if resumed:
+            refuse_other_structure(self, self._structural, self._structure)
+        paired, weight = self._paired(X, y, sample_weight, reset=not resumed)
+        columns = self._column_groups()
+        paired = self._check_data(paired, weight, columns)
+        given, validation = validation_set(self), None
+        if given is not None:
+            validation, ones = self._paired(*given, None, reset=False)
+            if validation.shape[1] != paired.shape[1]:
+                raise ValueError(
+                    "Rows have targets in fit and none in validation_fraction, or the other way "
+                    "round. Give both or neither: validation_fraction=(X, y)."
+                )
+            validation = self._check_data(validation, ones, columns)
+        rows = FitRows(
+            paired,
+            weight,
+            shuffle=self.shuffle,
+            merge=merge,
+            y=y,
+            groups=groups,
+            validation=validation,
+        )
+        return rows, columns
+
+    def _paired(self, X, y, sample_weight, *, reset):
+        """Return rows with their targets beside them, if they have any, and the rows' weights."""
+        masked = self.missing == "mask"
+        X, weight = check_rows(self, X, sample_weight, reset=reset, allow_nan=masked)
+        target = target_of(X, y, allow_nan=masked)
+        return X if target is None else beside(X, target), weight
 
     def _keep_pretraining(self, curves, resumed):
         """Set the curves of the last pretraining, of the network that is kept, if there was one."""
@@ -687,44 +711,28 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     def _column_groups(self) -> ColumnGroups | None:
         """Return the columns of each loss, if columns have losses of their own."""
-        if not isinstance(self.loss, dict):
-            return None
         names = getattr(self, "feature_names_in_", None)
-        columns = [_columns(which, self.n_features_in_, names) for which in self.loss.values()]
-        for loss in self.loss:
-            if not callable(loss) and loss not in LOSSES:
-                raise ValueError(
-                    f"loss={self.loss!r} has the key {loss!r}; expected one of {sorted(LOSSES)} "
-                    "or a callable."
-                )
-        counts = np.bincount(np.concatenate([[], *columns]).astype(int), minlength=1)
-        counts = np.pad(counts, (0, self.n_features_in_ - len(counts)))
-        for problem, which in (("no loss", counts == 0), ("several losses", counts > 1)):
-            if which.any():
-                raise ValueError(
-                    f"loss={self.loss!r} gives {problem} to the columns "
-                    f"{np.flatnonzero(which).tolist()} of X; each column needs exactly one."
-                )
-        pairs = [pair for pair in zip(self.loss, columns, strict=True) if len(pair[1])]
-        return ColumnGroups([loss for loss, _ in pairs], [which for _, which in pairs])
+        return column_groups(self.loss, self.n_features_in_, names)
 
-    def _check_data(self, X, groups):
-        """Refuse values that the loss or the output can't express."""
+    def _check_data(self, X, weight, groups):
+        """Refuse values that the loss or the output can't express, and mend what rounding did."""
+        logistic = None
         if groups is not None:
-            parts = zip(groups.losses, groups.columns, strict=True)
-            logistic = [which for loss, which in parts if loss == "log_loss"]
-            X = X[:, np.concatenate(logistic)] if logistic else None
+            pairs = zip(groups.losses, groups.columns, strict=True)
+            logistic = np.concatenate([[], *(to for loss, to in pairs if loss == "log_loss")])
         elif self.loss != "log_loss":
-            return
-        if X is None:
-            return
-        low, high = (X.min(), X.max()) if sp.issparse(X) else _extremes(X)
-        if low < 0 or high > 1:
-            raise ValueError(
-                f"X has values from {low:g} to {high:g}, but loss='log_loss' expects them "
-                "in [0, 1]. Scale X (sklearn.preprocessing.MinMaxScaler), or use another "
-                "loss."
-            )
+            return X
+        n_features = self.n_features_in_
+        if X.shape[1] > n_features:  # the loss is that of the target
+            target = np.arange(n_features) if logistic is None else logistic
+            logistic = target + n_features
+        return to_unit_interval(
+            X,
+            weight,
+            reason="loss='log_loss'",
+            otherwise="use another loss",
+            columns=None if logistic is None else logistic.astype(int),
+        )
 
     def _parts(self):
         """Return what may be of the user's making, and draw random numbers."""
@@ -745,9 +753,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             return self._n_features_out
         if isinstance(self.n_components, Integral):
             return self.n_components
+        X = self._targets(X)
         mean, _ = mean_and_scale(X, indices, weight)
         share = 1 - (1 - self.n_components) / 2 if spare else self.n_components
         return n_principal_axes(fill_holes(X, mean), indices, weight, mean, share)
+
+    def _targets(self, X):
+        """Return what rows are to be rebuilt as: the columns beside them, or themselves."""
+        return X if X.shape[1] == self.n_features_in_ else X[:, self.n_features_in_ :]
 
     def _start(self, X, groups, n_codes, settings, resumed, pretraining, indices, weight) -> Start:
         """Return a network before training, its loss and its standardized rows."""
@@ -755,15 +768,16 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         if resumed:
             network, mean, scale = copy.deepcopy(self.module_), self.mean_, self.scale_
         else:
-            mean, scale = mean_and_scale(X, indices, weight)
+            targets = self._targets(X)
+            mean, scale = mean_and_scale(targets, indices, weight)
             scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
             network = assemble(
-                X,
+                targets,
                 indices,
                 weight,
                 mean,
                 scale,
-                self._layers(X.shape[1], n_codes, generator),
+                self._layers(len(mean), n_codes, generator),
                 n_components=n_codes,
                 pca=self._starts_at_pca(),
                 latent_activation=self.latent_activation,
@@ -772,9 +786,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 between=NestedDropout() if self._is_ordered() else None,
             )
         loss = reconstruction_loss(network.encoder.standardize, self.loss, groups)
-        if self.missing == "mask":
+        if self.missing == "mask" and has_holes(X):
             loss = ObservedLoss(loss)
-        rows = StandardizedRows(X, indices, weight, mean, scale)
+        kind = StandardizedRows if X.shape[1] == len(mean) else PairedRows
+        rows = kind(X, indices, weight, mean, scale)
         if not resumed:
             self._pretrain(network, loss, rows, settings, pretraining)
         penalties = penalties_of(self.penalty)
@@ -817,7 +832,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             )
         is_module = isinstance(given, nn.Module)
         body = copy.deepcopy(given) if is_module else given(sizes[0], sizes[-1])
-        _check_module(name, body, sizes[0], sizes[-1])
+        check_module(name, body, sizes[0], sizes[-1])
         return Gate(body, sizes[-1]) if pca else body
 
     def _pretrain(self, network, loss, rows, settings, pretraining):
@@ -912,10 +927,10 @@ def _errors_by_prefix(network, Z, target):
     missing = target.isnan()
     code = network.encoder.from_standardized(Z)
     order = torch.arange(code.shape[1])
-    errors = [Z]
+    errors = [target]
     for n_codes in range(1, len(order) + 1):
         preactivation = network.decoder.preactivation(code * (order < n_codes))
-        errors.append(network.decoder.to_standardized(preactivation) - Z)
+        errors.append(network.decoder.to_standardized(preactivation) - target)
     squares = [error.square().masked_fill(missing, 0.0).sum(dim=1) for error in errors]
     return torch.stack(squares, dim=1)
 
@@ -926,62 +941,3 @@ def _give_zero(decode, n_codes):
     with torch.no_grad():
         decode[-1].bias -= decode.eval()(torch.zeros(1, n_codes, dtype=torch.float32))[0]
     decode.train(training)
-
-
-def _extremes(X):
-    """Return the least and the greatest value of an array that may have holes."""
-    values = X[~np.isnan(X)]
-    return (values.min(), values.max()) if len(values) else (0.0, 1.0)
-
-
-def _columns(which, n_features, names):
-    """Return columns given as ints, a slice, a mask or names as an array of int."""
-    if isinstance(which, slice):
-        return np.arange(n_features)[which]
-    which = np.atleast_1d(np.asarray(which))
-    if which.dtype.kind in "UO" and len(which):
-        known = {} if names is None else {name: i for i, name in enumerate(names)}
-        unknown = [name for name in which.tolist() if name not in known]
-        if unknown:
-            raise ValueError(
-                f"loss names the columns {unknown}, but X has "
-                + (f"only {list(known)}." if known else "no column names: give a DataFrame.")
-            )
-        return np.array([known[name] for name in which])
-    if which.dtype.kind == "b":
-        if len(which) != n_features:
-            raise ValueError(
-                f"loss has a mask of {len(which)} columns, but X has {n_features} columns."
-            )
-        return np.flatnonzero(which)
-    if which.dtype.kind not in "iu" and len(which):
-        raise ValueError(
-            f"loss has the columns {which!r}; expected integers, a slice, a boolean mask or names."
-        )
-    which = which.astype(int)
-    beyond = which[(which < -n_features) | (which >= n_features)]
-    if len(beyond):
-        raise ValueError(f"loss has the columns {beyond.tolist()}, but X has {n_features} columns.")
-    return which % n_features
-
-
-def _check_module(name, module, n_in, n_out):
-    """Refuse a user's part that is no module or does not give the columns that it has to."""
-    if not isinstance(module, nn.Module):
-        raise ValueError(
-            f"{name} must be a torch.nn.Module or a function of the number of columns in and "
-            f"out that returns one; the function returned {type(module).__name__}."
-        )
-    with torch.no_grad():
-        try:
-            shape = tuple(module.eval()(torch.zeros(2, n_in)).shape)
-        except RuntimeError as error:
-            raise ValueError(
-                f"{name} fails on a batch of shape (2, {n_in}), as it will be given: {error}"
-            ) from error
-    module.train()
-    if shape != (2, n_out):
-        raise ValueError(
-            f"{name} turns a batch of shape (2, {n_in}) into one of shape {shape}, but "
-            f"(2, {n_out}) is expected."
-        )

@@ -459,13 +459,13 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
                         f"a kernel_size of at least the pool_size, or another {name}."
                     )
 
-    def _check_data(self, X, groups):
+    def _check_data(self, X, weight, groups):
         """Refuse values that the loss can't express, and rows that are no such images."""
-        super()._check_data(X, groups)
+        X = super()._check_data(X, weight, groups)
         levels = self._levels()
-        shapes = map_shapes(self._image_shape(X.shape[1]), levels)
+        shapes = map_shapes(self._image_shape(self.n_features_in_), levels)
         if self.image_shape is None:
-            return  # tables have as few columns as they like
+            return X  # tables have as few columns as they like
         for number, (level, shape) in enumerate(zip(levels, shapes, strict=False), start=1):
             if level.pool_size > max(shape.height, shape.width):
                 raise ValueError(
@@ -473,6 +473,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
                     f"the image is {shape.height} by {shape.width} pixels. Take fewer levels, or "
                     "a smaller pool_size there."
                 )
+        return X
 
     def _training_settings(self, n_rows):
         # What a step costs beyond its rows is little, so more steps are better than larger ones.
@@ -527,7 +528,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _n_codes(self, X, indices, weight, resumed, **options):
         """Return how many codes to train: the size of the last map, if that is the code."""
         if self.n_components is None and not resumed:
-            return math.prod(map_shapes(self._image_shape(X.shape[1]), self._levels())[-1])
+            image_shape = self._image_shape(self.n_features_in_)
+            return math.prod(map_shapes(image_shape, self._levels())[-1])
         return super()._n_codes(X, indices, weight, resumed, **options)
 
     def _layers(self, n_features, n_codes, generator) -> Layers:

@@ -13,13 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from torch import nn
 
-from ._rows import StandardizedRows, merge_equal_rows
+from ._holding_out import FitRows, is_splitter
+from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
+from ._threads import single_thread
 from ._training import (
     PRECISIONS,
     SCHEDULES,
@@ -46,7 +50,13 @@ TRAINING_CONSTRAINTS: dict[str, list] = {
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "early_stopping": ["boolean"],
-    "validation_fraction": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
+    "validation_fraction": [
+        StrOptions({"auto"}),
+        Interval(Real, 0, 1, closed="neither"),
+        HasMethods("split"),
+        "array-like",
+        "sparse matrix",
+    ],
     "n_iter_no_change": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="left")],
     "shuffle": ["boolean"],
@@ -64,9 +74,6 @@ NOISE_CONSTRAINT = [StrOptions(set(NOISES)), HasMethods("corrupt"), None]
 PENALTY_CONSTRAINT = [StrOptions(set(PENALTIES)), HasMethods("penalize"), list, tuple, None]
 
 LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
-
-_FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
-_N_FOLDS = 5
 
 # The steps of the solver that max_iter="auto" aims at, and its least and most epochs.
 _LAST_STAGE = 2000, 20, 300
@@ -194,15 +201,50 @@ def layer_sizes(sizes):
     return sizes
 
 
-def different_rows(
-    X, weight, *, shuffle: bool, labels: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which rows of X differ, and their weights; in the order of X if not shuffled."""
-    indices, weight = merge_equal_rows(X, weight, labels)
-    if not shuffle:
-        order = np.argsort(indices)
-        indices, weight = indices[order], weight[order]
-    return indices, weight
+def target_of(X, y, *, allow_nan: bool = False):
+    """Return y as the rows that X is to be rebuilt as, if it can only mean that, or None.
+
+    It does if it has the shape of X and holds numbers that are not those of X. Any other y is
+    ignored, as scikit-learn's transformers do.
+    """
+    try:
+        y = y if sp.issparse(y) else np.asarray(y)
+    except ValueError:  # lists of different lengths
+        return None
+    if y.shape != X.shape:
+        return None
+    if y.dtype.kind not in "biuf":
+        return None
+    y = check_array(
+        y,
+        accept_sparse="csr",
+        dtype=X.dtype,
+        ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(y) else True,
+        input_name="y",
+    )
+    if sp.issparse(X) or sp.issparse(y):
+        same = abs(sp.csr_array(X) - sp.csr_array(y)).sum() == 0
+    else:
+        same = np.array_equal(X, y, equal_nan=True)
+    return None if same else y
+
+
+def refuse_target(estimator: BaseEstimator, X, y) -> None:
+    """Raise an error if y is what the rows of X are to be rebuilt as, which is not done here."""
+    if target_of(X, y, allow_nan=True) is not None:
+        raise ValueError(
+            f"y has numbers in the shape of X, {X.shape}, as clean rows to learn from noisy ones "
+            f"have, but {type(estimator).__name__} does not learn from pairs. Use "
+            "AutoencoderTransformer, or leave y out."
+        )
+
+
+def validation_set(estimator: BaseEstimator) -> tuple[Any, Any] | None:
+    """Return X and y of the rows that are held out, if the user gives them."""
+    given = estimator.validation_fraction
+    if not estimator.early_stopping or isinstance(given, str | Real) or is_splitter(given):
+        return None
+    return given if isinstance(given, tuple) and len(given) == 2 else (given, None)
 
 
 def part_of(value, names: dict[str, Callable], parameter: str):
@@ -286,14 +328,15 @@ def training_settings(
 
 
 @contextmanager
-def own_randomness(parts: Sequence[Any], seed: int) -> Iterator[None]:
-    """Let parts draw reproducible numbers from torch's global generator, if any is the user's.
+def undisturbed(parts: Sequence[Any], seed: int) -> Iterator[None]:
+    """Train whatever mode torch is in, and let parts of the user's draw reproducible numbers.
 
-    Those of skae draw from their own.
+    Those take them from torch's global generator; the parts of skae draw from their own.
     """
     given = [part for part in parts if part is not None and not isinstance(part, str)]
     foreign = any(not type(part).__module__.startswith("skae.") for part in given)
-    with global_torch_seed(seed) if foreign else nullcontext():
+    own_seed = global_torch_seed(seed) if foreign else nullcontext()
+    with single_thread(False), torch.inference_mode(False), own_seed:
         yield
 
 
@@ -306,12 +349,11 @@ def fit_seed(random_state) -> int:
 
 def fit_network(
     build: Callable[[np.ndarray, np.ndarray], Start],
-    indices: np.ndarray,
-    weight: np.ndarray,
+    rows: FitRows,
     settings: TrainingSettings,
     *,
     early_stopping: bool,
-    validation_fraction: float | str,
+    validation_fraction: Any,
     resumed: bool = False,
     measure: Callable[[nn.Module, StandardizedRows], np.ndarray] | None = None,
 ) -> Fitted:
@@ -321,33 +363,32 @@ def fit_network(
     ----------
     build : callable
         ``build(indices, weight)`` returns the start of a training on some rows.
-    indices : ndarray of int of shape (n_rows,)
-        The rows to train on, no two of which are equal.
-    weight : ndarray of shape (n_rows,)
-        Their weights.
+    rows : FitRows
+        The rows to train on.
     settings : TrainingSettings
     early_stopping : bool
         Whether to hold rows out.
-    validation_fraction : float or "auto"
-        Share of the rows to hold out; "auto" for few rows is a cross-validation.
+    validation_fraction : float, "auto", splitter or rows
+        What to hold out; "auto" for few rows is a cross-validation.
     resumed : bool
         Whether an earlier training is gone on with, in which case there is none.
     measure : callable, optional
         Applied to a trained network and rows that it was not trained on, if there are any;
         what several folds give is added up.
     """
-    if not early_stopping or len(indices) < 2:
-        start = build(indices, weight)
+    if not early_stopping or len(rows) < 2:
+        start = build(rows.indices, rows.weight)
         curve = train(*start, settings).loss_curve
         measured = None if measure is None else measure(start.network, start.rows)
         return Fitted(start, curve, None, len(curve), measured)
 
-    folds = _folds(len(indices), settings.seed, validation_fraction, resumed)
-    starts, held_out = [], []
-    for training, validation in folds:
-        start = build(indices[training], weight[training])
-        starts.append(start)
-        held_out.append(start.rows.others(indices[validation], weight[validation]))
+    splits = rows.splits(validation_fraction, settings.seed, folds=not resumed)
+    starts = [build(*split.training) for split in splits]
+    held_out = [
+        start.rows.others(*split.validation) for start, split in zip(starts, splits, strict=True)
+    ]
+    given_groups = [split.groups for split in splits if split.groups is not None]
+    groups = np.concatenate(given_groups) if given_groups else None
 
     def measured_now():
         if measure is None:
@@ -356,24 +397,13 @@ def fit_network(
         return sum(measure(start.network, rows) for start, rows in pairs)
 
     measured = measured_now()  # of the start, which is kept if nothing is better
-    curve, validation_curve, best_iter = train_with_validation(starts, held_out, settings)
+    curve, validation_curve, best_iter = train_with_validation(
+        starts, held_out, settings, groups=groups
+    )
     if best_iter > 0:
         measured = measured_now()
-    kept = best_iter > 0 and len(folds) == 1
-    start = starts[0] if kept else build(indices, weight)
-    if best_iter > 0 and len(folds) > 1:
+    kept = best_iter > 0 and len(splits) == 1
+    start = starts[0] if kept else build(rows.indices, rows.weight)
+    if best_iter > 0 and len(splits) > 1:
         train(*start, replace(settings, max_iter=best_iter))
     return Fitted(start, curve, validation_curve, best_iter, measured)
-
-
-def _folds(n_rows, seed, validation_fraction, resumed):
-    """Return pairs of rows to train on and rows to validate with, as positions."""
-    order = np.random.RandomState(seed).permutation(n_rows)
-    if validation_fraction == "auto" and n_rows < _FEW_ROWS and not resumed:
-        parts = np.array_split(order, min(_N_FOLDS, n_rows))
-    else:
-        fraction = 0.1 if validation_fraction == "auto" else validation_fraction
-        n_held_out = int(np.clip(round(fraction * n_rows), 1, n_rows - 1))
-        parts = [order[:n_held_out]]
-    everyone = np.arange(n_rows)
-    return [(np.setdiff1d(everyone, part), np.sort(part)) for part in parts]

@@ -10,12 +10,14 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from ._autoencoder import AutoencoderTransformer
-from ._fitting import DTYPES, check_rows, different_rows, fit_seed, or_as_before
+from ._fitting import DTYPES, check_rows, fit_seed, or_as_before, refuse_target
+from ._holding_out import folds, group_numbers
 from ._principal_axes import n_principal_axes
-from ._rows import mean_and_scale, row_hashes
+from ._reconstruction import known_share
+from ._rows import fill_holes, known_values, mean_and_scale, merge_equal_rows, row_hashes
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
 _LEAST_SHARE = 0.01  # of the mean variance, of errors or codes, that one is divided by
@@ -65,9 +67,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         The share of outliers among the rows of X, in (0, 0.5], which decides the threshold:
         that share of X is predicted to be outliers, rounded to a whole row and at least one.
 
-    n_folds : int, default=3
+    n_folds : int or splitter, default=3
         Number of folds, and of autoencoders. More folds train each of them on more rows, and
-        take longer.
+        take longer. A splitter of scikit-learn, such as `sklearn.model_selection.PredefinedSplit`,
+        must hold each row out at least once.
 
     random_state : int, RandomState instance or None, default=None
         Decides the folds, and is that of the autoencoders unless they have one of their own.
@@ -135,7 +138,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             StrOptions({"mahalanobis", "scaled_error", "squared_error", "log_likelihood"})
         ],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
-        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "n_folds": [Interval(Integral, 2, None, closed="left"), HasMethods("split")],
         "random_state": ["random_state"],
     }
 
@@ -155,14 +158,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None):
         """Fit the autoencoders and find the threshold.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, most of which are not outliers. They may have missing values (NaN) if
-            `autoencoder` takes them.
+            Rows, most of which are not outliers. They may have missing values (NaN) unless an
+            `autoencoder` is given that does not take them.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -170,6 +173,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative. A row of weight two is the same as that row
             twice. None weighs all rows alike.
+
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, as those of one person do: they are in one fold, and the
+            autoencoders hold them out together, too, if their `fit` takes groups.
 
         Returns
         -------
@@ -183,25 +190,29 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             if fewer than two different rows are left to train on without a fold.
         """
         with or_as_before(self):
-            return self._fit(X, sample_weight)
+            return self._fit(X, y, sample_weight, groups)
 
-    def _fit(self, X, sample_weight):
+    def _fit(self, X, y, sample_weight, groups):
         self._check_combination()
         given = X
         X, weight = check_rows(self, X, sample_weight, reset=True, allow_nan=self._takes_nan())
+        refuse_target(self, X, y)
         # Names of columns mean something to the autoencoder's parameters.
         rows = given if hasattr(self, "feature_names_in_") else X
-        indices, weight = different_rows(X, weight, shuffle=True)
+        all_weight, (indices, weight) = weight, merge_equal_rows(X, weight)
         template = self._template(X, indices, weight)
         first, second = self.random_state, getattr(template, "random_state", None)
         seed = fit_seed(second if first is None else first)
         template.set_params(random_state=seed if second is None else second)
-        folds = self._folds(len(indices), seed)
+        groups = None if groups is None else group_numbers(groups, X)
+        held_out = folds(self.n_folds, X, all_weight, indices, groups, seed)
         autoencoders = []
-        for fold in range(folds.max() + 1):
-            kept = folds != fold
+        for kept in ~held_out:
             autoencoder = clone(template)
-            autoencoder.fit(_safe_indexing(rows, indices[kept]), sample_weight=weight[kept])
+            beside = {"sample_weight": weight[kept]}
+            if groups is not None and has_fit_parameter(autoencoder, "groups"):
+                beside["groups"] = groups[indices[kept]]
+            autoencoder.fit(_safe_indexing(rows, indices[kept]), **beside)
             # Columns are checked here, and rows are arrays from here on.
             vars(autoencoder).pop("feature_names_in_", None)
             autoencoders.append(autoencoder)
@@ -210,14 +221,15 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self.__dict__.pop("error_scale_", None)
         hashes = row_hashes(X)[indices]
         order = np.argsort(hashes)
-        self._dtype, self._hashes, self._folds_of_hashes = X.dtype, hashes[order], folds[order]
+        self._dtype, self._hashes, self._held_out = X.dtype, hashes[order], held_out[:, order]
         X = X[indices]
         if self.criterion != "log_likelihood":
-            self._measure_errors(X, weight, folds)
+            self._measure_errors(X, weight, held_out)
         if self.criterion == "mahalanobis":
+            pairs = zip(autoencoders, ~held_out, strict=True)
             self._code_spaces = [
-                _CodeSpace.of(autoencoder.transform(X[folds != fold]), weight[folds != fold])
-                for fold, autoencoder in enumerate(autoencoders)
+                _CodeSpace.of(autoencoder.transform(X[kept]), weight[kept])
+                for autoencoder, kept in pairs
             ]
         self.offset_ = _threshold(self._scores(X), weight, self.contamination)
         return self
@@ -236,19 +248,6 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
                 "one, or another criterion."
             )
 
-    def _folds(self, n_rows, seed):
-        """Return the fold of each row."""
-        n_folds = min(self.n_folds, n_rows)
-        n_left = n_rows - -(-n_rows // n_folds)
-        if n_left < 2:
-            raise ValueError(
-                f"X has {n_rows} different rows of positive weight, of which {n_left} would be "
-                f"left to train on without one of {n_folds} folds; at least 2 are needed. Give "
-                f"more rows, or more folds than n_folds={self.n_folds}."
-            )
-        folds = np.arange(n_rows) % n_folds
-        return np.random.RandomState(seed).permutation(folds)
-
     def _template(self, X, indices, weight):
         """Return the autoencoder that each fold has a clone of."""
         if self.autoencoder is not None:
@@ -259,19 +258,22 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
                 "code. Give more columns, or an autoencoder that can't reconstruct this one."
             )
         mean, _ = mean_and_scale(X, indices, weight)
+        X = fill_holes(X, mean)
         n_codes = n_principal_axes(X, indices, weight, mean, _SHARE_OF_PCA)
         n_codes = min(n_codes, X.shape[1] - 1)
-        return AutoencoderTransformer(n_codes, validation_fraction=0.1)
+        return AutoencoderTransformer(n_codes, validation_fraction=0.1, missing="mask")
 
-    def _measure_errors(self, X, weight, folds):
-        """Find out what the error of each column is on rows not trained on."""
-        errors = np.zeros(X.shape[1])
-        for fold, autoencoder in enumerate(self.autoencoders_):
-            held_out = np.flatnonzero(folds == fold)
-            for chunk in _chunks(len(held_out), X.shape[1]):
-                some = held_out[chunk]
-                errors += weight[some] @ autoencoder.reconstruction_error(X[some], per_feature=True)
-        errors /= weight.sum()
+    def _measure_errors(self, X, weight, held_out):
+        """Find out what the error of each column is on rows not trained on, where it is known."""
+        errors, known = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+        share = weight / held_out.sum(axis=0)  # of a row in each fold that holds it out
+        for autoencoder, these in zip(self.autoencoders_, held_out, strict=True):
+            these = np.flatnonzero(these)
+            for chunk in _chunks(len(these), X.shape[1]):
+                some = these[chunk]
+                errors += share[some] @ autoencoder.reconstruction_error(X[some], per_feature=True)
+                known += share[some] @ known_values(X[some])
+        errors /= np.where(known > 0, known, 1.0)
         _, deviation = mean_and_scale(X, np.arange(len(weight)), weight)
         if errors.mean() <= _NO_ERROR * deviation**2:
             warnings.warn(
@@ -346,7 +348,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         ndarray of float64 of shape (n_samples,) or (n_samples, n_features)
             Squared errors, averaged over the autoencoders that have not seen the row: divided by
             ``error_scale_`` and the number of columns for the criteria "mahalanobis" and
-            "scaled_error", else in the squared units of X. That of a missing value is 0.
+            "scaled_error", else in the squared units of X. That of a missing value is 0, and those
+            of the known values of its row count for it, each for as many more.
+
+        Raises
+        ------
+        ValueError
+            If X is not what is expected, or a row has no known value.
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
@@ -365,10 +373,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _total_errors(self, X):
         """Return the error of each row, (n_samples,)."""
-        chunks = _chunks(*X.shape)
-        return np.concatenate([self._errors(X[chunk]).sum(axis=1) for chunk in chunks])
+        errors = np.empty(X.shape[0])
+        for chunk in _chunks(*X.shape):
+            errors[chunk] = self._errors(X[chunk], first=chunk.start).sum(axis=1)
+        return errors
 
-    def _errors(self, X):
+    def _errors(self, X, first=0):
         """Return the error of each value, (n_samples, n_features)."""
         unseen = self._unseen(X)
         errors = np.zeros(X.shape)
@@ -376,7 +386,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             some = np.flatnonzero(counts)
             if len(some):
                 errors[some] += autoencoder.reconstruction_error(X[some], per_feature=True)
-        errors /= unseen.sum(axis=0)[:, None]
+        errors /= (unseen.sum(axis=0) * known_share(X, first))[:, None]
         if hasattr(self, "error_scale_"):
             errors /= self.error_scale_ * X.shape[1]
         return errors
@@ -385,9 +395,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """Return which autoencoders were not trained on which rows, (n_folds, n_samples)."""
         hashes = row_hashes(X.astype(self._dtype, copy=False))
         place = np.searchsorted(self._hashes, hashes).clip(max=len(self._hashes) - 1)
-        fold = np.where(self._hashes[place] == hashes, self._folds_of_hashes[place], -1)
-        everyone = np.arange(len(self.autoencoders_))[:, None]
-        return (fold == -1) | (fold == everyone)
+        return self._held_out[:, place] | (self._hashes[place] != hashes)
 
     def _validate_rows(self, X):
         X = validate_data(
@@ -404,7 +412,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         return X
 
     def _takes_nan(self):
-        return self.autoencoder is not None and get_tags(self.autoencoder).input_tags.allow_nan
+        return self.autoencoder is None or get_tags(self.autoencoder).input_tags.allow_nan
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,8 +9,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ._fitting import DTYPES
-from ._rows import fill_holes, mean_and_scale
+from ._fitting import DTYPES, target_of
+from ._rows import beside, fill_holes, mean_and_scale
 from ._training import apply
 
 
@@ -122,8 +122,9 @@ class ReconstructionMixin(TransformerMixin):
             Rows in the units of the training rows, at least two. Missing values count neither
             as variance nor as error.
 
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            What the rows should be rebuilt as, as in `fit`; the share is then that of y. Anything
+            else that is not numbers in the shape of X is ignored.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative.
@@ -133,8 +134,11 @@ class ReconstructionMixin(TransformerMixin):
         float
             R², at most 1 (a perfect reconstruction); 0 is as good as the mean of X.
         """
-        errors = self.reconstruction_error(X)
-        return explained_share(errors, self._validate_rows(X), sample_weight)
+        check_is_fitted(self)
+        X = self._validate_rows(X)
+        target = target_of(X, y, allow_nan=self.missing == "mask")
+        errors = self._errors(_squared_error, X if target is None else beside(X, target))[:, 0]
+        return explained_share(errors, X if target is None else target, sample_weight)
 
     def score_samples(self, X):
         """Return the negative squared error of each row's reconstruction.
@@ -148,9 +152,16 @@ class ReconstructionMixin(TransformerMixin):
         -------
         ndarray of shape (n_samples,)
             Minus the sum over columns of the squared error, in the squared units of X; the
-            lowest belong to the rows that the autoencoder knows least.
+            lowest belong to the rows that the autoencoder knows least. The known values of a row
+            count for its missing ones, each for as many more.
+
+        Raises
+        ------
+        ValueError
+            If X is not what is expected, or a row has no known value.
         """
-        return -self.reconstruction_error(X)
+        errors = self.reconstruction_error(X)
+        return -errors / known_share(self._validate_rows(X))
 
     def reconstruction_error(self, X, *, per_feature=False):
         """Return the squared error of each row's reconstruction, or of each of its values.
@@ -171,13 +182,14 @@ class ReconstructionMixin(TransformerMixin):
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
-        errors = self._apply(
-            _squared_errors if per_feature else _squared_error,
-            X,
-            before=self._standardized,
-            after=lambda error: error * self.scale_**2,
-        )
+        errors = self._errors(_squared_errors if per_feature else _squared_error, X)
         return errors if per_feature else errors[:, 0]
+
+    def _errors(self, function, X):
+        """Return errors in the squared units of X, whose targets may stand beside it."""
+        return self._apply(
+            function, X, before=self._standardized, after=lambda error: error * self.scale_**2
+        )
 
     def _validate_rows(self, X):
         holes = self.missing == "mask" and not sp.issparse(X)
@@ -191,7 +203,7 @@ class ReconstructionMixin(TransformerMixin):
         )
 
     def _standardized(self, rows):
-        return (rows - self.mean_) / self.scale_
+        return (rows - np.tile(self.mean_, rows.shape[1] // len(self.mean_))) / self.scale_
 
     def _apply(self, function, X, **steps):
         """Apply a part of the network."""
@@ -203,6 +215,21 @@ class ReconstructionMixin(TransformerMixin):
         tags.input_tags.allow_nan = self.missing == "mask"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def known_share(X, first=0):
+    """Return the share of the values of each row that are not missing; refuse rows without any.
+
+    ``first`` is the number of the first row, for the message.
+    """
+    share = np.ones(X.shape[0]) if sp.issparse(X) else 1 - np.isnan(X).mean(axis=1)
+    empty = np.flatnonzero(share == 0)
+    if len(empty):
+        raise ValueError(
+            f"X has no known value in row {first + empty[0]}, so nothing tells how unusual it is. "
+            "Leave such rows out."
+        )
+    return share
 
 
 def encoded(estimator, X):
@@ -268,9 +295,11 @@ def _rebuild(network, Z):
 
 
 def _squared_errors(network, Z):
-    missing = Z.isnan()
-    Z = Z.masked_fill(missing, 0.0)
-    return (network(Z).reconstruction - Z).square().masked_fill(missing, 0.0)
+    n_features = len(network.encoder.standardize.mean)
+    target = Z[:, -n_features:]  # beside the rows, or themselves
+    missing = target.isnan()
+    rebuilt = network(Z[:, :n_features].nan_to_num(0.0)).reconstruction
+    return (rebuilt - target).square().masked_fill(missing, 0.0)
 
 
 def _squared_error(network, Z):

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.linear_model import RidgeCV
 from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
 CHUNK_VALUES = 2**18  # values that are dense at one time
 _LARGEST = 1e15  # standardized value
+_MOST_REGRESSED, _ROWS_REGRESSED = 2000, 4096  # columns and rows, of noise that is told apart
 _LABEL_STEP = np.uint64(0x9E3779B97F4A7C15)  # between the hashes of a row with two labels
 
 
@@ -137,9 +139,27 @@ def fill_holes(X, mean: np.ndarray):
     return np.where(missing, mean.astype(X.dtype), X) if missing.any() else X
 
 
+def beside(X, others):
+    """Return X with the columns of others beside its own, sparse if X is."""
+    if sp.issparse(X):
+        return sp.hstack([X, sp.csr_array(others, dtype=X.dtype)], format="csr")
+    others = others.toarray() if sp.issparse(others) else others
+    return np.hstack([X, others.astype(X.dtype, copy=False)])
+
+
+def has_holes(X) -> bool:
+    """Whether values are missing."""
+    return not sp.issparse(X) and bool(np.isnan(X).any())
+
+
+def known_values(X) -> np.ndarray:
+    """Return which values are not missing, of the shape of X."""
+    return np.ones(X.shape, dtype=bool) if sp.issparse(X) else ~np.isnan(X)
+
+
 def _observed_weight(X, indices: np.ndarray, weight: np.ndarray):
     """Return the weight of the rows where each column is not NaN: all of it in most tables."""
-    if sp.issparse(X) or not np.isnan(X).any():
+    if not has_holes(X):
         return weight.sum()
     total = np.zeros(X.shape[1])
     for chunk, rows in dense_chunks(X, indices):
@@ -218,6 +238,58 @@ class StandardizedRows(Dataset):
         """Standardize rows in their own precision, as far as squares of float32 reach."""
         Z = (rows - self.mean.astype(rows.dtype)) / rows.dtype.type(self.scale)
         return np.clip(Z, -_LARGEST, _LARGEST, out=Z)
+
+
+class PairedRows(StandardizedRows):
+    """Standardized rows whose target is another row, which stands beside it in X.
+
+    A network that sees the same noise again and again learns it by heart. So the batches of a
+    training give each row the residual of another one of the batch, anew in each epoch: what a
+    linear regression can't tell of the rows' differences from their targets (a bootstrap of
+    residuals: Efron 1979, doi:10.1214/aos/1176344552). Differences that follow from the target
+    leave no residuals, and sparse rows and those with missing values keep theirs.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_array} of shape (n_samples, 2 * n_features)
+        What `beside` makes of rows and their targets.
+    indices, weight, mean, scale
+        As for `StandardizedRows`.
+    """
+
+    def __init__(self, X, indices, weight, mean, scale) -> None:
+        super().__init__(X, indices, weight, mean, scale)
+        self.residual: Tensor | None = None  # (n_rows, n_features)
+        if self._dense is not None and not self._has_holes and len(mean) <= _MOST_REGRESSED:
+            self.residual = _residuals(self._dense, len(mean), weight)
+
+    def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
+        both, (targets, weight) = super().__getitem__(index)
+        n_features = len(self.mean)
+        return both[:, :n_features], [targets[:, n_features:], weight]
+
+    def batches(
+        self,
+        batch_size: int,
+        generator: Generator | None = None,
+        corrupt: Callable[[Tensor], Tensor] | None = None,
+    ) -> "Batches":
+        kind = Batches if self.residual is None or generator is None else PairedBatches
+        return kind(self, batch_size, generator, corrupt)
+
+    def _standardize(self, rows: np.ndarray) -> np.ndarray:
+        halves = np.split(rows, 2, axis=1)
+        return np.hstack([super(PairedRows, self)._standardize(half) for half in halves])
+
+
+def _residuals(pairs: Tensor, n_features: int, weight: np.ndarray) -> Tensor:
+    """Return what can't be told of rows' differences from their targets, the columns beside."""
+    rows, targets = pairs[:, :n_features].numpy(), pairs[:, n_features:].numpy()
+    some = np.linspace(0, len(rows) - 1, min(len(rows), _ROWS_REGRESSED)).astype(int)
+    difference = rows - targets
+    regression = RidgeCV(alphas=np.logspace(-2, 4, 7))
+    regression.fit(targets[some], difference[some], sample_weight=weight[some])
+    return torch.from_numpy(difference - regression.predict(targets).astype(np.float32))
 
 
 class LabeledRows(StandardizedRows):
@@ -318,6 +390,29 @@ class Batches:
         for stop in stops:
             yield slice(start, stop) if order is None else order[start:stop]
             start = stop
+
+
+class PairedBatches(Batches):
+    """Batches of rows with targets that have the residuals of other rows of the batch.
+
+    Parameters
+    ----------
+    rows : PairedRows
+    batch_size, generator, corrupt
+        As for `Batches`.
+    """
+
+    def __init__(self, rows: PairedRows, batch_size: int, *how) -> None:
+        super().__init__(rows, batch_size, *how)
+        assert rows.residual is not None
+        self.residual = rows.residual
+
+    def __iter__(self) -> Iterator[tuple[Any, list[Tensor]]]:
+        for index in self._indices():
+            Z, target = self.rows[index]
+            own = self.residual[index]
+            Z = Z - own + own[torch.randperm(len(Z), generator=self.generator)]
+            yield Z if self.corrupt is None else self.corrupt(Z), target
 
 
 class JointBatches(Batches):

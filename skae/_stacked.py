@@ -7,7 +7,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.base import (
     BaseEstimator,
@@ -39,18 +38,19 @@ from ._fitting import (
     TRAINING_CONSTRAINTS,
     check_rows,
     checked_part,
-    different_rows,
     fit_seed,
     layer_sizes,
     or_as_before,
-    own_randomness,
     part_of,
     penalties_of,
     refuse_if_set,
     refuse_other_structure,
     structure_of,
     training_settings,
+    undisturbed,
+    validation_set,
 )
+from ._holding_out import FitRows
 from ._labels import (
     NO_LABEL,
     as_labels,
@@ -63,8 +63,8 @@ from ._pretraining import Level, blocks, encoded_rows, levels_of, pretrain
 from ._reconstruction import decoded, encoded
 from ._rows import LabeledRows, PartlyLabeledRows, StandardizedRows, mean_and_scale
 from ._seeding import torch_generator
-from ._threads import single_thread
 from ._training import apply, evaluate, train, train_with_validation
+from ._unit_interval import lies_in_unit_interval, to_unit_interval
 from .joint import JOINT
 from .nn import (
     ACTIVATIONS,
@@ -129,7 +129,7 @@ class _Rows(NamedTuple):
 
     def to_judge(self) -> LabeledRows | None:
         """Return the rows held out, if there are any."""
-        return self._labeled(self.held_out)
+        return self._labeled(self.held_out & (self.label_weight > 0))
 
     def _labeled(self, these: np.ndarray) -> LabeledRows | None:
         if not these.any():
@@ -443,7 +443,8 @@ class StackedAutoencoderClassifier(
         "class_weight": [dict, StrOptions({"balanced"}), None],
         **TRAINING_CONSTRAINTS,
         "scoring": [StrOptions(set(_JUDGES))],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        # Of each class the same share; there is no cross-validation.
+        "validation_fraction": TRAINING_CONSTRAINTS["validation_fraction"][1:],
     }
 
     def __init__(
@@ -530,7 +531,7 @@ class StackedAutoencoderClassifier(
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None):
         """Fit the classifier, stage by stage.
 
         Parameters
@@ -545,6 +546,10 @@ class StackedAutoencoderClassifier(
             Weights of the rows, not negative, in all stages. A row of weight two is the same as
             that row twice. None weighs all rows alike.
 
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, as those of one person do: early stopping holds them out
+            together. Of no effect without.
+
         Returns
         -------
         self : object
@@ -557,9 +562,9 @@ class StackedAutoencoderClassifier(
             there are fewer than two classes, or if training diverges without early stopping.
         """
         with or_as_before(self):
-            return self._fit(X, y, sample_weight)
+            return self._fit(X, y, sample_weight, groups)
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, groups):
         resumed = self.warm_start and hasattr(self, "module_")
         self._check_combination()
         if resumed:
@@ -567,24 +572,39 @@ class StackedAutoencoderClassifier(
         seed = fit_seed(self.random_state)
         known = self.classes_ if resumed else None
         X, weight, classes, labels = self._check_data(X, y, sample_weight, known, reset=not resumed)
-        indices, weight = different_rows(X, weight, shuffle=self.shuffle, labels=labels)
-        labels = labels[indices]
-        label_weight = weighted_by_class(labels, weight, self.class_weight, classes)
-        if not label_weight.any():
-            raise ValueError(
-                f"None of {len(labels)} rows has a label that counts: unlabeled="
-                f"{self.unlabeled!r}, class_weight={self.class_weight!r}. Give some labels."
-            )
-        held_out = np.zeros(len(labels), dtype=bool)
+        given, validation, others = validation_set(self), None, None
+        if given is not None:
+            validation, _, _, others = self._check_data(*given, None, classes, reset=False)
+        fit_rows = FitRows(
+            X,
+            weight,
+            shuffle=self.shuffle,
+            labels=labels,
+            y=y,
+            groups=groups,
+            validation=validation,
+            validation_labels=others,
+        )
+        labels = labels if others is None else np.concatenate([labels, others])
+        label_weight = self._label_weight(labels[fit_rows.indices], fit_rows.weight, classes)
+        indices, weight = fit_rows.indices, fit_rows.weight
+        held_out = np.zeros(len(indices), dtype=bool)
         if self.early_stopping:
-            counted = np.where(label_weight > 0, labels, NO_LABEL)
-            held_out = _held_out(counted, self.validation_fraction, seed)
-        rows = self._rows(X, indices, weight, label_weight, labels, held_out, resumed)
-        with (
-            single_thread(False),
-            torch.inference_mode(False),
-            own_randomness(self._parts(), seed),
-        ):
+            counted = np.where(label_weight > 0, labels[indices], NO_LABEL)
+            split = fit_rows.split_by_class(self.validation_fraction, seed, counted)
+            indices, weight = (np.concatenate(both) for both in zip(*split[:2], strict=True))
+            held_out = np.arange(len(indices)) >= len(split.training.indices)
+            label_weight = self._label_weight(labels[indices], weight, classes)
+            for side, name in ((~held_out, "to train on"), (held_out, "held out")):
+                if not label_weight[side].any():
+                    raise ValueError(
+                        f"None of the {np.count_nonzero(side)} rows {name} has a label that "
+                        "counts. Give another validation_fraction, or set early_stopping=False."
+                    )
+        rows = self._rows(
+            fit_rows.X, indices, weight, label_weight, labels[indices], held_out, resumed
+        )
+        with undisturbed(self._parts(), seed):
             self._run_stages(rows, classes, seed, resumed=resumed)
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         return self
@@ -662,11 +682,7 @@ class StackedAutoencoderClassifier(
             )
         held_out = np.zeros(len(labels), dtype=bool)
         rows = self._rows(X, indices, weight, label_weight, labels, held_out, resumed)
-        with (
-            single_thread(False),
-            torch.inference_mode(False),
-            own_randomness(self._parts(), seed),
-        ):
+        with undisturbed(self._parts(), seed):
             self._run_stages(rows, classes, seed, resumed=resumed, one_epoch=True)
         return self
 
@@ -724,6 +740,16 @@ class StackedAutoencoderClassifier(
     def _has_softmax_stage(self):
         return not self.fine_tune or (self.pretrain and not self.freeze_encoder)
 
+    def _label_weight(self, labels, weight, classes):
+        """Return what the label of each row counts; refuse rows none of which counts."""
+        label_weight = weighted_by_class(labels, weight, self.class_weight, classes)
+        if not label_weight.any():
+            raise ValueError(
+                f"None of {len(labels)} rows has a label that counts: unlabeled="
+                f"{self.unlabeled!r}, class_weight={self.class_weight!r}. Give some labels."
+            )
+        return label_weight
+
     def _check_data(self, X, y, sample_weight, known_classes, *, reset):
         """Return rows, their weights, the classes, and the class numbers of the rows."""
         if y is None:
@@ -732,16 +758,8 @@ class StackedAutoencoderClassifier(
             )
         X, weight = check_rows(self, X, sample_weight, reset=reset)
         classes, labels = encode_labels(y, X, weight, self.unlabeled, known_classes)
-        if (
-            self.loss == "log_loss"
-            and self.pretrain
-            and self.joint is None
-            and not _in_unit_interval(X)
-        ):
-            raise ValueError(
-                "X has values outside [0, 1], but loss='log_loss' expects them in it. Scale X "
-                "(sklearn.preprocessing.MinMaxScaler), or use loss='auto'."
-            )
+        if self.loss == "log_loss" and self.pretrain and self.joint is None:
+            X = to_unit_interval(X, weight, reason="loss='log_loss'", otherwise="use loss='auto'")
         return X, weight, classes, labels
 
     def _parts(self):
@@ -790,7 +808,7 @@ class StackedAutoencoderClassifier(
         data = rows.to_encode()
         loss_name = self.loss
         if loss_name == "auto":
-            unit = _in_unit_interval(rows.X[data.indices])
+            unit = lies_in_unit_interval(rows.X[data.indices])
             loss_name = "log_loss" if unit else "squared_error"
         encode = hidden_layers(
             sizes,
@@ -1118,34 +1136,6 @@ class StackedAutoencoderClassifier(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _held_out(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Return which rows to hold out: of each class the same share, and never all of it.
-
-    Where that is less than half a row of each class, it is one row of the largest.
-    """
-    random = np.random.RandomState(seed)
-    classes = np.unique(labels[labels != NO_LABEL])
-    members = [random.permutation(np.flatnonzero(labels == label)) for label in classes]
-    counts = [min(round(fraction * len(these)), len(these) - 1) for these in members]
-    if not any(counts):
-        largest = int(np.argmax([len(these) for these in members]))
-        counts[largest] = min(1, len(members[largest]) - 1)
-    if not any(counts):
-        raise ValueError(
-            f"early_stopping=True holds rows out, but each of {len(classes)} classes has a single "
-            "one that differs. Give more rows, or set early_stopping=False."
-        )
-    held_out = np.zeros(len(labels), dtype=bool)
-    for these, count in zip(members, counts, strict=True):
-        held_out[these[:count]] = True
-    return held_out
-
-
-def _in_unit_interval(X) -> bool:
-    values = X.data if sp.issparse(X) else X
-    return values.size == 0 or bool(values.min() >= 0 and values.max() <= 1)
 
 
 def _codes_of(encoder, rows: LabeledRows) -> LabeledRows:

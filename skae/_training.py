@@ -207,6 +207,7 @@ def train_with_validation(
     settings: TrainingSettings,
     *,
     judge: RowLoss | None = None,
+    groups: np.ndarray | None = None,
     label: str | None = None,
 ) -> Validated:
     """Train networks side by side, each with rows held out, and find the best epoch.
@@ -214,7 +215,8 @@ def train_with_validation(
     One part is a hold-out, several are the folds of a cross-validation: an epoch is
     judged by all validation rows together. The best epoch is left at 0, the untrained
     networks, unless the best one lowers the loss of the validation rows significantly (a
-    paired t-test of the rows' losses, one-sided, 1 %).
+    paired t-test of the rows' losses, one-sided, 1 %). Rows that belong together, by the
+    numbers of their groups, count as one there: they do not err independently.
 
     With a ``judge``, an epoch is judged by this other loss of rows without noise, and the
     lowest one is the best, be it by little. The label is what a progress bar says.
@@ -263,7 +265,7 @@ def train_with_validation(
         for run, state in zip(runs, best_states, strict=True):
             run.network.load_state_dict(state)
             run.close()
-    if best_iter and judge is None and not _is_better(start - best, weight):
+    if best_iter and judge is None and not _is_better(start - best, weight, groups):
         best_iter = 0
     return Validated(curve, validation_curve, best_iter)
 
@@ -290,8 +292,18 @@ def _losses_of(watches: Sequence["_Validation"]) -> np.ndarray:
     return np.concatenate([watch.losses_ for watch in watches])
 
 
-def _is_better(gain: np.ndarray, weight: np.ndarray, level: float = 0.01) -> bool:
-    """Whether the weighted mean gain of the rows is above zero beyond its own scatter."""
+def _is_better(
+    gain: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None, level: float = 0.01
+) -> bool:
+    """Whether the weighted mean gain of the rows is above zero beyond its own scatter.
+
+    With groups, it is the scatter of their means.
+    """
+    if groups is not None:
+        total = np.bincount(groups, weights=weight * gain)
+        weight = np.bincount(groups, weights=weight)
+        total, weight = total[weight > 0], weight[weight > 0]
+        gain = total / weight
     mean = np.average(gain, weights=weight)
     n_effective = weight.sum() ** 2 / (weight**2).sum()
     if n_effective < 2:

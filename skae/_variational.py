@@ -3,14 +3,12 @@
 import copy
 import math
 from collections import OrderedDict
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from scipy.special import logit, logsumexp
 from sklearn.base import (
@@ -30,7 +28,6 @@ from ._fitting import (
     TRAINING_CONSTRAINTS,
     Start,
     check_rows,
-    different_rows,
     fit_network,
     fit_seed,
     layer_sizes,
@@ -38,15 +35,20 @@ from ._fitting import (
     refuse_idle_settings,
     refuse_if_set,
     refuse_other_structure,
+    refuse_target,
     structure_of,
     training_settings,
+    undisturbed,
+    validation_set,
 )
+from ._holding_out import FitRows
 from ._principal_axes import principal_axes
 from ._reconstruction import explained_share
-from ._rows import StandardizedRows, dense_chunks, mean_and_scale
-from ._seeding import global_torch_seed, torch_generator
+from ._rows import StandardizedRows, beside, dense_chunks, mean_and_scale
+from ._seeding import torch_generator
 from ._threads import single_thread
 from ._training import apply
+from ._unit_interval import to_unit_interval
 from .nn import (
     ACTIVATIONS,
     LIKELIHOODS,
@@ -408,7 +410,7 @@ class VariationalAutoencoderTransformer(
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None):
         """Fit the autoencoder to X.
 
         Parameters
@@ -424,6 +426,10 @@ class VariationalAutoencoderTransformer(
             Weights of the rows, not negative. A row of weight two is the same as that row
             twice. None weighs all rows alike.
 
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, as those of one person do: they are held out together,
+            and the test of `early_stopping` counts them as one. Of no effect where none are.
+
         Returns
         -------
         self : object
@@ -436,30 +442,35 @@ class VariationalAutoencoderTransformer(
             or if training diverges without early stopping.
         """
         with or_as_before(self):
-            return self._fit(X, y, sample_weight)
+            return self._fit(X, y, sample_weight, groups)
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, groups):
         resumed = self.warm_start and hasattr(self, "module_")
         self._check_combination()
         if resumed:
             refuse_other_structure(self, self._structural, self._structure)
         X, weight = check_rows(self, X, sample_weight, reset=not resumed)
-        self._check_data(X if weight.all() else X[weight > 0])
-        condition, rows = self._fit_condition(X, y, weight, resumed)
-        indices, weight = different_rows(rows, weight, shuffle=self.shuffle)
-        settings = training_settings(self, len(indices))
+        X = self._check_data(X, weight)
+        condition = self._fit_condition(X, y, weight, resumed)
+        given, validation = validation_set(self), None
+        if given is not None:
+            validation, ones = check_rows(self, given[0], None, reset=False)
+            validation = _conditioned(condition, self._check_data(validation, ones), given[1], ones)
+        rows = FitRows(
+            _conditioned(condition, X, y, weight),
+            weight,
+            shuffle=self.shuffle,
+            y=y,
+            groups=groups,
+            validation=validation,
+        )
+        settings = training_settings(self, len(rows))
         patience = settings.n_iter_no_change + math.ceil(self.warm_up * settings.max_iter)
         settings = replace(settings, n_iter_no_change=patience)
-        foreign = self.callbacks is not None  # which may draw from torch's global generator
-        with (
-            single_thread(False),
-            torch.inference_mode(False),
-            global_torch_seed(settings.seed) if foreign else nullcontext(),
-        ):
+        with undisturbed([self.callbacks], settings.seed):
             fitted = fit_network(
-                partial(self._start, X, rows, settings.seed, resumed),
-                indices,
-                weight,
+                partial(self._start, rows.X, settings.seed, resumed),
+                rows,
                 settings,
                 early_stopping=self.early_stopping,
                 validation_fraction=self.validation_fraction,
@@ -488,19 +499,19 @@ class VariationalAutoencoderTransformer(
             return layer_sizes(self.hidden_layer_sizes)[::-1]
         return layer_sizes(self.decoder_layer_sizes)
 
-    def _check_data(self, X):
-        """Refuse values that the likelihood does not know."""
-        if self.likelihood == "bernoulli" and (X.min() < 0 or X.max() > 1):
-            raise ValueError(
-                f"X has values from {X.min():g} to {X.max():g}, but likelihood='bernoulli' "
-                "expects them in [0, 1]. Scale X (sklearn.preprocessing.MinMaxScaler), or use "
-                "likelihood='gaussian'."
-            )
+    def _check_data(self, X, weight):
+        """Refuse values that the likelihood does not know, and mend what rounding did."""
+        if self.likelihood != "bernoulli":
+            return X
+        return to_unit_interval(
+            X, weight, reason="likelihood='bernoulli'", otherwise="use likelihood='gaussian'"
+        )
 
     def _fit_condition(self, X, y, weight, resumed):
-        """Return what turns y into columns for the decoder, and X with these beside it."""
+        """Return what turns y into columns for the decoder, if there is a condition."""
         if not self.conditional:
-            return None, X
+            refuse_target(self, X, y)
+            return None
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
@@ -508,31 +519,27 @@ class VariationalAutoencoderTransformer(
                 "conditional=False."
             )
         check_consistent_length(X, y)
-        y = _conditions_in(y)
-        counts = weight > 0
         if resumed:
-            condition = self._condition
-        else:
-            kind = _Labels if y.ndim == 1 and y.dtype.kind != "f" else _Numbers
-            condition = kind(y[counts], weight[counts])
-        known = condition.encode(y[counts])
-        columns = np.zeros((len(y), known.shape[1]))
-        columns[counts] = known
-        return condition, _beside(X, columns)
+            return self._condition
+        y = _conditions_in(y)[weight > 0]
+        kind = _Labels if y.ndim == 1 and y.dtype.kind != "f" else _Numbers
+        return kind(y, weight[weight > 0])
 
-    def _start(self, X, rows, seed, resumed, indices, weight) -> Start:
+    def _start(self, rows, seed, resumed, indices, weight) -> Start:
         """Return a network before training, its loss and its standardized rows."""
+        n_features = self.n_features_in_
+        n_conditions = rows.shape[1] - n_features
         if resumed:
             network, mean, scale = copy.deepcopy(self.module_), self.mean_, self.scale_
             network.binarize = self._binarize(network.encoder.standardize)
         else:
+            X = rows[:, :n_features] if n_conditions else rows
             mean, scale = mean_and_scale(X, indices, weight)
             scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
-            n_conditions = rows.shape[1] - X.shape[1]
             network = self._network(mean, scale, n_conditions, torch_generator(seed))
             _START[self.init, self.likelihood](network, X, indices, weight, mean, scale, self.beta)
         loss = EvidenceLoss(network.encoder.standardize, self.beta, self.warm_up)
-        kind = StandardizedRows if rows is X else _ConditionedRows
+        kind = _ConditionedRows if n_conditions else StandardizedRows
         return Start(network, loss, kind(rows, indices, weight, mean, scale))
 
     def _network(self, mean, scale, n_conditions, generator):
@@ -881,7 +888,7 @@ class VariationalAutoencoderTransformer(
                 "the label or the columns of numbers of each row."
             )
         check_consistent_length(X, y)
-        return _beside(X, self._condition.encode(y))
+        return beside(X, self._condition.encode(y))
 
     def _standardized(self, rows):
         """Standardize rows, but for the columns of a condition."""
@@ -981,12 +988,17 @@ def _numbers(y):
     return y.reshape(len(y), -1)
 
 
-def _beside(X, condition):
-    """Return X with the columns of a condition beside it, sparse if X is."""
-    condition = condition.astype(X.dtype)
-    if sp.issparse(X):
-        return sp.hstack([X, sp.csr_array(condition)], format="csr")
-    return np.hstack([X, condition])
+def _conditioned(condition, X, y, weight):
+    """Return X with the columns of a condition beside it, if there is one."""
+    if condition is None:
+        return X
+    if y is None:
+        raise ValueError("validation_fraction has rows without their condition. Give both: (X, y).")
+    check_consistent_length(X, y)
+    known = condition.encode(_conditions_in(y)[weight > 0])
+    columns = np.zeros((X.shape[0], known.shape[1]))
+    columns[weight > 0] = known
+    return beside(X, columns)
 
 
 def _start_at_random(network, X, indices, weight, mean, scale, beta):

@@ -24,10 +24,19 @@ LAYERS = [
     {"_autoencoder", "_stacked", "_variational"},
     {"_assembly", "_pretraining", "_reconstruction"},
     {"_fitting"},
-    {"_principal_axes", "_training"},
+    {"_holding_out", "_principal_axes", "_training"},
     {"activation", "joint", "metrics", "noise", "penalty"},
     {"nn"},
-    {"_drawing", "_labels", "_rows", "_seeding", "_threads", "datasets"},
+    {
+        "_drawing",
+        "_labels",
+        "_rows",
+        "_seeding",
+        "_threads",
+        "_unit_interval",
+        "datasets",
+        "exceptions",
+    },
 ]
 # Parts that import nothing of skae but themselves.
 ALONE = {"nn"} | LAYERS[-1]

@@ -17,6 +17,7 @@ from skae._fitting import (
     refuse_if_set,
     training_settings,
 )
+from skae._holding_out import FitRows
 from skae._rows import StandardizedRows, mean_and_scale
 from skae._seeding import torch_generator
 from skae.nn import (
@@ -46,10 +47,10 @@ def start(indices, weight):
 
 def fit(measure=None, **options):
     estimator = AutoencoderTransformer(max_iter=6, random_state=0)
-    indices, weight = np.arange(len(X)), np.ones(len(X))
+    rows = FitRows(X, np.ones(len(X)), shuffle=True)
     defaults = {"early_stopping": True, "validation_fraction": "auto"}
     settings = training_settings(estimator, len(X))
-    return fit_network(start, indices, weight, settings, measure=measure, **defaults | options)
+    return fit_network(start, rows, settings, measure=measure, **defaults | options)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
 def rows(n, n_features=20_000, n_values=80):
     random = np.random.RandomState(0)
-    values, columns = random.uniform(size=n * n_values), random.randint(n_features, size=n * n_values)
+    values = random.uniform(size=n * n_values)
+    columns = random.randint(n_features, size=n * n_values)
     starts = np.arange(0, n * n_values + 1, n_values)
     return sp.csr_array((values, columns, starts), shape=(n, n_features))
 

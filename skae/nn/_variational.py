@@ -128,14 +128,22 @@ class GaussianLikelihood(Likelihood):
 
 
 class BernoulliLikelihood(Likelihood):
-    """Independent values of 0 or 1; for those between, both weighted by how near they are."""
+    """Independent values of 0 or 1; for those between, both weighted by how near they are.
+
+    A value outside counts as the nearer end, less what makes it the less likely the farther it is
+    outside, whichever end the decoder expects: its distance times the slope there, and as normal
+    noise of the largest deviation that such a value has, 1/2.
+    """
 
     output_activation = nn.Sigmoid
     is_density = False
 
     def forward(self, preactivation: Tensor, Z: Tensor) -> Tensor:
         X = self.standardize.inverse(Z)
-        return (preactivation * X - F.softplus(preactivation)).sum(dim=-1)
+        inside = X.clamp(0.0, 1.0)
+        beyond = (X - inside).abs()
+        log_likelihood = preactivation * inside - F.softplus(preactivation)
+        return (log_likelihood - beyond * (preactivation.abs() + 2 * beyond)).sum(dim=-1)
 
     def draw(self, X: Tensor, scale: float, generator: Generator) -> Tensor:
         return (torch.empty_like(X).uniform_(generator=generator) < X).to(X.dtype)

@@ -1,0 +1,365 @@
+"""The rows of a fit: which differ, and which are held out to judge the epochs by."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from ._rows import dense_chunks, fill_holes, mean_and_scale, merge_equal_rows, row_hashes
+from .exceptions import DependentRowsWarning
+
+_FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
+_N_FOLDS = 5
+
+# Near-copies: in half of the rows, the nearest few others lie three times nearer than the next, or
+# the nearest of all comes right before or after in X. Of independent rows in a single dimension
+# 43 % have such a gap, in two dimensions 12 %.
+_GAP = 3.0
+_MANY = 0.5
+_NEIGHBORS = 64
+_LEAST_ROWS = 50  # of which to say anything
+_DISTANCE_WORK = 2e9  # multiplications
+_DISTANCE_VALUES = 2**20  # of the rows that are compared at one time
+
+
+class Rows(NamedTuple):
+    """Some rows of a matrix."""
+
+    indices: np.ndarray  # (n_rows,) of int
+    weight: np.ndarray  # (n_rows,)
+
+
+class Split(NamedTuple):
+    """Rows to train on, and others to judge by how that goes."""
+
+    training: Rows
+    validation: Rows
+    groups: np.ndarray | None  # (n_validation,) of int: rows that belong together, if any do
+
+
+class FitRows:
+    """The different rows of a fit, with what belongs to them and decides what is held out.
+
+    Equal rows count as one with the sum of their weights, if their labels and their groups are
+    equal, too.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_array} of shape (n_samples, n_columns)
+        With whatever a network takes beside the features.
+    sample_weight : ndarray of shape (n_samples,)
+    shuffle : bool
+        Whether the order of the rows is that of their content, or that of X.
+    merge : bool
+        False leaves the rows as they are, but for those of no weight.
+    labels : ndarray of int of shape (n_samples,), optional
+    y : array-like of shape (n_samples, ...), optional
+        What the user's splitter may want to see.
+    groups : array-like of shape (n_samples,), optional
+        Rows of one group belong together, on one side of any split.
+    validation : {ndarray, csr_array} of shape (n_validation, n_columns), optional
+        Rows to hold out, if the user gives them. They come after the others in ``X``.
+    validation_labels : ndarray of int of shape (n_validation,), optional
+
+    Attributes
+    ----------
+    X : {ndarray, csr_array}
+    indices, weight : ndarray of shape (n_rows,)
+        The rows that differ.
+    """
+
+    def __init__(
+        self,
+        X,
+        sample_weight,
+        *,
+        shuffle,
+        merge=True,
+        labels=None,
+        y=None,
+        groups=None,
+        validation=None,
+        validation_labels=None,
+    ) -> None:
+        self.given: Any = X
+        self.given_weight = sample_weight
+        self.y = y
+        self.groups = None if groups is None else group_numbers(groups, X)
+        self.X, self.fixed = X, None
+        self.keys = _keys(labels, self.groups)
+        if merge:
+            self.indices, self.weight = merge_equal_rows(X, sample_weight, self.keys)
+        else:
+            self.indices = np.flatnonzero(sample_weight)
+            self.weight = sample_weight[self.indices]
+        if not shuffle:
+            order = np.argsort(self.indices)
+            self.indices, self.weight = self.indices[order], self.weight[order]
+        if validation is not None:
+            ones = np.ones(validation.shape[0])
+            indices, weight = merge_equal_rows(validation, ones, validation_labels)
+            self.fixed = Rows(indices + X.shape[0], weight)
+            self.X = stacked([X, validation])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def splits(self, how, seed: int, *, folds: bool = True) -> list[Split]:
+        """Return what is held out, once or in the folds of a cross-validation.
+
+        Parameters
+        ----------
+        how : float, "auto", splitter or rows
+            The estimator's ``validation_fraction``.
+        seed : int
+        folds : bool
+            Whether "auto" may be a cross-validation, as it is for few rows.
+        """
+        if self.fixed is not None:
+            return [Split(Rows(self.indices, self.weight), self.fixed, None)]
+        if is_splitter(how):
+            return self._of_splitter(how)
+        if self.groups is None:
+            self._warn_of_near_copies()
+            units = np.arange(len(self))
+        else:
+            units = np.unique(self.groups[self.indices], return_inverse=True)[1]
+        n_units = units.max() + 1
+        if n_units < 2:
+            raise ValueError(
+                f"groups has one value for all {len(self)} rows, so none of them can be held out. "
+                "Give at least two groups, or set early_stopping=False."
+            )
+        order = np.random.RandomState(seed).permutation(n_units)
+        if how == "auto" and len(self) < _FEW_ROWS and folds:
+            parts = np.array_split(order, min(_N_FOLDS, n_units))
+        else:
+            share = 0.1 if how == "auto" else how
+            parts = [order[: _n_held_out(np.bincount(units)[order], share * len(self))]]
+        return [self._holding(np.isin(units, part)) for part in parts]
+
+    def split_by_class(self, how, seed: int, labels: np.ndarray) -> Split:
+        """Return what is held out once, of each class the same share.
+
+        Parameters
+        ----------
+        how, seed
+            As in `splits`, but for "auto". Of a splitter it is the first split.
+        labels : ndarray of int of shape (n_rows,)
+            Class numbers, or a negative number: such rows are not held out.
+        """
+        if self.fixed is not None or is_splitter(how):
+            return self.splits(how, seed)[0]
+        if self.groups is None:
+            self._warn_of_near_copies()
+            units = np.arange(len(self))
+        else:
+            units = np.unique(self.groups[self.indices], return_inverse=True)[1]
+        return self._holding(_of_each_class(labels, units, how, seed))
+
+    def _holding(self, held_out: np.ndarray) -> Split:
+        """Return the split in which some of the rows are held out, given as a mask."""
+        groups = None if self.groups is None else self.groups[self.indices[held_out]]
+        return Split(
+            Rows(self.indices[~held_out], self.weight[~held_out]),
+            Rows(self.indices[held_out], self.weight[held_out]),
+            groups,
+        )
+
+    def _of_splitter(self, splitter) -> list[Split]:
+        """Return the splits of the user's splitter, which sees the rows as they were given."""
+        splits = []
+        for training, validation in splitter.split(self.given, self.y, self.groups):
+            sides = []
+            for side in (training, validation):
+                weight = np.zeros(self.given.shape[0])
+                weight[side] = self.given_weight[side]
+                if not weight.any():
+                    raise ValueError(
+                        f"validation_fraction={splitter!r} has a split of {len(training)} rows to "
+                        f"train on and {len(validation)} to hold out, none of which has a positive "
+                        "weight. Give another splitter, or a number."
+                    )
+                sides.append(Rows(*merge_equal_rows(self.given, weight, self.keys)))
+            groups = None if self.groups is None else self.groups[sides[1].indices]
+            splits.append(Split(sides[0], sides[1], groups))
+        if not splits:
+            raise ValueError(
+                f"validation_fraction={splitter!r} has no split, so no rows can be held out. Give "
+                "another splitter, or a number."
+            )
+        return splits
+
+    def _warn_of_near_copies(self) -> None:
+        share, what = _near_copies(self.given, np.sort(self.indices))
+        if share > _MANY:
+            warnings.warn(
+                f"{share:.0%} of the rows of X {what}. If such rows belong together, as repeated "
+                "measurements and overlapping windows do, rows held out are known from training, "
+                "and learning by heart looks like progress. Say which belong together with groups "
+                "in fit, or hold out by a splitter, such as "
+                "validation_fraction=sklearn.model_selection.TimeSeriesSplit().",
+                DependentRowsWarning,
+                stacklevel=7,
+            )
+
+
+def is_splitter(how) -> bool:
+    """Whether this is one of scikit-learn's splitters, or like them."""
+    return hasattr(how, "split") and not isinstance(how, str)
+
+
+def folds(how, X, sample_weight, indices: np.ndarray, groups, seed: int) -> np.ndarray:
+    """Return which rows are held out by which fold, so that each is held out by one at least.
+
+    Parameters
+    ----------
+    how : int or splitter
+    X : {ndarray, csr_array} of shape (n_samples, n_features)
+    sample_weight : ndarray of shape (n_samples,)
+    indices : ndarray of int of shape (n_rows,)
+        The rows that differ.
+    groups : ndarray of int of shape (n_samples,) or None
+    seed : int
+
+    Returns
+    -------
+    ndarray of bool of shape (n_folds, n_rows)
+    """
+    if is_splitter(how):
+        keys, trained_on = row_hashes(X), []
+        for training, _ in how.split(X, None, groups):
+            counts = np.zeros(X.shape[0], dtype=bool)
+            counts[training] = True
+            trained_on.append(np.isin(keys[indices], keys[counts & (sample_weight > 0)]))
+        held_out = ~np.array(trained_on).reshape(-1, len(indices))
+    else:
+        units = np.arange(len(indices))
+        if groups is not None:
+            units = np.unique(groups[indices], return_inverse=True)[1]
+        n_units = int(units.max()) + 1
+        n_folds = min(how, n_units)
+        fold = np.random.RandomState(seed).permutation(np.arange(n_units) % n_folds)[units]
+        held_out = fold == np.arange(n_folds)[:, None]
+    never = np.flatnonzero(~held_out.any(axis=0))
+    if len(never):
+        raise ValueError(
+            f"n_folds={how!r} holds {len(never)} of {len(indices)} different rows out of no fold "
+            f"(the first is row {indices[never].min()} of X), so nothing could judge them that was "
+            "not trained on them. Give a splitter whose test sets have all rows, or a number."
+        )
+    n_left = int((~held_out).sum(axis=1).min())
+    if n_left < 2:
+        what = "rows of positive weight" if groups is None else "rows of positive weight in groups"
+        raise ValueError(
+            f"X has {len(indices)} different {what}, of which {n_left} would be left to train on "
+            f"without one of {len(held_out)} folds; at least 2 are needed. Give more rows, or more "
+            f"folds than n_folds={how!r}."
+        )
+    return held_out
+
+
+def _keys(*kinds: np.ndarray | None) -> np.ndarray | None:
+    """Return one number for each combination of numbers that rows have, if they have any."""
+    given = [kind for kind in kinds if kind is not None]
+    if len(given) < 2:
+        return given[0] if given else None
+    return np.unique(np.stack(given), axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def group_numbers(groups, X) -> np.ndarray:
+    """Return groups of any kind as numbers, in the order of their values."""
+    groups = column_or_1d(groups)
+    check_consistent_length(X, groups)
+    try:
+        missing = groups != groups
+        if np.any(missing):
+            raise ValueError(
+                f"groups has a missing value, for row {np.flatnonzero(missing)[0]} of X. Give each "
+                "row a group; one that belongs to no other has a group of its own."
+            )
+        return np.unique(groups, return_inverse=True)[1]
+    except TypeError as error:
+        kinds = sorted({type(group).__name__ for group in groups})
+        raise ValueError(f"groups has values of several types, {kinds}; give one.") from error
+
+
+def _n_held_out(sizes: np.ndarray, n_wanted: float) -> int:
+    """Return how many units, of which each has some rows, hold nearest to a number of rows."""
+    counts = np.cumsum(sizes)[:-1]
+    return int(np.abs(counts - n_wanted).argmin()) + 1
+
+
+def _near_copies(X, indices: np.ndarray) -> tuple[float, str]:
+    """Return the share of the rows that have near-copies, and what is near about them.
+
+    Of some rows the distances to all others are looked at, which takes little of a training.
+    """
+    n_rows = len(indices)
+    if n_rows < _LEAST_ROWS:
+        return 0.0, ""
+    n_looked_at = int(np.clip(_DISTANCE_WORK / (n_rows * X.shape[1]), 50, 300))
+    looked_at = np.linspace(0, n_rows - 1, min(n_looked_at, n_rows)).astype(int)
+    mean, _ = mean_and_scale(X, indices[looked_at], np.ones(len(looked_at)))
+    # Less the mean, as differences of small numbers are exact.
+    some = np.concatenate([rows for _, rows in dense_chunks(X, indices[looked_at])])
+    some = fill_holes(some, mean) - mean
+    n_nearest = min(_NEIGHBORS, n_rows - 2) + 1
+    nearest = np.full((len(some), n_nearest), np.inf)
+    neighbor = np.zeros(len(some), dtype=int)
+    for chunk, rows in dense_chunks(X, indices, n_values=_DISTANCE_VALUES):
+        distance = euclidean_distances(some, fill_holes(rows, mean) - mean)
+        distance[looked_at[:, None] == np.arange(n_rows)[chunk]] = np.inf  # a row and itself
+        closer = distance.min(axis=1) < nearest.min(axis=1)
+        neighbor[closer] = chunk.start + distance[closer].argmin(axis=1)
+        nearest = np.partition(np.hstack([nearest, distance]), n_nearest - 1)[:, :n_nearest]
+    nearest.sort(axis=1)
+    by_distance = (nearest[:, 1:] > _GAP * nearest[:, :-1]).any(axis=1).mean()
+    by_place = (np.abs(neighbor - looked_at) == 1).mean()
+    if by_distance >= by_place:
+        return by_distance, f"lie {_GAP:.0f} times nearer to a few others than to all the rest"
+    return by_place, "are nearest to the row before or after them"
+
+
+def _of_each_class(labels, units, share: float, seed: int) -> np.ndarray:
+    """Return which rows to hold out: of each class the same share, and never all of it.
+
+    Rows of one unit stay together. Where a share is less than half a row of each class, it is
+    one unit of the largest.
+    """
+    random = np.random.RandomState(seed)
+    classes, counts = np.unique(labels[labels >= 0], return_counts=True)
+    left = dict(zip(classes.tolist(), counts.tolist(), strict=True))
+    wanted = {label: round(share * count) for label, count in left.items()}
+    if not any(wanted.values()):
+        wanted[max(left, key=left.__getitem__)] = 1
+    members: dict[int, list[int]] = {}
+    for row in np.flatnonzero(labels >= 0).tolist():
+        members.setdefault(int(units[row]), []).append(row)
+    chosen = []
+    for unit in random.permutation(list(members)).tolist():
+        if not any(n > 0 for n in wanted.values()):
+            break
+        mine = np.bincount(labels[members[unit]], minlength=max(left) + 1)
+        of_unit = {label: int(mine[label]) for label in left if mine[label]}
+        if all(n < left[label] for label, n in of_unit.items()) and any(
+            wanted[label] > 0 for label in of_unit
+        ):
+            chosen.append(unit)
+            for label, n in of_unit.items():
+                left[label] -= n
+                wanted[label] -= n
+    if not chosen:
+        raise ValueError(
+            f"early_stopping=True holds rows out, but each of {len(classes)} classes has a single "
+            "one that differs (or a single group). Give more rows, or set early_stopping=False."
+        )
+    return np.isin(units, chosen)
+
+
+def stacked(parts):
+    """Return matrices one below the other, all dense or all sparse."""
+    return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
