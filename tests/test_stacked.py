@@ -564,7 +564,7 @@ def test_the_noise_of_the_ladder_has_an_effect_and_is_reproducible(iris):
 def test_the_epoch_that_is_kept_is_the_best_on_rows_held_out(digits, scoring, joint):
     X, _, y, _ = digits
     classifier = quick(
-        early_stopping=True, scoring=scoring, validation_fraction=0.3, max_iter=10, joint=joint
+        early_stopping=True, scoring=scoring, validation_fraction=0.3, max_iter=20, joint=joint
     ).fit(X, y)
     last = classifier.stages_[-1]
     curve = classifier.validation_loss_curve_
