@@ -21,7 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from torch import nn
 
 from ._holding_out import FitRows, is_splitter
-from ._rows import StandardizedRows
+from ._rows import StandardizedRows, canonical
 from ._seeding import draw_seed, global_torch_seed
 from ._threads import single_thread
 from ._training import (
@@ -176,9 +176,7 @@ def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow
             f"sample_weight is positive for {np.count_nonzero(weight)} of {len(weight)} "
             f"rows, but {type(estimator).__name__} needs at least two rows to fit."
         )
-    if sp.issparse(X) and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
+    X = canonical(X)
     if allow_nan and reset and not sp.issparse(X):
         empty = np.flatnonzero(np.isnan(X[weight > 0]).all(axis=0))
         if len(empty):

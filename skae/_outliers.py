@@ -1,9 +1,9 @@
 """AutoencoderOutlierDetector: rows that autoencoders of the other rows do not know."""
 
 import warnings
-from collections.abc import Iterator
+from functools import partial
 from numbers import Integral, Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,14 +13,24 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from ._autoencoder import AutoencoderTransformer
+from ._calibration import CodeSpace, HoleCalibration, average, threshold
 from ._fitting import DTYPES, check_rows, fit_seed, or_as_before, refuse_target
 from ._holding_out import folds, group_numbers
 from ._principal_axes import n_principal_axes
 from ._reconstruction import known_share
-from ._rows import fill_holes, known_values, mean_and_scale, merge_equal_rows, row_hashes
+from ._rows import (
+    canonical,
+    chunks,
+    fill_holes,
+    known_values,
+    mean_and_scale,
+    merge_equal_rows,
+    row_hashes,
+)
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
-_LEAST_SHARE = 0.01  # of the mean variance, of errors or codes, that one is divided by
+_LEAST_SHARE = 0.01  # of the mean error, that the error of a column is divided by
+_LEVEL_ROWS = 2000  # rows that holes are made in, to see what they do to scores
 _NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
 _ERROR_VALUES = 2**20  # errors of single values that are held at one time
 
@@ -197,6 +207,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         given = X
         X, weight = check_rows(self, X, sample_weight, reset=True, allow_nan=self._takes_nan())
         refuse_target(self, X, y)
+        known_share(X)  # refuses rows without any known value
         # Names of columns mean something to the autoencoder's parameters.
         rows = given if hasattr(self, "feature_names_in_") else X
         all_weight, (indices, weight) = weight, merge_equal_rows(X, weight)
@@ -226,13 +237,24 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         if self.criterion != "log_likelihood":
             self._measure_errors(X, weight, held_out)
         if self.criterion == "mahalanobis":
-            pairs = zip(autoencoders, ~held_out, strict=True)
             self._code_spaces = [
-                _CodeSpace.of(autoencoder.transform(X[kept]), weight[kept])
-                for autoencoder, kept in pairs
+                CodeSpace.of(autoencoder.transform(X[kept]), weight[kept])
+                for autoencoder, kept in zip(autoencoders, ~held_out, strict=True)
             ]
-        self.offset_ = _threshold(self._scores(X), weight, self.contamination)
+        may_have_holes = self._takes_nan() and not sp.issparse(X)
+        self._holes = self._calibrate(X, held_out, seed) if may_have_holes else None
+        self.offset_ = threshold(self._scores(X), weight, self.contamination)
         return self
+
+    def _calibrate(self, X, held_out, seed):
+        """Find out what holes do to the scores of rows that were not trained on."""
+        some = np.linspace(0, len(X) - 1, min(len(X), _LEVEL_ROWS)).astype(int)
+        X, unseen = X[some], held_out[:, some]
+        rebuilt = [ae.inverse_transform(ae.transform(X)) for ae in self.autoencoders_]
+        filled = average(rebuilt, unseen)
+        return HoleCalibration.of(
+            partial(self._raw_scores, unseen=unseen), X, filled, self.contamination, seed
+        )
 
     def _check_combination(self):
         """Refuse parameters of the autoencoder that have no effect here, or that are missing."""
@@ -269,7 +291,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         share = weight / held_out.sum(axis=0)  # of a row in each fold that holds it out
         for autoencoder, these in zip(self.autoencoders_, held_out, strict=True):
             these = np.flatnonzero(these)
-            for chunk in _chunks(len(these), X.shape[1]):
+            for chunk in chunks(len(these), X.shape[1], _ERROR_VALUES):
                 some = these[chunk]
                 errors += share[some] @ autoencoder.reconstruction_error(X[some], per_feature=True)
                 known += share[some] @ known_values(X[some])
@@ -358,35 +380,40 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
-        return self._errors(X) if per_feature else self._total_errors(X)
+        errors_of = self._errors if per_feature else self._total_errors
+        return errors_of(X, known_values(X), self._unseen(X))
 
     def _scores(self, X):
+        scores = self._raw_scores(X, known_values(X), unseen=self._unseen(X))
+        return scores if self._holes is None else self._holes.comparable(scores, known_share(X))
+
+    def _raw_scores(self, X, known, unseen):
+        """Return scores by the errors of known values, whatever their number."""
         if self.criterion == "log_likelihood":
-            parts = [autoencoder.score_samples(X) for autoencoder in self.autoencoders_]
-            return np.average(parts, axis=0, weights=self._unseen(X))
-        scores = -self._total_errors(X)
+            return average([ae.score_samples(X) for ae in self.autoencoders_], unseen)
+        scores = -self._total_errors(X, known, unseen)
         if self.criterion == "mahalanobis":
             pairs = zip(self.autoencoders_, self._code_spaces, strict=True)
             parts = [space.squared_distance(ae.transform(X)) for ae, space in pairs]
-            scores -= np.average(parts, axis=0, weights=self._unseen(X)) / X.shape[1]
+            scores -= average(parts, unseen) / X.shape[1]
         return scores
 
-    def _total_errors(self, X):
+    def _total_errors(self, X, known, unseen):
         """Return the error of each row, (n_samples,)."""
         errors = np.empty(X.shape[0])
-        for chunk in _chunks(*X.shape):
-            errors[chunk] = self._errors(X[chunk], first=chunk.start).sum(axis=1)
+        for chunk in chunks(X.shape[0], X.shape[1], _ERROR_VALUES):
+            of_values = self._errors(X[chunk], known[chunk], unseen[:, chunk])
+            errors[chunk] = of_values.sum(axis=1)
         return errors
 
-    def _errors(self, X, first=0):
+    def _errors(self, X, known, unseen):
         """Return the error of each value, (n_samples, n_features)."""
-        unseen = self._unseen(X)
         errors = np.zeros(X.shape)
         for autoencoder, counts in zip(self.autoencoders_, unseen, strict=True):
             some = np.flatnonzero(counts)
             if len(some):
                 errors[some] += autoencoder.reconstruction_error(X[some], per_feature=True)
-        errors /= (unseen.sum(axis=0) * known_share(X, first))[:, None]
+        errors *= known / (unseen.sum(axis=0) * known.mean(axis=1))[:, None]
         if hasattr(self, "error_scale_"):
             errors /= self.error_scale_ * X.shape[1]
         return errors
@@ -406,10 +433,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             reset=False,
             ensure_all_finite="allow-nan" if self._takes_nan() and not sp.issparse(X) else True,
         )
-        if sp.issparse(X) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        return X
+        known_share(X)  # refuses rows without any known value
+        return canonical(X)
 
     def _takes_nan(self):
         return self.autoencoder is None or get_tags(self.autoencoder).input_tags.allow_nan
@@ -421,39 +446,3 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         )
         tags.input_tags.allow_nan = self._takes_nan()
         return tags
-
-
-class _CodeSpace(NamedTuple):
-    """Where the codes of the rows lie that an autoencoder was trained on."""
-
-    mean: np.ndarray  # (n_components,)
-    whitening: np.ndarray  # (n_components, n_components): to unit variances, uncorrelated
-
-    @classmethod
-    def of(cls, codes: np.ndarray, weight: np.ndarray) -> "_CodeSpace":
-        mean = np.average(codes, axis=0, weights=weight)
-        centered = (codes - mean) * np.sqrt(weight / weight.sum())[:, None]
-        variances, directions = np.linalg.eigh(centered.T @ centered)
-        least = _LEAST_SHARE * variances.mean() or 1.0  # codes that are all the same
-        return cls(mean, directions / np.sqrt(np.maximum(variances, least)))
-
-    def squared_distance(self, codes: np.ndarray) -> np.ndarray:
-        """Return the squared Mahalanobis distance of each code from the mean, (n_rows,)."""
-        return np.square((codes - self.mean) @ self.whitening).sum(axis=1)
-
-
-def _chunks(n_rows: int, n_features: int) -> Iterator[slice]:
-    """Yield slices of ``range(n_rows)`` that hold a bounded number of values."""
-    size = max(1, _ERROR_VALUES // n_features)
-    return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
-
-
-def _threshold(scores: np.ndarray, weight: np.ndarray, share: float) -> float:
-    """Return a number midway between two scores, with a share of the weight below it.
-
-    The share is met as nearly as whole rows allow, and at least one row is below.
-    """
-    order = np.argsort(scores)
-    below = np.cumsum(weight[order])
-    last = np.abs(below - share * below[-1]).argmin()
-    return float(scores[order[last : last + 2]].mean())

@@ -217,16 +217,13 @@ class ReconstructionMixin(TransformerMixin):
         return tags
 
 
-def known_share(X, first=0):
-    """Return the share of the values of each row that are not missing; refuse rows without any.
-
-    ``first`` is the number of the first row, for the message.
-    """
+def known_share(X):
+    """Return the share of the values of each row that are not missing; refuse rows without any."""
     share = np.ones(X.shape[0]) if sp.issparse(X) else 1 - np.isnan(X).mean(axis=1)
     empty = np.flatnonzero(share == 0)
     if len(empty):
         raise ValueError(
-            f"X has no known value in row {first + empty[0]}, so nothing tells how unusual it is. "
+            f"X has no known value in row {empty[0]}, so nothing tells how unusual it is. "
             "Leave such rows out."
         )
     return share

@@ -16,7 +16,7 @@ _MOST_REGRESSED, _ROWS_REGRESSED = 2000, 4096  # columns and rows, of noise that
 _LABEL_STEP = np.uint64(0x9E3779B97F4A7C15)  # between the hashes of a row with two labels
 
 
-def _chunks(n_rows: int, n_features: int, n_values: int = CHUNK_VALUES) -> Iterator[slice]:
+def chunks(n_rows: int, n_features: int, n_values: int = CHUNK_VALUES) -> Iterator[slice]:
     """Yield slices of ``range(n_rows)`` that hold a bounded number of values."""
     size = max(1, n_values // n_features)
     return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
@@ -50,7 +50,7 @@ def merge_equal_rows(X, sample_weight, labels=None):
     kept, keys = kept[order], keys[order]
     new = np.ones(len(kept), dtype=bool)
     same = np.flatnonzero(keys[1:] == keys[:-1]) + 1
-    for chunk in _chunks(len(same), X.shape[1]):
+    for chunk in chunks(len(same), X.shape[1]):
         i = same[chunk]
         same_label = labels[kept[i - 1]] == labels[kept[i]]
         new[i] = ~(same_label & _equal_rows(X, kept[i - 1], kept[i]))
@@ -67,7 +67,7 @@ def row_hashes(X) -> np.ndarray:
         sums = np.concatenate([[np.uint64(0)], np.cumsum(terms, dtype=np.uint64)])
         return sums[X.indptr[1:]] - sums[X.indptr[:-1]]
     hashes = np.empty(len(X), dtype=np.uint64)
-    for chunk in _chunks(*X.shape):
+    for chunk in chunks(*X.shape):
         hashes[chunk] = _bits(X[chunk]) @ multipliers
     return hashes
 
@@ -95,7 +95,7 @@ def dense_chunks(
     X, indices: np.ndarray, n_values: int = CHUNK_VALUES
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the rows of X at the indices as dense arrays, a few megabytes at a time."""
-    for chunk in _chunks(len(indices), X.shape[1], n_values):
+    for chunk in chunks(len(indices), X.shape[1], n_values):
         rows = X[indices[chunk]]
         yield chunk, rows.toarray() if sp.issparse(rows) else rows
 
@@ -147,6 +147,14 @@ def beside(X, others):
     return np.hstack([X, others.astype(X.dtype, copy=False)])
 
 
+def canonical(X):
+    """Return X, if it is sparse with each value stored once."""
+    if sp.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def has_holes(X) -> bool:
     """Whether values are missing."""
     return not sp.issparse(X) and bool(np.isnan(X).any())
@@ -154,7 +162,7 @@ def has_holes(X) -> bool:
 
 def known_values(X) -> np.ndarray:
     """Return which values are not missing, of the shape of X."""
-    return np.ones(X.shape, dtype=bool) if sp.issparse(X) else ~np.isnan(X)
+    return np.broadcast_to(True, X.shape) if sp.issparse(X) else ~np.isnan(X)
 
 
 def _observed_weight(X, indices: np.ndarray, weight: np.ndarray):

@@ -28,6 +28,7 @@ LAYERS = [
     {"activation", "joint", "metrics", "noise", "penalty"},
     {"nn"},
     {
+        "_calibration",
         "_drawing",
         "_labels",
         "_rows",

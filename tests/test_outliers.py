@@ -248,27 +248,6 @@ def test_at_least_one_row_is_an_outlier():
     assert (quick(contamination=1e-9).fit_predict(table()) == -1).sum() == 1
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    scores=st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30, unique=True),
-    share=st.floats(0.001, 0.5),
-    data=st.data(),
-)
-def test_the_threshold_has_the_share_of_the_weight_below_it(scores, share, data):
-    from skae._outliers import _threshold
-
-    weight = data.draw(
-        st.lists(st.floats(0.1, 10), min_size=len(scores), max_size=len(scores)).map(np.array)
-    )
-    scores = np.array(scores)
-    below = scores < _threshold(scores, weight, share)
-    if not below.any():  # two scores without a number between them
-        return
-    missed = abs(weight[below].sum() / weight.sum() - share)
-    for other in np.sort(scores)[1:]:
-        assert missed <= abs(weight[scores < other].sum() / weight.sum() - share) + 1e-12
-
-
 def test_the_decision_changes_sign_at_the_threshold():
     X = table(seed=1)
     detector = fitted()
