@@ -102,7 +102,7 @@ class FitRows:
             ones = np.ones(validation.shape[0])
             indices, weight = merge_equal_rows(validation, ones, validation_labels)
             self.fixed = Rows(indices + X.shape[0], weight)
-            self.X = stacked([X, validation])
+            self.X = _stacked(X, validation)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -360,6 +360,9 @@ def _of_each_class(labels, units, share: float, seed: int) -> np.ndarray:
     return np.isin(units, chosen)
 
 
-def stacked(parts):
-    """Return matrices one below the other, all dense or all sparse."""
-    return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
+def _stacked(X, others):
+    """Return X with other rows below its own, sparse if X is."""
+    if sp.issparse(X):
+        return sp.vstack([X, sp.csr_array(others, dtype=X.dtype)], format="csr")
+    others = others.toarray() if sp.issparse(others) else others
+    return np.concatenate([X, others.astype(X.dtype, copy=False)])

@@ -21,7 +21,14 @@ from sklearn.datasets import load_digits, load_iris, make_moons
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.metrics import r2_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    PredefinedSplit,
+    TimeSeriesSplit,
+    cross_val_score,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -30,6 +37,7 @@ from torch import nn
 
 from skae import AutoencoderTransformer
 from skae.activation import TopK
+from skae.exceptions import DependentRowsWarning
 from skae.metrics import reconstruction_r2, reconstruction_r2_scorer
 from skae.noise import NOISES, MaskingNoise, SwapNoise
 from skae.penalty import Contraction, KLSparsity, L1Sparsity
@@ -1030,3 +1038,194 @@ def test_every_part_goes_with_every_other_or_says_why_not(X, holes, n_components
     np.testing.assert_array_equal(restored.transform(X), codes)
     if holes:
         assert np.isfinite(model.impute(X)).all()
+
+
+# Clean targets
+
+
+def noisy_digits(seed=0):
+    X = load_digits().data / 16
+    noisy = X + np.random.RandomState(seed).normal(scale=0.25, size=X.shape)
+    return noisy[:1200], X[:1200], noisy[1200:], X[1200:]
+
+
+def error_of(model, rows, clean):
+    return np.square(model.inverse_transform(model.transform(rows)) - clean).mean()
+
+
+def test_noisy_rows_are_rebuilt_as_their_clean_targets():
+    noisy, clean, new, new_clean = noisy_digits()
+    settings = {"validation_fraction": 0.1, "random_state": 0}
+    model = AutoencoderTransformer(16, **settings).fit(noisy, clean)
+    ignored = AutoencoderTransformer(16, **settings).fit(noisy)
+    pca = PCA(16).fit(noisy)
+    assert error_of(model, new, new_clean) < 0.65 * error_of(ignored, new, new_clean)
+    assert error_of(model, new, new_clean) < 0.65 * error_of(pca, new, new_clean)
+    best = model.validation_loss_curve_[model.best_iter_]
+    assert best == pytest.approx(1 - model.score(new, new_clean), abs=0.05)  # judged by targets
+
+
+def test_a_linear_start_is_the_pca_of_the_targets():
+    noisy, clean, *_ = noisy_digits()
+    model = AutoencoderTransformer(
+        5, hidden_layer_sizes=(), learning_rate_init=1e-9, random_state=0
+    ).fit(noisy, clean)
+    pca = PCA(5).fit(clean)
+    np.testing.assert_allclose(model.mean_, clean.mean(axis=0), atol=1e-9)
+    codes = (noisy - model.mean_) / model.scale_ @ pca.components_.T
+    np.testing.assert_allclose(np.abs(model.transform(noisy)), np.abs(codes), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        None,
+        "X",
+        np.zeros(150),
+        np.zeros((150, 3)),
+        [["a"] * 4] * 150,
+        np.full((150, 4), "text", dtype=object),
+        [[1], [1, 2]] * 75,
+    ],
+    ids=["None", "X itself", "1-d", "other shape", "text", "objects", "ragged"],
+)
+def test_any_other_y_is_ignored(y):
+    X = load_iris().data
+    y = X.copy() if isinstance(y, str) else y
+    expected = quick(2, max_iter=3).fit(X)
+    model = quick(2, max_iter=3).fit(X, y)
+    np.testing.assert_array_equal(model.transform(X), expected.transform(X))
+    assert model.score(X, y) == expected.score(X)
+
+
+@pytest.mark.parametrize("container", [sp.csr_array, pd.DataFrame, lambda y: y.tolist()])
+def test_targets_of_any_kind_are_the_same(container):
+    noisy, clean, *_ = noisy_digits()
+    expected = quick(2, max_iter=2).fit(noisy[:300], clean[:300])
+    model = quick(2, max_iter=2).fit(noisy[:300], container(clean[:300]))
+    np.testing.assert_array_equal(model.transform(noisy), expected.transform(noisy))
+    assert model.score(noisy[:300], container(clean[:300])) == expected.score(
+        noisy[:300], clean[:300]
+    )
+
+
+def test_the_score_against_targets_is_r2():
+    noisy, clean, *_ = noisy_digits()
+    model = quick(4, max_iter=3).fit(noisy, clean)
+    rebuilt = model.inverse_transform(model.transform(noisy))
+    expected = r2_score(clean, rebuilt, multioutput="variance_weighted")
+    assert model.score(noisy, clean) == pytest.approx(expected, abs=1e-6)
+    assert model.score(noisy, clean) > model.score(noisy)
+
+
+def test_targets_with_holes_count_where_they_are_known():
+    noisy, clean, *_ = noisy_digits()
+    holes = np.where(np.random.RandomState(1).uniform(size=clean.shape) < 0.2, np.nan, clean)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        quick(2).fit(noisy, holes)
+    model = quick(8, missing="mask", max_iter=10).fit(noisy, holes)
+    assert model.score(noisy, clean) > model.score(noisy)
+    assert np.isfinite(model.score(noisy, holes))
+
+
+def test_targets_must_suit_the_loss_and_rows_need_not():
+    noisy, clean, *_ = noisy_digits()
+    model = quick(2, loss="log_loss", max_iter=2).fit(noisy, clean)
+    assert model.inverse_transform(model.transform(noisy)).max() <= 1
+    with pytest.raises(ValueError, match=r"expects them in \[0, 1\]"):
+        quick(2, loss="log_loss").fit(clean, noisy)
+
+
+def test_targets_go_through_a_search_and_through_partial_fit():
+    noisy, clean, new, new_clean = noisy_digits()
+    search = GridSearchCV(quick(max_iter=5), {"n_components": [2, 16]}, cv=2).fit(noisy, clean)
+    assert search.best_params_ == {"n_components": 16}
+    streamed = AutoencoderTransformer(16, learning_rate_init=0.001, random_state=0)
+    for _ in range(20):
+        streamed.partial_fit(noisy, clean)
+    assert streamed.score(new, new_clean) > 0.6
+
+
+# Rows that belong together, and rows that are held out as the user says
+
+
+def measurements(n_subjects, seed=0):
+    """Return rows of 40 measurements of each subject, and the subjects' numbers."""
+    random = np.random.RandomState(seed)
+    subjects = random.normal(size=(n_subjects, 30))
+    rows = np.repeat(subjects, 40, axis=0) + 0.3 * random.normal(size=(40 * n_subjects, 30))
+    return rows, np.repeat(np.arange(n_subjects), 40)
+
+
+def stopped(n_components=2, **parameters):
+    return quick(n_components, **{"early_stopping": True, "max_iter": 3} | parameters)
+
+
+def test_the_floor_holds_for_new_groups():
+    X, groups = measurements(75)
+    new, X, groups = X[1000:], X[:1000], groups[:1000]
+    pca = reconstruction_r2_scorer(PCA(5).fit(X), new)
+    by_heart = AutoencoderTransformer(5, random_state=0).fit(X)
+    assert reconstruction_r2_scorer(by_heart, new) < pca - 0.05
+    model = AutoencoderTransformer(5, random_state=0).fit(X, groups=groups)
+    assert reconstruction_r2_scorer(model, new) > pca - 0.01
+    by_splitter = AutoencoderTransformer(
+        5, validation_fraction=PredefinedSplit(groups % 5), random_state=0
+    ).fit(X)
+    assert reconstruction_r2_scorer(by_splitter, new) > pca - 0.05
+
+
+def test_windows_of_a_series_are_warned_of_and_split_by_time():
+    steps = np.random.RandomState(0).normal(size=400)
+    windows = np.lib.stride_tricks.sliding_window_view(np.cumsum(steps), 20).copy()
+    with pytest.warns(DependentRowsWarning, match="TimeSeriesSplit"):
+        stopped(max_iter=2).fit(windows)
+    stopped(max_iter=2, validation_fraction=TimeSeriesSplit(3)).fit(windows)
+
+
+def test_groups_reach_the_fit_through_a_pipeline_and_a_search():
+    X, groups = measurements(8)
+    with config_context(enable_metadata_routing=True):
+        model = stopped(max_iter=3).set_fit_request(groups=True)
+        pipeline = make_pipeline(StandardScaler(), model)
+        search = GridSearchCV(pipeline, {}, cv=GroupKFold(2)).fit(X, groups=groups)
+        expected = stopped(max_iter=3).fit(StandardScaler().fit_transform(X), groups=groups)
+    codes = search.best_estimator_.transform(X)
+    np.testing.assert_array_equal(codes, expected.transform(StandardScaler().fit_transform(X)))
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array, pd.DataFrame])
+def test_given_rows_judge_the_epochs_and_are_not_trained_on(container):
+    X = load_digits().data
+    model = stopped(max_iter=5, validation_fraction=container(X[1000:]))
+    model.fit(X[:1000])
+    np.testing.assert_allclose(model.mean_, X[:1000].mean(axis=0))
+    expected = quick(2, max_iter=model.best_iter_, early_stopping=False).fit(X[:1000])
+    assert model.loss_curve_[0] == pytest.approx(expected.loss_curve_[0], rel=0.2)
+    loss = model.validation_loss_curve_[model.best_iter_]
+    assert loss == pytest.approx(
+        np.square(model.inverse_transform(model.transform(X[1000:])) - X[1000:]).mean()
+        / model.scale_**2,
+        rel=1e-4,
+    )
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        (np.zeros((3, 5)), "X has 5 features, but AutoencoderTransformer is expecting 64"),
+        (np.full((3, 64), np.nan), "NaN"),
+        ((np.zeros((3, 64)), np.ones((3, 64))), "Give both or neither"),
+    ],
+)
+def test_given_rows_are_checked_as_the_others(validation, message):
+    with pytest.raises(ValueError, match=message):
+        stopped(validation_fraction=validation).fit(load_digits().data)
+
+
+def test_a_given_set_may_have_targets():
+    noisy, clean, new, new_clean = noisy_digits()
+    model = stopped(4, max_iter=3, validation_fraction=(new, new_clean)).fit(noisy, clean)
+    loss = model.validation_loss_curve_[model.best_iter_]
+    variance = np.square(new_clean - model.mean_).mean() / model.scale_**2
+    assert loss == pytest.approx((1 - model.score(new, new_clean)) * variance, rel=0.02)

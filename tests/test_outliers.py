@@ -15,7 +15,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -507,3 +507,83 @@ def test_another_criterion_takes_the_scale_away():
 def test_an_unfitted_detector_says_so(method):
     with pytest.raises(NotFittedError):
         getattr(quick(), method)(table())
+
+
+# Rows with holes, and rows that belong together
+
+
+@pytest.mark.parametrize("autoencoder", [None, small(missing="mask", noise="masking")])
+def test_complete_and_half_empty_rows_are_flagged_alike(autoencoder):
+    random = np.random.RandomState(0)
+    X = StandardScaler().fit_transform(load_breast_cancer().data)
+    holes = np.where(random.uniform(size=X.shape) < 0.2, np.nan, X)
+    detector = AutoencoderOutlierDetector(autoencoder, random_state=0).fit(holes)
+    assert (detector.predict(holes) == -1).mean() == pytest.approx(0.1, abs=0.002)
+    for share in (0.0, 0.2, 0.5, 0.8):
+        new = np.where(random.uniform(size=X.shape) < share, np.nan, X + 1e-9)
+        assert 0.05 < (detector.predict(new) == -1).mean() < 0.15, share
+
+
+def test_a_corrupted_row_is_flagged_though_half_of_it_is_missing():
+    random = np.random.RandomState(0)
+    X = StandardScaler().fit_transform(load_breast_cancer().data)
+    detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+    shuffled = np.stack([random.permutation(column) for column in X.T], axis=1)
+    half = random.uniform(size=X.shape) < 0.5
+    flagged = [
+        (detector.predict(np.where(half, np.nan, rows)) == -1).mean()
+        for rows in (X + 1e-9, shuffled)
+    ]
+    assert flagged[1] > 4 * flagged[0]
+
+
+def test_errors_by_column_add_up_and_count_known_values_only():
+    X = table()
+    detector = quick(small(missing="mask")).fit(X)
+    holes = X + 1e-9
+    holes[:, 1] = np.nan
+    parts = detector.reconstruction_error(holes, per_feature=True)
+    assert (parts[:, 1] == 0).all()
+    np.testing.assert_allclose(parts.sum(axis=1), detector.reconstruction_error(holes))
+    of_known = [ae.reconstruction_error(holes, per_feature=True) for ae in detector.autoencoders_]
+    scaled = np.mean(of_known, axis=0) / detector.error_scale_
+    expected = scaled[:, [j for j in range(X.shape[1]) if j != 1]].mean(axis=1)
+    np.testing.assert_allclose(detector.reconstruction_error(holes), expected)
+
+
+@pytest.mark.parametrize("when", ["fit", "predict"])
+def test_a_row_without_any_value_is_refused(when):
+    X = table()
+    empty = X.copy()
+    empty[7] = np.nan
+    detector = quick(small(missing="mask"))
+    with pytest.raises(ValueError, match="no known value in row 7"):
+        getattr(detector.fit(X) if when == "predict" else detector, when)(empty)
+
+
+def test_rows_of_a_group_are_judged_by_networks_that_have_not_seen_the_group():
+    X = table()
+    groups = np.repeat(np.arange(20), 10)
+    order = np.random.RandomState(0).permutation(200)
+    detector = quick().fit(X[order], groups=groups[order])
+    unseen = detector._unseen(X)
+    assert (unseen.sum(axis=0) == 1).all()
+    for group in range(20):
+        assert len({tuple(column) for column in unseen[:, groups == group].T}) == 1
+
+
+def test_folds_may_be_those_of_a_splitter():
+    X = table()
+    fold = np.arange(200) // 50
+    detector = quick(n_folds=PredefinedSplit(fold)).fit(X)
+    assert len(detector.autoencoders_) == 4
+    np.testing.assert_array_equal(detector._unseen(X), fold == np.arange(4)[:, None])
+    with pytest.raises(ValueError, match="out of no fold"):
+        quick(n_folds=TimeSeriesSplit(3)).fit(X)
+
+
+def test_clean_targets_are_refused_and_labels_ignored():
+    X = table()
+    with pytest.raises(ValueError, match="does not learn from pairs"):
+        quick().fit(X + 1, X)
+    quick().fit(X, np.ones(200))
