@@ -34,6 +34,7 @@ from ._fitting import (
     PENALTY_CONSTRAINT,
     TRAINING_CONSTRAINTS,
     Fitted,
+    OnlyWith,
     Start,
     check_rows,
     checked_part,
@@ -305,6 +306,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     pretraining_loss_curves_ : list of list of float
         With ``pretrain=True`` only: training losses of each layer, the first layer's first.
 
+    n_components_ : int
+        Number of numbers in a code.
+
     n_features_in_ : int
         Number of columns seen in `fit`.
 
@@ -361,6 +365,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     >>> autoencoder.score(X) > 0.45
     True
     """
+
+    explained_variance_ratio_ = OnlyWith(
+        "the codes of an autoencoder share what they explain, unless they are sorted: fit it with "
+        "ordered=True, or with a share as n_components. score(X) is that of all codes together."
+    )
 
     # What a network that is trained on can't change any more.
     _structural: ClassVar[tuple[str, ...]] = (
@@ -883,7 +892,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             code = network.encoder.from_standardized(
                 torch.zeros(1, len(self.mean_), dtype=torch.float32)
             )
-        self._n_features_out = code.shape[1]
+        self.n_components_ = self._n_features_out = code.shape[1]
 
     def _cut(self, network):
         """Keep the first codes that explain the share of variance that is asked for."""

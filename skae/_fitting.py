@@ -98,6 +98,29 @@ class Fitted(NamedTuple):
     measured: Any = None  # the sum of what was measured on rows held out, if anything was
 
 
+class OnlyWith:
+    """An attribute that only some fits set; where it is missing, the error says which.
+
+    Parameters
+    ----------
+    reason : str
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def __set_name__(self, owner, name) -> None:
+        self.name = name
+
+    def __get__(self, estimator, owner=None):
+        # What a fit sets on the estimator itself comes before this.
+        if estimator is None:
+            return self
+        raise AttributeError(
+            f"{type(estimator).__name__} has no attribute {self.name!r}: {self.reason}"
+        )
+
+
 @contextmanager
 def or_as_before(estimator: BaseEstimator) -> Iterator[None]:
     """Undo all that a block changes of an estimator's attributes, if the block fails."""

@@ -17,7 +17,7 @@ from ._calibration import CodeSpace, HoleCalibration, average, threshold
 from ._fitting import DTYPES, check_rows, fit_seed, or_as_before, refuse_target
 from ._holding_out import folds, group_numbers
 from ._principal_axes import n_principal_axes
-from ._reconstruction import known_share
+from ._reconstruction import ColumnsOut, in_columns, known_share
 from ._rows import (
     canonical,
     chunks,
@@ -35,7 +35,7 @@ _NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
 _ERROR_VALUES = 2**20  # errors of single values that are held at one time
 
 
-class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
+class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
     """Outlier detection by the reconstruction errors and the codes of autoencoders.
 
     An autoencoder learns what most rows have in common, so a row that it reconstructs badly,
@@ -371,7 +371,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             Squared errors, averaged over the autoencoders that have not seen the row: divided by
             ``error_scale_`` and the number of columns for the criteria "mahalanobis" and
             "scaled_error", else in the squared units of X. That of a missing value is 0, and those
-            of the known values of its row count for it, each for as many more.
+            of the known values of its row count for it, each for as many more. Those of columns
+            are a DataFrame if `set_output` says so.
 
         Raises
         ------
@@ -379,9 +380,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             If X is not what is expected, or a row has no known value.
         """
         check_is_fitted(self)
-        X = self._validate_rows(X)
-        errors_of = self._errors if per_feature else self._total_errors
-        return errors_of(X, known_values(X), self._unseen(X))
+        given, X = X, self._validate_rows(X)
+        known, unseen = known_values(X), self._unseen(X)
+        if per_feature:
+            return in_columns(self, self._errors(X, known, unseen), given)
+        return self._total_errors(X, known, unseen)
 
     def _scores(self, X):
         scores = self._raw_scores(X, known_values(X), unseen=self._unseen(X))

@@ -10,6 +10,8 @@ from ._rows import dense_chunks
 
 _PRODUCT_VALUES = 2**21  # of the rows that are multiplied at one time
 
+_MODERATE = 1e-6  # of the root of the largest number: the values whose products are summed
+
 _LARGEST_EIGENPROBLEM = 2000  # columns or rows, beyond which only the axes asked for are sought
 
 
@@ -33,6 +35,7 @@ def principal_axes(X, indices, weight, mean, n_components):
         Fewer than ``n_components`` where the rows span fewer dimensions.
     """
     n_rows, n_features = len(indices), X.shape[1]
+    X, mean = _of_moderate_size(X, indices, mean)
     if n_features <= min(_LARGEST_EIGENPROBLEM, 4 * n_rows):
         squares, axes = _of_covariance(X, indices, weight, mean, n_components)
     elif n_rows <= _LARGEST_EIGENPROBLEM:
@@ -46,6 +49,15 @@ def principal_axes(X, indices, weight, mean, n_components):
     axes = axes[squares > precision * max(squares.max(initial=0), np.finfo(np.float64).tiny)]
     _, axes = svd_flip(None, axes, u_based_decision=False)
     return axes
+
+
+def _of_moderate_size(X, indices, mean):
+    """Return X and the mean in a unit in which squares and their sums are no overflow."""
+    values = X.data if sp.issparse(X) else X[indices]
+    largest = max(np.abs(values).max(initial=0), np.abs(mean).max(initial=0))
+    if largest < np.sqrt(np.finfo(X.dtype).max) * _MODERATE:
+        return X, mean
+    return X / X.dtype.type(largest), mean / largest
 
 
 def n_principal_axes(X, indices, weight, mean, share):

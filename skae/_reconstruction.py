@@ -7,7 +7,13 @@ import scipy.sparse as sp
 from sklearn.base import TransformerMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils._set_output import _get_container_adapter
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
 
 from ._fitting import DTYPES, target_of
 from ._rows import beside, fill_holes, mean_and_scale
@@ -84,7 +90,8 @@ class ReconstructionMixin(TransformerMixin):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            X with a number for each missing value; all others are left as they are.
+            X with a number for each missing value; all others are left as they are. A DataFrame
+            if `set_output` says so.
 
         Raises
         ------
@@ -99,7 +106,7 @@ class ReconstructionMixin(TransformerMixin):
             )
         if sp.issparse(X):
             raise ValueError("X is sparse, but impute takes dense rows: give X.toarray().")
-        X = self._validate_rows(X)
+        given, X = X, self._validate_rows(X)
         missing = np.isnan(X)
         rebuilt = self._apply(
             _rebuild,
@@ -107,7 +114,7 @@ class ReconstructionMixin(TransformerMixin):
             before=self._standardized,
             after=lambda Z: Z * self.scale_ + self.mean_,
         )
-        return np.where(missing, rebuilt, X)
+        return in_columns(self, np.where(missing, rebuilt, X), given)
 
     def score(self, X, y=None, sample_weight=None):
         """Return the share of the variance of X that its reconstruction explains.
@@ -137,7 +144,9 @@ class ReconstructionMixin(TransformerMixin):
         check_is_fitted(self)
         X = self._validate_rows(X)
         target = target_of(X, y, allow_nan=self.missing == "mask")
-        errors = self._errors(_squared_error, X if target is None else beside(X, target))[:, 0]
+        pairs = X if target is None else beside(X, target)
+        errors = self._apply(_squared_error, pairs, before=self._standardized)[:, 0]
+        errors = errors.astype(np.float64) * self.scale_**2
         return explained_share(errors, X if target is None else target, sample_weight)
 
     def score_samples(self, X):
@@ -178,18 +187,20 @@ class ReconstructionMixin(TransformerMixin):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_features)
-            Squared errors, in the squared units of X. That of a missing value is 0.
+            Squared errors, in the squared units of X. That of a missing value is 0. In the dtype
+            of X, or float64 where float32 does not reach as far as the squares. Those of columns
+            are a DataFrame if `set_output` says so.
         """
         check_is_fitted(self)
-        X = self._validate_rows(X)
-        errors = self._errors(_squared_errors if per_feature else _squared_error, X)
-        return errors if per_feature else errors[:, 0]
-
-    def _errors(self, function, X):
-        """Return errors in the squared units of X, whose targets may stand beside it."""
-        return self._apply(
-            function, X, before=self._standardized, after=lambda error: error * self.scale_**2
+        given, X = X, self._validate_rows(X)
+        errors = self._apply(
+            _squared_errors if per_feature else _squared_error,
+            X,
+            before=self._standardized,
+            after=lambda error: error.astype(np.float64) * self.scale_**2,
+            result_dtype=dtype_of_squares(X, self.scale_),
         )
+        return in_columns(self, errors, given) if per_feature else errors[:, 0]
 
     def _validate_rows(self, X):
         holes = self.missing == "mask" and not sp.issparse(X)
@@ -215,6 +226,40 @@ class ReconstructionMixin(TransformerMixin):
         tags.input_tags.allow_nan = self.missing == "mask"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+class ColumnsOut:
+    """`set_output` for estimators that do not transform, but have values of columns to return."""
+
+    def set_output(self, *, transform=None):
+        """Choose what errors by column come in.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            "default" is an array. None changes nothing.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+
+def in_columns(estimator, values, X):
+    """Return values of the columns of X in the container that `set_output` asks for."""
+    adapter = _get_container_adapter("transform", estimator)
+    if adapter is None:
+        return values
+    return adapter.create_container(values, X, columns=_check_feature_names_in(estimator))
+
+
+def dtype_of_squares(X, scale):
+    """Return the dtype of X, or float64 where squares of some thousand scales are too large."""
+    return X.dtype if (1e4 * scale) ** 2 < float(np.finfo(X.dtype).max) else np.float64
 
 
 def known_share(X):

@@ -586,6 +586,7 @@ def apply(
     device: str,
     before: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
     after: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
+    result_dtype: Any = None,
 ) -> np.ndarray:
     """Apply a part of a network to X, some rows at a time, in the precision of X.
 
@@ -600,6 +601,8 @@ def apply(
         As the estimators take it. The CPU stands in for one that is not there any more.
     before, after : callable
         What happens to the rows in double precision on their way in and out.
+    result_dtype : dtype, optional
+        Of the result, if not that of X.
 
     Returns
     -------
@@ -621,7 +624,7 @@ def apply(
             batch = torch.from_numpy(before(rows)).to(device, dtype)
             part = after(function(network, batch).cpu().numpy())
             if result is None:
-                result = np.empty((X.shape[0], *part.shape[1:]), dtype=X.dtype)
+                result = np.empty((X.shape[0], *part.shape[1:]), dtype=result_dtype or X.dtype)
             result[chunk] = part
     assert result is not None  # X has rows
     return result

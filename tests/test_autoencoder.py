@@ -1229,3 +1229,47 @@ def test_a_given_set_may_have_targets():
     loss = model.validation_loss_curve_[model.best_iter_]
     variance = np.square(new_clean - model.mean_).mean() / model.scale_**2
     assert loss == pytest.approx((1 - model.score(new, new_clean)) * variance, rel=0.02)
+
+
+@pytest.mark.parametrize("unit", [1e18, 1e19, 1e36])
+def test_finite_values_are_fitted_however_large(unit):
+    X = (load_iris().data * unit).astype(np.float32)
+    model = quick(2, max_iter=3).fit(X)
+    expected = quick(2, max_iter=3).fit(load_iris().data).score(X / unit)
+    assert model.score(X) == pytest.approx(expected, abs=1e-3)
+    assert np.isfinite(model.inverse_transform(model.transform(X))).all()
+    assert np.isfinite(model.score_samples(X)).all()
+
+
+def test_the_number_of_codes_is_told():
+    X = load_digits().data
+    assert quick(3, max_iter=1).fit(X).n_components_ == 3
+    model = quick(0.5, max_iter=2).fit(X)
+    assert model.n_components_ == model.transform(X).shape[1]
+    assert len(model.explained_variance_ratio_) == model.n_components_
+
+
+def test_who_asks_for_shares_of_variance_without_ordered_codes_is_told():
+    model = quick(2, max_iter=1).fit(load_iris().data)
+    assert not hasattr(model, "explained_variance_ratio_")
+    with pytest.raises(AttributeError, match="ordered=True"):
+        model.explained_variance_ratio_  # noqa: B018
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_filled_rows_and_errors_keep_the_names_of_their_columns(container):
+    frame = load_iris(as_frame=True).data
+    holes = frame.mask(np.random.RandomState(0).uniform(size=frame.shape) < 0.1)
+    model = quick(2, missing="mask").set_output(transform=container).fit(holes)
+    plain = quick(2, missing="mask").fit(holes)
+    for filled, expected in [
+        (model.impute(holes), plain.impute(holes)),
+        (
+            model.reconstruction_error(holes, per_feature=True),
+            plain.reconstruction_error(holes, per_feature=True),
+        ),
+    ]:
+        assert list(filled.columns) == list(frame.columns)
+        np.testing.assert_array_equal(filled.to_numpy(), expected)
+    assert isinstance(plain.impute(holes), np.ndarray)
+    assert isinstance(model.reconstruction_error(holes), np.ndarray)

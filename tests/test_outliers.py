@@ -587,3 +587,12 @@ def test_clean_targets_are_refused_and_labels_ignored():
     with pytest.raises(ValueError, match="does not learn from pairs"):
         quick().fit(X + 1, X)
     quick().fit(X, np.ones(200))
+
+
+def test_errors_by_column_keep_their_names():
+    frame = pd.DataFrame(table(), columns=list("abcdef"))
+    detector = quick().set_output(transform="pandas").fit(frame)
+    errors = detector.reconstruction_error(frame, per_feature=True)
+    assert list(errors.columns) == list("abcdef")
+    assert isinstance(detector.reconstruction_error(frame), np.ndarray)
+    assert isinstance(quick().fit(frame).reconstruction_error(frame, per_feature=True), np.ndarray)

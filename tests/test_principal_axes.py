@@ -144,3 +144,13 @@ def test_as_many_axes_as_pca_for_a_share_of_variance(share, largest, monkeypatch
     everyone, ones = np.arange(len(X)), np.ones(len(X))
     found = _principal_axes.n_principal_axes(X, everyone, ones, X.mean(axis=0), share)
     assert found == PCA(share).fit(X).n_components_
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_the_unit_of_the_rows_does_not_matter(route, container, dtype):
+    X = rows_of(route, dtype)
+    expected = axes_of(container(X), 3)
+    for unit in (2.0**-60, 2.0**60, 2.0**120):
+        axes = axes_of(container(X * dtype(unit)), 3)
+        np.testing.assert_allclose(axes, expected, atol=1e-4 if dtype == np.float32 else 1e-9)
