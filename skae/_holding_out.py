@@ -262,6 +262,30 @@ def folds(how, X, sample_weight, indices: np.ndarray, groups, seed: int) -> np.n
     return held_out
 
 
+class FoldsOfRows:
+    """Which folds hold a row out, for rows that are recognized by 64 bits of their values.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_array} of shape (n_samples, n_features)
+    indices : ndarray of int of shape (n_rows,)
+        The rows that differ.
+    held_out : ndarray of bool of shape (n_folds, n_rows)
+        What `folds` returns.
+    """
+
+    def __init__(self, X, indices: np.ndarray, held_out: np.ndarray) -> None:
+        hashes = row_hashes(X)[indices]
+        order = np.argsort(hashes)
+        self.dtype, self.hashes, self.held_out = X.dtype, hashes[order], held_out[:, order]
+
+    def unseen(self, X) -> np.ndarray:
+        """Return which folds have not trained on which rows, all of them for a new row."""
+        hashes = row_hashes(X.astype(self.dtype, copy=False))
+        place = np.searchsorted(self.hashes, hashes).clip(max=len(self.hashes) - 1)
+        return self.held_out[:, place] | (self.hashes[place] != hashes)
+
+
 def _keys(*kinds: np.ndarray | None) -> np.ndarray | None:
     """Return one number for each combination of numbers that rows have, if they have any."""
     given = [kind for kind in kinds if kind is not None]

@@ -10,12 +10,13 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._set_output import _safe_set_output
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from ._autoencoder import AutoencoderTransformer
 from ._calibration import CodeSpace, HoleCalibration, average, threshold
 from ._fitting import DTYPES, check_rows, fit_seed, or_as_before, refuse_target
-from ._holding_out import folds, group_numbers
+from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._principal_axes import n_principal_axes
 from ._reconstruction import ColumnsOut, in_columns, known_share
 from ._rows import (
@@ -25,7 +26,6 @@ from ._rows import (
     known_values,
     mean_and_scale,
     merge_equal_rows,
-    row_hashes,
 )
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
@@ -226,13 +226,12 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
             autoencoder.fit(_safe_indexing(rows, indices[kept]), **beside)
             # Columns are checked here, and rows are arrays from here on.
             vars(autoencoder).pop("feature_names_in_", None)
+            _safe_set_output(autoencoder, transform="default")
             autoencoders.append(autoencoder)
 
         self.autoencoders_ = autoencoders
         self.__dict__.pop("error_scale_", None)
-        hashes = row_hashes(X)[indices]
-        order = np.argsort(hashes)
-        self._dtype, self._hashes, self._held_out = X.dtype, hashes[order], held_out[:, order]
+        self._folds = FoldsOfRows(X, indices, held_out)
         X = X[indices]
         if self.criterion != "log_likelihood":
             self._measure_errors(X, weight, held_out)
@@ -381,13 +380,13 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         given, X = X, self._validate_rows(X)
-        known, unseen = known_values(X), self._unseen(X)
+        state = known_values(X), self._folds.unseen(X)
         if per_feature:
-            return in_columns(self, self._errors(X, known, unseen), given)
-        return self._total_errors(X, known, unseen)
+            return in_columns(self, self._errors(X, *state), given)
+        return self._total_errors(X, *state)
 
     def _scores(self, X):
-        scores = self._raw_scores(X, known_values(X), unseen=self._unseen(X))
+        scores = self._raw_scores(X, known_values(X), unseen=self._folds.unseen(X))
         return scores if self._holes is None else self._holes.comparable(scores, known_share(X))
 
     def _raw_scores(self, X, known, unseen):
@@ -420,12 +419,6 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         if hasattr(self, "error_scale_"):
             errors /= self.error_scale_ * X.shape[1]
         return errors
-
-    def _unseen(self, X):
-        """Return which autoencoders were not trained on which rows, (n_folds, n_samples)."""
-        hashes = row_hashes(X.astype(self._dtype, copy=False))
-        place = np.searchsorted(self._hashes, hashes).clip(max=len(self._hashes) - 1)
-        return self._held_out[:, place] | (self._hashes[place] != hashes)
 
     def _validate_rows(self, X):
         X = validate_data(

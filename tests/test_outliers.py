@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
@@ -566,7 +567,7 @@ def test_rows_of_a_group_are_judged_by_networks_that_have_not_seen_the_group():
     groups = np.repeat(np.arange(20), 10)
     order = np.random.RandomState(0).permutation(200)
     detector = quick().fit(X[order], groups=groups[order])
-    unseen = detector._unseen(X)
+    unseen = detector._folds.unseen(X)
     assert (unseen.sum(axis=0) == 1).all()
     for group in range(20):
         assert len({tuple(column) for column in unseen[:, groups == group].T}) == 1
@@ -577,7 +578,7 @@ def test_folds_may_be_those_of_a_splitter():
     fold = np.arange(200) // 50
     detector = quick(n_folds=PredefinedSplit(fold)).fit(X)
     assert len(detector.autoencoders_) == 4
-    np.testing.assert_array_equal(detector._unseen(X), fold == np.arange(4)[:, None])
+    np.testing.assert_array_equal(detector._folds.unseen(X), fold == np.arange(4)[:, None])
     with pytest.raises(ValueError, match="out of no fold"):
         quick(n_folds=TimeSeriesSplit(3)).fit(X)
 
@@ -596,3 +597,14 @@ def test_errors_by_column_keep_their_names():
     assert list(errors.columns) == list("abcdef")
     assert isinstance(detector.reconstruction_error(frame), np.ndarray)
     assert isinstance(quick().fit(frame).reconstruction_error(frame, per_feature=True), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "autoencoder", [small(missing="mask"), small().set_output(transform="pandas")]
+)
+def test_a_container_that_is_configured_for_all_changes_no_score(autoencoder):
+    frame = pd.DataFrame(table(), columns=list("abcdef"))
+    expected = quick(small(missing="mask")).fit(frame).score_samples(frame)
+    with config_context(transform_output="pandas"):
+        scores = quick(autoencoder).fit(frame).score_samples(frame)
+    np.testing.assert_array_equal(scores, expected)
