@@ -1,7 +1,6 @@
 """AutoencoderTransformer: a dense autoencoder as a scikit-learn transformer."""
 
 import copy
-import warnings
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -42,8 +41,6 @@ from ._fitting import (
     layer_sizes,
     or_as_before,
     penalties_of,
-    refuse_idle_settings,
-    refuse_if_set,
     refuse_other_structure,
     structure_of,
     target_of,
@@ -52,6 +49,7 @@ from ._fitting import (
     validation_set,
 )
 from ._holding_out import FitRows
+from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._pretraining import blocks, levels_of, pretrain
 from ._principal_axes import n_principal_axes
 from ._reconstruction import ReconstructionMixin
@@ -60,6 +58,7 @@ from ._seeding import torch_generator
 from ._threads import single_thread
 from ._training import evaluate, train
 from ._unit_interval import to_unit_interval
+from ._warnings import warn
 from .nn import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -229,10 +228,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         to all rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows
         and keeps the last.
 
-    validation_fraction : float or "auto", default="auto"
-        Share of the rows to hold out. "auto" is 0.1 from 2000 rows on. Below, every row is
-        held out once, in a five-fold cross-validation of the number of epochs, and a sixth
-        training on all rows has that number of epochs.
+    validation_fraction : float, "auto", splitter or rows, default="auto"
+        What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, every row
+        is held out once, in a five-fold cross-validation of the number of epochs, and a sixth
+        training on all rows has that number of epochs. With `groups` in `fit`, whole groups are
+        held out. A splitter of scikit-learn, such as `sklearn.model_selection.TimeSeriesSplit`,
+        decides it otherwise, and rows of your own, X or a tuple (X, y), are not trained on.
 
     n_iter_no_change : int or "auto", default="auto"
         Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
@@ -653,36 +654,41 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             self.pretraining_loss_curves_ = curves[-1]
 
     def _check_combination(self):
-        """Refuse parameters that would have no effect or that contradict each other."""
-        refuse = partial(refuse_if_set, self)
-        refuse_idle_settings(self)
+        """Refuse parameters that contradict each other, and warn of those that are idle."""
+        refuse = partial(refuse_contradiction, self)
         self._check_outputs_and_codes()
-        given = self.encoder is not None, self.decoder is not None
-        if all(given):
-            for name in ("hidden_layer_sizes", "decoder_layer_sizes", "activation"):
-                refuse(name, "encoder and decoder are both given as modules")
-            for name in ("normalization", "dropout"):
-                refuse(name, "encoder and decoder are both given as modules")
-        elif given[1]:
-            refuse("decoder_layer_sizes", "decoder is given as a module")
-        elif given[0] and self.decoder_layer_sizes is not None:
-            refuse(
-                "hidden_layer_sizes", "the encoder is a module and the decoder has its own sizes"
-            )
-        if any(given):
+        encoder_sizes, decoder_sizes = self._hidden_sizes()
+        if self.encoder is not None or self.decoder is not None:
             for name in ("tied_weights", "pretrain"):
                 refuse(name, "it needs the layers of both encoder and decoder to be skae's own")
         if self.tied_weights:
             refuse("decoder_layer_sizes", "tied_weights=True mirrors the encoder")
-        encoder_sizes = () if given[0] else layer_sizes(self.hidden_layer_sizes)
-        decoder_sizes = () if given[1] else self._decoder_sizes()
         if self.pretrain and decoder_sizes != encoder_sizes[::-1]:
             refuse("decoder_layer_sizes", "pretrain=True trains each layer with its mirror image")
-        if not (*encoder_sizes, *decoder_sizes):
-            for name in ("activation", "normalization", "dropout", "pretrain"):
-                refuse(name, "there are no hidden layers")
-            if self.init == "pca" and not any(given):
-                refuse("alpha", "there are no weights beside the linear path, which is exempt")
+        warn_of_idle(self, self._idle_parameters())
+
+    def _idle_parameters(self):
+        """Yield why parameters have nothing to do beside the others, and their names."""
+        yield from idle_settings(self)
+        of_layers = ("activation", "normalization", "dropout")
+        encoder_given, decoder_given = self.encoder is not None, self.decoder is not None
+        if encoder_given and decoder_given:
+            sizes = ("hidden_layer_sizes", "decoder_layer_sizes")
+            yield "encoder and decoder are both given as modules", (*sizes, *of_layers)
+        elif decoder_given:
+            yield "decoder is given as a module", ["decoder_layer_sizes"]
+        elif encoder_given and self.decoder_layer_sizes is not None:
+            reason = "the encoder is a module and the decoder has its own sizes"
+            yield reason, ["hidden_layer_sizes"]
+        if not any(self._hidden_sizes()):
+            yield "there are no hidden layers", (*of_layers, "pretrain")
+            if self.init == "pca" and not (encoder_given or decoder_given):
+                yield "there are no weights beside the linear path, which is exempt", ["alpha"]
+
+    def _hidden_sizes(self):
+        """Return the widths of the hidden layers of encoder and decoder that are skae's own."""
+        encoder_sizes = layer_sizes(self.hidden_layer_sizes) if self.encoder is None else ()
+        return encoder_sizes, self._decoder_sizes() if self.decoder is None else ()
 
     def _check_outputs_and_codes(self):
         """Refuse what contradicts the loss, the codes' number or their order."""
@@ -693,7 +699,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 "another loss."
             )
         if isinstance(self.loss, dict):
-            refuse_if_set(self, "output_activation", "each column's follows from its loss")
+            refuse_contradiction(self, "output_activation", "each column's follows from its loss")
         if not isinstance(self.n_components, Integral | None) and not self._starts_at_pca():
             raise ValueError(
                 f"n_components={self.n_components!r} is chosen among as many codes as PCA "
@@ -849,10 +855,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
         Beside a linear path, the layers next to the code and the data start at zero again.
         """
-        if not self.pretrain:
+        pca = self.init == "pca"
+        if not self.pretrain or (pca and not any(self._hidden_sizes())):
             return
         encoder, decoder = network.encoder, network.decoder
-        pca = self.init == "pca"
         encode = encoder.body.correction if pca else encoder.body
         decode = decoder.body.correction if pca else decoder.body
         into, out_of = blocks(encode), blocks(decode)[::-1]
@@ -900,12 +906,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         n_codes = len(explained)
         enough = np.flatnonzero(explained >= self.n_components)
         if len(enough) == 0:
-            warnings.warn(
+            warn(
                 f"{n_codes} codes explain {explained[-1]:.3f} of the variance of rows not trained "
                 f"on, less than n_components={self.n_components}; all of them are kept. Train "
                 "longer, or give a number of components.",
                 ConvergenceWarning,
-                stacklevel=6,
             )
         elif enough[0] + 1 < n_codes:
             kept = int(enough[0]) + 1

@@ -1,7 +1,6 @@
 """ConvolutionalAutoencoderTransformer: an autoencoder of images that are rows."""
 
 import math
-from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -15,10 +14,9 @@ from ._fitting import (
     NOISE_CONSTRAINT,
     PENALTY_CONSTRAINT,
     TRAINING_CONSTRAINTS,
-    refuse_idle_settings,
-    refuse_if_set,
     training_settings,
 )
+from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._training import resolve_device
 from .nn import (
     ACTIVATIONS,
@@ -169,10 +167,12 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         to all rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows
         and keeps the last.
 
-    validation_fraction : float or "auto", default="auto"
-        Share of the rows to hold out. "auto" is 0.1 from 2000 rows on. Below, every row is
-        held out once, in a five-fold cross-validation of the number of epochs, and a sixth
-        training on all rows has that number of epochs.
+    validation_fraction : float, "auto", splitter or rows, default="auto"
+        What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, every row
+        is held out once, in a five-fold cross-validation of the number of epochs, and a sixth
+        training on all rows has that number of epochs. With `groups` in `fit`, whole groups are
+        held out. A splitter of scikit-learn, such as `sklearn.model_selection.TimeSeriesSplit`,
+        decides it otherwise, and rows of your own, X or a tuple (X, y), are not trained on.
 
     n_iter_no_change : int or "auto", default="auto"
         Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
@@ -432,32 +432,34 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         self.net_params = net_params
 
     def _check_combination(self):
-        """Refuse parameters that would have no effect or that contradict each other."""
-        refuse = partial(refuse_if_set, self)
-        refuse_idle_settings(self)
+        """Refuse parameters that contradict each other, and warn of those that are idle."""
         self._check_outputs_and_codes()
-        levels = self._levels()
         if self.n_components is None:
             if self.init == "pca":
                 raise ValueError(
                     "init='pca' needs a number of principal axes, but with n_components=None the "
                     "code is a map of convolutions. Leave init at 'auto', or set n_components."
                 )
-            refuse("ordered", "with n_components=None all places of the code share their weights")
-        if all(level.pool_size == 1 for level in levels):
-            for name in ("pooling", "upsampling"):
-                refuse(name, "pool_size is 1 in all levels")
-            if self.n_components is None and len(levels) == 1:
-                for name in ("activation", "normalization", "dropout"):
-                    refuse(name, "there are no hidden layers")
+            reason = "with n_components=None all places of the code share their weights"
+            refuse_contradiction(self, "ordered", reason)
         for name, value in (("pooling", "stride"), ("upsampling", "transposed")):
-            for number, level in enumerate(levels, start=1):
+            for number, level in enumerate(self._levels(), start=1):
                 if getattr(self, name) == value and level.kernel_size < level.pool_size:
                     raise ValueError(
                         f"{name}={value!r} with kernel_size={level.kernel_size} and "
                         f"pool_size={level.pool_size} in level {number} leaves out pixels. Take "
                         f"a kernel_size of at least the pool_size, or another {name}."
                     )
+        warn_of_idle(self, self._idle_parameters())
+
+    def _idle_parameters(self):
+        """Yield why parameters have nothing to do beside the others, and their names."""
+        yield from idle_settings(self)
+        levels = self._levels()
+        if all(level.pool_size == 1 for level in levels):
+            yield "pool_size is 1 in all levels", ["pooling", "upsampling"]
+            if self.n_components is None and len(levels) == 1:
+                yield "there are no hidden layers", ["activation", "normalization", "dropout"]
 
     def _check_data(self, X, weight, groups):
         """Refuse values that the loss can't express, and rows that are no such images."""

@@ -4,7 +4,6 @@ Functions of an estimator take it as scikit-learn's validation does: for its par
 names that all estimators share.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -133,17 +132,6 @@ def or_as_before(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
-def refuse_if_set(estimator: BaseEstimator, name: str, reason: str) -> None:
-    """Raise an error if a parameter without effect differs from its default."""
-    default = inspect.signature(type(estimator)).parameters[name].default
-    value = getattr(estimator, name)
-    if value is not default and not np.array_equal(value, default):
-        raise ValueError(
-            f"{name}={value!r} has no effect, because {reason}. Leave it at its default "
-            f"{default!r}."
-        )
-
-
 def structure_of(estimator: BaseEstimator, names: tuple[str, ...]) -> dict[str, str]:
     """Return the parameters that decide how a network is built, as text that can be compared."""
     values = {name: getattr(estimator, name) for name in names}
@@ -171,15 +159,6 @@ def refuse_other_structure(
                 "training goes on with the network as it is. Set it back, or build another with "
                 "warm_start=False and fit."
             )
-
-
-def refuse_idle_settings(estimator: BaseEstimator) -> None:
-    """Raise an error if a parameter of the training has no effect beside the others."""
-    if not estimator.early_stopping:
-        for name in ("validation_fraction", "n_iter_no_change"):
-            refuse_if_set(estimator, name, "early_stopping=False holds no rows out")
-        if estimator.learning_rate != "adaptive":
-            refuse_if_set(estimator, "tol", "nothing waits for the loss to fall")
 
 
 def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow_nan: bool = False):

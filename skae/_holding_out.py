@@ -1,6 +1,5 @@
 """The rows of a fit: which differ, and which are held out to judge the epochs by."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ._rows import dense_chunks, fill_holes, mean_and_scale, merge_equal_rows, row_hashes
+from ._warnings import warn
 from .exceptions import DependentRowsWarning
 
 _FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
@@ -196,14 +196,13 @@ class FitRows:
     def _warn_of_near_copies(self) -> None:
         share, what = _near_copies(self.given, np.sort(self.indices))
         if share > _MANY:
-            warnings.warn(
+            warn(
                 f"{share:.0%} of the rows of X {what}. If such rows belong together, as repeated "
                 "measurements and overlapping windows do, rows held out are known from training, "
                 "and learning by heart looks like progress. Say which belong together with groups "
                 "in fit, or hold out by a splitter, such as "
                 "validation_fraction=sklearn.model_selection.TimeSeriesSplit().",
                 DependentRowsWarning,
-                stacklevel=7,
             )
 
 

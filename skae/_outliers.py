@@ -1,6 +1,5 @@
 """AutoencoderOutlierDetector: rows that autoencoders of the other rows do not know."""
 
-import warnings
 from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
@@ -17,6 +16,7 @@ from ._autoencoder import AutoencoderTransformer
 from ._calibration import CodeSpace, HoleCalibration, average, threshold
 from ._fitting import DTYPES, check_rows, fit_seed, or_as_before, refuse_target
 from ._holding_out import FoldsOfRows, folds, group_numbers
+from ._idle import warn_of_idle
 from ._principal_axes import n_principal_axes
 from ._reconstruction import ColumnsOut, in_columns, known_share
 from ._rows import (
@@ -27,6 +27,7 @@ from ._rows import (
     mean_and_scale,
     merge_equal_rows,
 )
+from ._warnings import warn
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
 _LEAST_SHARE = 0.01  # of the mean error, that the error of a column is divided by
@@ -256,12 +257,10 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         )
 
     def _check_combination(self):
-        """Refuse parameters of the autoencoder that have no effect here, or that are missing."""
-        if getattr(self.autoencoder, "warm_start", False):
-            raise ValueError(
-                "warm_start=True of the autoencoder has no effect, because each fit trains new "
-                "clones of it. Leave it at False."
-            )
+        """Refuse a criterion that the autoencoder does not have, and warn of what is idle."""
+        if hasattr(self.autoencoder, "warm_start"):
+            idle = [("each fit trains new clones of the autoencoder", ["warm_start"])]
+            warn_of_idle(self.autoencoder, idle)
         if self.criterion == "log_likelihood" and not hasattr(self.autoencoder, "sample"):
             raise ValueError(
                 f"criterion='log_likelihood' needs an autoencoder that is a density, such as "
@@ -297,10 +296,9 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         errors /= np.where(known > 0, known, 1.0)
         _, deviation = mean_and_scale(X, np.arange(len(weight)), weight)
         if errors.mean() <= _NO_ERROR * deviation**2:
-            warnings.warn(
+            warn(
                 "The autoencoders reconstruct rows that they were not trained on exactly, which "
-                "leaves no errors to tell outliers by. Use an autoencoder with fewer components.",
-                stacklevel=5,
+                "leaves no errors to tell outliers by. Use an autoencoder with fewer components."
             )
         if self.criterion != "squared_error":
             self.error_scale_ = np.maximum(errors, _LEAST_SHARE * errors.mean() or 1.0)

@@ -1,7 +1,5 @@
 """What fitted autoencoders do with rows: encode, decode, and tell how well they know them."""
 
-import warnings
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import TransformerMixin
@@ -18,6 +16,7 @@ from sklearn.utils.validation import (
 from ._fitting import DTYPES, target_of
 from ._rows import beside, fill_holes, mean_and_scale
 from ._training import apply
+from ._warnings import warn
 
 
 class ReconstructionMixin(TransformerMixin):
@@ -304,10 +303,9 @@ def explained_share(errors, X, sample_weight):
     """Return the R² of rows from their squared errors, as `score` does, and for it."""
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if X.shape[0] < 2:
-        warnings.warn(
+        warn(
             "R² is not defined for a single row, which has no variance.",
             UndefinedMetricWarning,
-            stacklevel=3,
         )
         return float("nan")
     everyone = np.arange(X.shape[0])

@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
@@ -43,7 +42,6 @@ from ._fitting import (
     or_as_before,
     part_of,
     penalties_of,
-    refuse_if_set,
     refuse_other_structure,
     structure_of,
     training_settings,
@@ -51,6 +49,7 @@ from ._fitting import (
     validation_set,
 )
 from ._holding_out import FitRows
+from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._labels import (
     NO_LABEL,
     as_labels,
@@ -95,6 +94,16 @@ class Stage(NamedTuple):
     validation_loss_curve: list[float] | None  # (n_epochs + 1,), the start first
     best_iter: int
     score: float
+
+
+_OF_PRETRAINING = (
+    "pretrain_noise",
+    "pretrain_max_iter",
+    "pretrain_learning_rate_init",
+    "loss",
+    "tied_weights",
+    "penalty",
+)
 
 
 class _Rows(NamedTuple):
@@ -687,46 +696,18 @@ class StackedAutoencoderClassifier(
         return self
 
     def _check_combination(self):
-        """Refuse parameters that would have no effect or that contradict each other."""
-        refuse = partial(refuse_if_set, self)
-        if not self.early_stopping:
-            # Not n_iter_no_change and, below, max_iter, which scikit-learn's checks set anyway.
-            for name in ("scoring", "validation_fraction"):
-                refuse(name, "early_stopping=False holds no rows out")
+        """Refuse parameters that contradict each other, and warn of those that are idle."""
         sizes = layer_sizes(self.hidden_layer_sizes)
         if not sizes:
             raise ValueError(
                 "hidden_layer_sizes is empty, but a stack needs at least one layer. Without one, "
                 "use sklearn.linear_model.LogisticRegression."
             )
-        of_pretraining = (
-            "pretrain_noise",
-            "pretrain_max_iter",
-            "pretrain_learning_rate_init",
-            "loss",
-            "tied_weights",
-            "penalty",
-        )
-        of_softmax = ("softmax_max_iter", "softmax_learning_rate_init")
         if self.joint is not None:
-            own = ("pretrain", "fine_tune", "freeze_encoder", "noise", "normalization", "dropout")
-            for name in (*of_pretraining, *of_softmax, *own):
-                refuse(name, "joint training has one stage, and its own noise and normalization")
+            for name in ("fine_tune", "freeze_encoder"):
+                refuse_contradiction(self, name, "joint training is one stage, of all layers")
             part_of(self.joint, JOINT, "joint").noise_and_weights(len(sizes) + 1)
-            return
-        if not self.pretrain:
-            for name in of_pretraining:
-                refuse(name, "pretrain=False trains no autoencoders")
-        if not self._has_softmax_stage():
-            reason = "there is no stage for the softmax layer alone"
-            for name in of_softmax:
-                refuse(name, f"{reason}: fine-tuning trains it from its start")
-        if not self.fine_tune:
-            for name in ("freeze_encoder", "noise", "learning_rate_init"):
-                refuse(name, "fine_tune=False stops after the softmax layer")
-        if not self.pretrain and (self.freeze_encoder or not self.fine_tune):
-            refuse("dropout", "no stage trains the hidden layers")
-        if self.pretrain and not isinstance(self.pretrain_max_iter, str | Integral):
+        elif self.pretrain and not isinstance(self.pretrain_max_iter, str | Integral):
             counts = list(self.pretrain_max_iter)
             if len(counts) != len(sizes) or not all(
                 isinstance(n, Integral) and int(n) >= 1 for n in counts
@@ -736,6 +717,27 @@ class StackedAutoencoderClassifier(
                     f"one for each of the {len(sizes)} hidden layers."
                 )
         checked_part(self.loss)
+        warn_of_idle(self, self._idle_parameters())
+
+    def _idle_parameters(self):
+        """Yield why parameters have nothing to do beside the others, and their names."""
+        yield from idle_settings(self, ends_by_tol=True)
+        of_softmax = ("softmax_max_iter", "softmax_learning_rate_init")
+        if self.joint is not None:
+            own = ("pretrain", "noise", "normalization", "dropout")
+            reason = "joint training has one stage, and its own noise and normalization"
+            yield reason, (*_OF_PRETRAINING, *of_softmax, *own)
+            return
+        if not self.pretrain:
+            yield "pretrain=False trains no autoencoders", _OF_PRETRAINING
+        if not self._has_softmax_stage():
+            reason = "there is no stage for the softmax layer alone"
+            yield f"{reason}: fine-tuning trains it from its start", of_softmax
+        if not self.fine_tune:
+            of_fine_tuning = ("freeze_encoder", "noise", "learning_rate_init", "max_iter")
+            yield "fine_tune=False stops after the softmax layer", of_fine_tuning
+        if not self.pretrain and (self.freeze_encoder or not self.fine_tune):
+            yield "no stage trains the hidden layers", ["dropout"]
 
     def _has_softmax_stage(self):
         return not self.fine_tune or (self.pretrain and not self.freeze_encoder)

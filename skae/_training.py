@@ -2,7 +2,6 @@
 
 import copy
 import dis
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from tqdm.auto import tqdm
 from ._rows import CHUNK_VALUES, Batches, StandardizedRows, dense_chunks
 from ._seeding import torch_generator
 from ._threads import single_thread
+from ._warnings import warn
 from .nn import RowLoss, fixed_draws, multiplications, seed_layers, values_per_row
 from .noise import Noise
 
@@ -245,13 +245,12 @@ def train_with_validation(
             _show(bar, loss=curve[-1], validation=validation_curve[-1])
             stopped = any(run.stopped for run in runs)
             if not np.isfinite([0.0 if stopped else curve[-1], validation_curve[-1]]).all():
-                warnings.warn(
+                warn(
                     f"The training loss is {curve[-1]} and the validation loss "
                     f"{validation_curve[-1]} after epoch {len(curve)}: training diverged with "
                     f"learning_rate_init={settings.learning_rate_init} "
                     f"and ends there; epoch {best_iter} is kept. Lower it, or scale X.",
                     ConvergenceWarning,
-                    stacklevel=3,
                 )
                 break
             if validation_curve[-1] < validation_curve[best_iter]:

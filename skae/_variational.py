@@ -32,8 +32,6 @@ from ._fitting import (
     fit_seed,
     layer_sizes,
     or_as_before,
-    refuse_idle_settings,
-    refuse_if_set,
     refuse_other_structure,
     refuse_target,
     structure_of,
@@ -42,6 +40,7 @@ from ._fitting import (
     validation_set,
 )
 from ._holding_out import FitRows
+from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._principal_axes import principal_axes
 from ._reconstruction import explained_share
 from ._rows import StandardizedRows, beside, dense_chunks, mean_and_scale
@@ -184,10 +183,12 @@ class VariationalAutoencoderTransformer(
         to all rows: with ``init="pca"``, probabilistic PCA. False trains ``max_iter`` epochs
         on all rows and keeps the last.
 
-    validation_fraction : float or "auto", default="auto"
-        Share of the rows to hold out. "auto" is 0.1 from 2000 rows on. Below, every row is
-        held out once, in a five-fold cross-validation of the number of epochs, and a sixth
-        training on all rows has that number of epochs.
+    validation_fraction : float, "auto", splitter or rows, default="auto"
+        What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, every row
+        is held out once, in a five-fold cross-validation of the number of epochs, and a sixth
+        training on all rows has that number of epochs. With `groups` in `fit`, whole groups are
+        held out. A splitter of scikit-learn, such as `sklearn.model_selection.TimeSeriesSplit`,
+        decides it otherwise, and rows of your own, X or a tuple (X, y), are not trained on.
 
     n_iter_no_change : int or "auto", default="auto"
         Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
@@ -480,19 +481,20 @@ class VariationalAutoencoderTransformer(
         return self
 
     def _check_combination(self):
-        """Refuse parameters that would have no effect or that contradict each other."""
-        refuse_idle_settings(self)
+        """Refuse parameters that contradict each other, and warn of those that are idle."""
         if self.likelihood != "bernoulli":
-            refuse_if_set(self, "binarize", f"likelihood={self.likelihood!r} takes any numbers")
+            reason = f"likelihood={self.likelihood!r} takes any numbers"
+            refuse_contradiction(self, "binarize", reason)
         if self.warm_up and self.learning_rate == "adaptive":
             raise ValueError(
                 f"warm_up={self.warm_up} does not go with learning_rate='adaptive', which would "
                 "take the rising weight of the divergence for a loss that no longer falls. Use "
                 "another learning_rate, or warm_up=0."
             )
+        idle = list(idle_settings(self))
         if not (*layer_sizes(self.hidden_layer_sizes), *self._decoder_sizes()):
-            for name in ("activation", "normalization", "dropout"):
-                refuse_if_set(self, name, "there are no hidden layers")
+            idle.append(("there are no hidden layers", ["activation", "normalization", "dropout"]))
+        warn_of_idle(self, idle)
 
     def _decoder_sizes(self):
         if self.decoder_layer_sizes is None:

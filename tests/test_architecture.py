@@ -27,6 +27,7 @@ LAYERS = [
     {"_holding_out", "_principal_axes", "_training"},
     {"activation", "joint", "metrics", "noise", "penalty"},
     {"nn"},
+    {"_idle"},
     {
         "_calibration",
         "_drawing",
@@ -35,6 +36,7 @@ LAYERS = [
         "_seeding",
         "_threads",
         "_unit_interval",
+        "_warnings",
         "datasets",
         "exceptions",
     },

@@ -14,7 +14,6 @@ from skae._fitting import (
     or_as_before,
     part_of,
     penalties_of,
-    refuse_if_set,
     training_settings,
 )
 from skae._holding_out import FitRows
@@ -94,13 +93,6 @@ def test_a_block_that_fails_changes_nothing():
         fail()
     assert estimator.fitted_ == [1]
     assert not hasattr(estimator, "other_")
-
-
-def test_a_parameter_at_its_default_is_never_refused():
-    refuse_if_set(AutoencoderTransformer(), "hidden_layer_sizes", "of a reason")
-    refuse_if_set(AutoencoderTransformer(hidden_layer_sizes=[256, 128]), "hidden_layer_sizes", "")
-    with pytest.raises(ValueError, match=r"dropout=0.5 has no effect, because of a reason\. Leave"):
-        refuse_if_set(AutoencoderTransformer(dropout=0.5), "dropout", "of a reason")
 
 
 class WithoutConstraints(BaseEstimator):

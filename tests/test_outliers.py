@@ -473,7 +473,6 @@ def test_a_single_column_needs_an_autoencoder_of_its_own():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"autoencoder": small(warm_start=True)}, "warm_start=True"),
         ({"criterion": "log_likelihood"}, "needs an autoencoder that is a density"),
         ({"contamination": 0.6}, "contamination"),
         ({"n_folds": 1}, "n_folds"),
