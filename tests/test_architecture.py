@@ -27,7 +27,7 @@ LAYERS = [
     {"_principal_axes", "_training"},
     {"activation", "joint", "metrics", "noise", "penalty"},
     {"nn"},
-    {"_drawing", "_labels", "_rows", "_seeding", "_threads", "datasets"},
+    {"_drawing", "_files", "_labels", "_rows", "_seeding", "_threads", "datasets"},
 ]
 # Parts that import nothing of skae but themselves.
 ALONE = {"nn"} | LAYERS[-1]
