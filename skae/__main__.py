@@ -1,19 +1,24 @@
-"""The command line: read a table of numbers, compare methods on it, write what came out."""
+"""The command line: compare methods on the rows of a file, write what came out."""
 
 import argparse
-import csv
-import difflib
 import sys
-from array import array
-from collections.abc import Iterator
-from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from skae import __version__
+from skae._files import (
+    DECIMALS,
+    DELIMITERS,
+    BadInput,
+    Form,
+    Wanted,
+    read_table,
+    suggestion,
+    title,
+)
+from skae._labels import kind_of_target
 
 DESCRIPTION = """\
 Autoencoders beside PCA and other methods of dimensionality reduction, on your data.
@@ -34,17 +39,13 @@ and comparison.json.
 """
 
 DATA_HELP = """\
-name of a built-in data set (`skae datasets` lists them), or a file: .csv or .tsv (a header is
-recognized), .npy (one array), .npz (arrays X or data, and y or target), .parquet (with polars, or
-pandas and pyarrow, installed). The columns are features, and all of them numbers.
+name of a built-in data set (`skae datasets` lists them), or a file: lines of text (.csv, .tsv,
+.data, .txt, ..., also .gz), .npy (one array), .npz (arrays X or data, and y or target), .parquet
+(with polars, or pandas and pyarrow, installed). The columns are features, and all of them numbers
+or True and False. The first line printed says what was made of a file.
 """
 
-# Cells of a CSV file that stand for a value that is not there.
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
-
-
-class BadInput(ValueError):
-    """What the user gave can't be used; the message says why and what to do."""
+EVERYTHING, GUESSED = Wanted(), Form()
 
 
 class Data(NamedTuple):
@@ -53,35 +54,34 @@ class Data(NamedTuple):
     X: np.ndarray  # (n_samples, n_features)
     y: np.ndarray | None  # (n_samples,)
     title: str
+    account: str | None  # what was made of a file
 
 
 # Reading data
 
 
-def read_data(source, *, target=None, drop=()):
+def read_data(source, *, wanted=EVERYTHING, form=GUESSED):
     """Read a built-in data set or a file."""
     from skae.datasets import BUILT_IN, load_dataset
 
     if source in BUILT_IN:
-        if target is not None or drop:
-            raise BadInput(f"--target and --drop are for files; {source!r} has its own target")
+        if wanted != EVERYTHING or form != GUESSED:
+            raise BadInput(
+                f"options about columns and text are for files; {source!r} has its own target"
+            )
         dataset = load_dataset(source)
-        return Data(dataset.data, _named_target(dataset), source)
+        return Data(dataset.data, _named_target(dataset), source, None)
 
     path = Path(source)
     if not path.exists():
         raise BadInput(
             f"there is no file {source!r}, nor a built-in data set of this name"
-            f"{_suggestion(source, BUILT_IN)}; built-in are {', '.join(BUILT_IN)}"
+            f"{suggestion(source, BUILT_IN)}; built-in are {', '.join(BUILT_IN)}"
         )
     if not path.is_file():
         raise BadInput(f"{source!r} is not a file")
-    if path.suffix.lower() not in READERS:
-        raise BadInput(
-            f"{source!r} is of no known kind; the name of a file ends in {', '.join(READERS)}"
-        )
-    X, y = READERS[path.suffix.lower()](path, target, drop)
-    return Data(X, y, path.stem)
+    table = read_table(path, wanted, form)
+    return Data(table.X, table.y, title(path), _account(path.name, table))
 
 
 def _named_target(dataset):
@@ -92,213 +92,22 @@ def _named_target(dataset):
     return np.asarray(names)[dataset.target]
 
 
-def _read_csv(path, target, drop):
-    """Read numbers, and a target that may be text, from lines of delimited cells."""
-    values, labels, line_numbers = array("d"), [], []
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
-            rows: Iterator[tuple[int, list[str]]]
-            rows = ((reader.line_num, cells) for cells in reader if cells)
-            first_line, head = next(rows, (0, []))
-            if not head:
-                raise BadInput(f"{str(path)!r} is empty")
-            names = [cell.strip() for cell in head]
-            if all(map(_is_number, head)):  # no header, but the first row
-                names = [str(i) for i in range(len(head))]
-                rows = chain([(first_line, head)], rows)
-            label, features = _choose_columns(names, target, drop)
-            for line, cells in rows:
-                if len(cells) != len(names):
-                    raise BadInput(
-                        f"line {line} of {str(path)!r} has {len(cells)} cells, but the first "
-                        f"line has {len(names)}"
-                    )
-                try:
-                    values.extend([float(cells[i]) for i in features])
-                except ValueError:
-                    raise _not_numbers({names[i]: cells[i] for i in features}, line) from None
-                if label is not None:
-                    labels.append(cells[label].strip())
-                line_numbers.append(line)
-    except UnicodeDecodeError:
-        raise BadInput(f"{str(path)!r} is not text in UTF-8") from None
-    except csv.Error as error:
-        raise BadInput(f"{str(path)!r} can't be read as CSV: {error}") from None
-
-    X = np.frombuffer(values).reshape(-1, len(features))
-    places = [f"line {line}" for line in line_numbers]
-    _check_finite(X, [names[i] for i in features], places)
-    return X, None if label is None else _parse_labels(labels, names[label], places)
+def _account(name, table):
+    """Say in a line what was made of a file."""
+    n_samples, n_features = table.X.shape
+    parts = [
+        f"{name}: {_number(n_samples, 'row')} of {_number(n_features, 'feature')}",
+        *table.form,
+    ]
+    if table.y is not None:
+        classes = kind_of_target(table.y) == "classes"
+        kind = _number(len(np.unique(table.y)), "class", "classes") if classes else "continuous"
+        parts.append(f"target {table.target} ({kind})")
+    return "; ".join([*parts, *table.remarks])
 
 
-def _read_array(path, target, drop):
-    """Read a single array."""
-    try:
-        X = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError):
-        raise BadInput(f"{str(path)!r} is no .npy file of numbers") from None
-    return _split_array(X, target, drop)
-
-
-def _read_arrays(path, target, drop):
-    """Read the arrays X and y."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception:  # a broken archive raises whatever zipfile comes across
-        raise BadInput(f"{str(path)!r} is no .npz file of arrays of numbers or text") from None
-    X = next((arrays[name] for name in ("X", "data") if name in arrays), None)
-    if X is None and len(arrays) == 1:
-        (X,) = arrays.values()
-    if X is None:
-        raise BadInput(
-            f"{str(path)!r} has the arrays {', '.join(arrays)}, but none is named X or data"
-        )
-    if target is None:
-        y = next((arrays[name] for name in ("y", "target") if name in arrays), None)
-    elif target in arrays:
-        y = arrays[target]
-    else:
-        return _split_array(X, target, drop)
-    if y is not None and y.shape != X.shape[:1]:
-        raise BadInput(f"the target has shape {y.shape}, but X has shape {X.shape}")
-    return _split_array(X, None, drop)[0], y
-
-
-def _split_array(X, target, drop):
-    """Separate the target from the features of an array."""
-    if X.dtype.kind not in "biuf":
-        raise BadInput(f"the array is of dtype {X.dtype}, but numbers are needed")
-    if X.ndim < 2:
-        raise BadInput(f"the array has shape {X.shape}, but rows and columns are needed")
-    X = X.reshape(len(X), -1)  # images become rows
-    names = [str(i) for i in range(X.shape[1])]
-    label, features = _choose_columns(names, target, drop)
-    places = [f"row {i}" for i in range(len(X))]
-    _check_finite(X, names, places)
-    return X[:, features], None if label is None else X[:, label]
-
-
-def _read_parquet(path, target, drop):
-    """Read columns of numbers, and a target that may be text."""
-    columns = _parquet_columns(path)
-    names = list(columns)
-    label, features = _choose_columns(names, target, drop)
-    others = {
-        names[i]: columns[names[i]][0]
-        for i in features
-        if columns[names[i]].dtype.kind not in "biuf" and len(columns[names[i]])
-    }
-    if others:
-        raise _not_numbers(others, "row 0")
-    X = np.column_stack([columns[names[i]] for i in features]).astype(np.float64)
-    _check_finite(X, [names[i] for i in features], [f"row {i}" for i in range(len(X))])
-    return X, None if label is None else columns[names[label]]
-
-
-def _parquet_columns(path):
-    """Return the columns of a Parquet file as arrays, by whichever reader is installed."""
-    for reader in ("polars", "pandas"):
-        try:
-            frame = import_module(reader).read_parquet(path)
-        except ImportError:
-            continue
-        except Exception:  # each reader has errors of its own
-            raise BadInput(f"{str(path)!r} can't be read as Parquet by {reader}") from None
-        return {str(name): frame[name].to_numpy() for name in frame.columns}
-    raise BadInput("reading .parquet needs polars, or pandas with pyarrow: pip install polars")
-
-
-READERS = {
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".npy": _read_array,
-    ".npz": _read_arrays,
-    ".parquet": _read_parquet,
-}
-
-
-def _choose_columns(names, target, drop):
-    """Return the position of the target, or None, and those of the features."""
-    label = None if target is None else _find_column(names, target, "--target")
-    dropped = {_find_column(names, name, "--drop") for name in drop}
-    if label in dropped:
-        raise BadInput(f"column {names[label]!r} is both the target and dropped")
-    features = [i for i in range(len(names)) if i != label and i not in dropped]
-    if not features:
-        raise BadInput("there is no column of features")
-    return label, features
-
-
-def _find_column(names, name, option):
-    """Return the position of a column given by its name or, if there is none, its number."""
-    if name in names:
-        return names.index(name)
-    if name.removeprefix("-").isdigit() and -len(names) <= int(name) < len(names):
-        return int(name) % len(names)
-    known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    raise BadInput(
-        f"{option}: there is no column {name!r}{_suggestion(name, names)}; the columns are {known}"
-    )
-
-
-def _suggestion(name, names):
-    """Return a question that offers the name that is nearest, if one is near."""
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def _is_number(cell):
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _not_numbers(cells, line):
-    """Return the error that says which cells of a line are not numbers."""
-    wrong = {name: cell for name, cell in cells.items() if not _is_number(cell)}
-    text = {name: cell for name, cell in wrong.items() if str(cell).strip().lower() not in MISSING}
-    place = f"line {line}" if isinstance(line, int) else line
-    if not text:
-        return BadInput(
-            f"a value is missing in column {next(iter(wrong))!r}, {place}; fill it in or leave "
-            "the row or the column out"
-        )
-    names = ", ".join(repr(name) for name in text)
-    hold = "s {} hold" if len(text) > 1 else " {} holds"
-    return BadInput(
-        f"column{hold.format(names)} text (such as {next(iter(text.values()))!r}, {place}); leave "
-        f"it out with --drop {','.join(text)}, name it with --target or encode it as numbers"
-    )
-
-
-def _check_finite(X, names, places):
-    """Raise an error that says where the first value is that is missing or infinite."""
-    if X.dtype.kind != "f" or np.isfinite(X).all():
-        return
-    i, j = np.argwhere(~np.isfinite(X))[0]
-    what = "a value is missing" if np.isnan(X[i, j]) else "a value is infinite"
-    raise BadInput(
-        f"{what} in column {names[j]!r}, {places[i]}; fill it in or leave the row or the column out"
-    )
-
-
-def _parse_labels(labels, name, places):
-    """Return the target as whole numbers, as numbers or as text: the first that it is."""
-    if "" in labels:
-        place = places[labels.index("")]
-        raise BadInput(f"a value is missing in the target {name!r}, {place}; leave the row out")
-    for dtype in (int, float):
-        try:
-            return np.array([dtype(label) for label in labels])
-        except (ValueError, OverflowError):
-            pass
-    return np.array(labels)
+def _number(count, one, many=None):
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 # Commands
@@ -308,7 +117,13 @@ def run_compare(arguments):
     """Print the table and write the three files."""
     from skae.comparison import compare
 
-    data = read_data(arguments.data, target=arguments.target, drop=arguments.drop)
+    data = read_data(
+        arguments.data,
+        wanted=Wanted(arguments.target, tuple(arguments.drop), arguments.keep_index),
+        form=Form(arguments.header, arguments.delimiter, arguments.decimal, arguments.encoding),
+    )
+    if data.account is not None:
+        print(data.account, flush=True)  # before the work, which takes a while
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     comparison = compare(
@@ -382,17 +197,34 @@ def make_parser():
     columns.add_argument(
         "--target",
         metavar="COLUMN",
-        help="the column to tell from the codes, by its name or its number (-1 is the last): "
-        "text and whole numbers that repeat are classes, other numbers a measured quantity; "
-        "of .npz also the name of an array",
+        help="the column to tell from the codes, by its name or its number (0 is the first, "
+        "-1 the last): text and whole numbers that repeat are classes, other numbers a measured "
+        "quantity; of .npz also the name of an array",
     )
     columns.add_argument(
         "--drop",
         metavar="A,B,...",
         type=_names,
         default=(),
-        help="columns that are neither features nor the target",
+        help="columns that are neither features nor the target, by their names or numbers",
     )
+    columns.add_argument(
+        "--keep-index",
+        action="store_true",
+        help="take a first column without a name for a feature, though its values are those of an "
+        "index (whole numbers that never repeat, or names of rows)",
+    )
+    text = compare.add_argument_group(
+        "a file of text", "What is not given here is guessed from the first lines."
+    )
+    text.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line has the names of the columns",
+    )
+    text.add_argument("--delimiter", choices=DELIMITERS, help="what separates cells")
+    text.add_argument("--decimal", choices=DECIMALS, help="the decimal mark")
+    text.add_argument("--encoding", metavar="NAME", help="of letters, such as utf-8 or latin-1")
     methods = compare.add_argument_group("what to compare")
     methods.add_argument(
         "--methods",

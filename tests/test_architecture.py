@@ -31,6 +31,7 @@ LAYERS = [
     {
         "_calibration",
         "_drawing",
+        "_files",
         "_labels",
         "_rows",
         "_seeding",

@@ -149,73 +149,58 @@ def test_an_interruption_is_status_130_without_a_traceback(capsys, monkeypatch, 
 # What goes in
 
 
-def test_csv_is_read_with_its_header(flowers):
-    data = read_data(flowers, target="species", drop=["id"])
-    np.testing.assert_array_equal(data.X, X)
-    np.testing.assert_array_equal(data.y, SPECIES)
-    assert data.title == "flowers"
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_csv_without_a_header_has_numbered_columns(tmp_path, delimiter):
-    path = write_csv(tmp_path / "rows.csv", np.column_stack([X, y]), delimiter)
-    for target in ("4", "-1"):
-        data = read_data(path, target=target)
-        np.testing.assert_array_equal(data.X, X)
-        np.testing.assert_array_equal(data.y, y)
-    assert read_data(path, drop=["0", "1"]).X.shape == (150, 3)
-    assert read_data(path).y is None
-
-
-def test_csv_may_have_quotes_blank_lines_and_a_byte_order_mark(tmp_path):
-    path = tmp_path / "rows.csv"
-    path.write_text('"a, b",c\n1,2\n\n"3",4\n', encoding="utf-8-sig")
-    np.testing.assert_array_equal(read_data(str(path), target="a, b").X, [[2], [4]])
-
-
 @pytest.mark.parametrize(
-    ("cells", "dtype"), [(["1", "2"], "i"), (["1", "2.5"], "f"), (["1", "two"], "U")]
-)
-def test_a_target_in_csv_is_whole_numbers_numbers_or_text(tmp_path, cells, dtype):
-    path = write_csv(tmp_path / "rows.csv", [["a", "t"], [0, cells[0]], [1, cells[1]]])
-    assert read_data(path, target="t").y.dtype.kind == dtype
-
-
-def test_npy_is_rows_and_images_become_rows(tmp_path):
-    path = str(tmp_path / "rows.npy")
-    np.save(path, np.column_stack([X, y]))
-    data = read_data(path, target="4")
-    np.testing.assert_array_equal(data.X, X)
-    np.testing.assert_array_equal(data.y, y)
-    np.save(path, np.zeros((12, 2, 3), dtype=np.uint8))
-    assert read_data(path).X.shape == (12, 6)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "target"),
+    ("arguments", "account"),
     [
-        ({"X": X, "y": SPECIES}, None),
-        ({"data": X, "target": SPECIES}, None),
-        ({"X": X, "species": SPECIES}, "species"),
-        ({"rows": np.column_stack([X, y])}, "4"),
+        (
+            "labeled.csv --target species",
+            "labeled.csv: 150 rows of 4 features; header in line 1; target 'species' (5) "
+            "(3 classes); left out: the index, column 0 (--keep-index keeps it)",
+        ),
+        ("words.data --target -1", "words.data: 150 rows of 4 features; no header; "
+         "target 4 (3 classes)"),
+        ("measured.csv.gz --target 0", "measured.csv.gz: 150 rows of 3 features; "
+         "header in line 1; target 'length' (0) (continuous)"),
+        ("german.txt --drop length", "german.txt: 150 rows of 3 features; header in line 1; "
+         "semicolons between cells; decimal comma"),
+        ("words.data --drop 4 --header", "words.data: 149 rows of 4 features; header in line 1"),
+        (
+            "labeled.csv --drop species --keep-index",
+            "labeled.csv: 150 rows of 5 features; header in line 1; column 0 numbers the rows "
+            "(--drop 0 leaves it out)",
+        ),
+        ("rows.npz", "rows.npz: 150 rows of 4 features; target 'y' (3 classes)"),
     ],
-)
-def test_npz_has_its_arrays_by_name(tmp_path, arrays, target):
-    path = str(tmp_path / "rows.npz")
-    np.savez(path, **arrays)
-    data = read_data(path, target=target)
-    np.testing.assert_array_equal(data.X, X)
-    assert (data.y == (y if target == "4" else SPECIES)).all()
+)  # fmt: skip
+def test_the_first_line_says_what_was_made_of_a_file(
+    capsys, monkeypatch, tmp_path, arguments, account
+):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame(X, columns=NAMES)
+    labeled = frame.assign(species=SPECIES)
+    labeled.to_csv("labeled.csv")
+    labeled.to_csv("words.data", index=False, header=False)
+    frame.to_csv("measured.csv.gz", index=False)
+    frame.to_csv("german.txt", index=False, sep=";", decimal=",")
+    np.savez("rows.npz", X=X, y=SPECIES)
+    status, out, err = run(capsys, "compare", *arguments.split(), "--methods", "pca")
+    assert (status, err) == (0, "")
+    first, second = out.splitlines()[:2]
+    assert first == account
+    # The rows that are compared are those that were announced.
+    assert second.startswith(account.split(": ")[1].split(";")[0])
 
 
-@pytest.mark.parametrize("absent", ["pandas", "polars"])
-def test_parquet_is_read_by_polars_or_pandas(tmp_path, monkeypatch, absent):
-    path = str(tmp_path / "rows.parquet")
-    pd.DataFrame(X, columns=NAMES).assign(species=SPECIES).to_parquet(path)
-    monkeypatch.setitem(sys.modules, absent, None)
-    data = read_data(path, target="species")
-    np.testing.assert_array_equal(data.X, X)
-    np.testing.assert_array_equal(data.y, SPECIES)
+def test_nothing_is_made_of_a_built_in_data_set(capsys, tmp_path):
+    _, out, _ = run(capsys, "compare", "iris", "--methods", "pca", "--output", tmp_path)
+    assert out.startswith("150 rows of 4 features, 2 components")
+    assert read_data("iris").account is None
+
+
+def test_the_figure_has_the_name_of_the_file_for_a_title(tmp_path):
+    for name in ("rows.csv", "rows.csv.gz", "rows.data", "rows"):
+        (tmp_path / name).write_text("1,2\n3,5\n", encoding="utf-8")
+        assert read_data(str(tmp_path / name)).title == "rows"
 
 
 def test_built_in_classes_have_their_names():
@@ -241,14 +226,15 @@ def bad_folder(tmp_path_factory):
         "inf": [*numbers, ["inf", "1"]],
         "unlabeled": [*species, ["1", "2", ""]],
         "ragged": [*numbers, ["1"]],
+        "twice": [["x", "x", "y"], *[["5.1", "3.5", "1"]] * 20, ["?", "1", "2"]],
         "row": numbers[:2],
         "header": numbers[:1],
         "empty": [],
     }.items():
         write_csv(folder / f"{name}.csv", rows)
-    (folder / "latin.csv").write_bytes("größe,b\n1,2\n".encode("latin-1"))
-    for name in ("broken.npz", "broken.npy", "broken.parquet", "sheet.xlsx"):
+    for name in ("broken.npz", "broken.npy", "broken.parquet"):
         (folder / name).write_bytes(b"nothing of the kind")
+    (folder / "sheet.xlsx").write_bytes(b"PK\x03\x04\x14\x00")
     np.save(folder / "flat.npy", np.zeros(20))
     np.save(folder / "text.npy", np.full((20, 2), "a"))
     np.save(folder / "objects.npy", np.full((20, 2), None), allow_pickle=True)
@@ -267,38 +253,45 @@ def bad_folder(tmp_path_factory):
         ("none.csv", "there is no file 'none.csv', nor a built-in data set"),
         ("digist", "(did you mean 'digits'?); built-in are digits, iris"),
         (".", "is not a file"),
-        ("sheet.xlsx", "ends in .csv, .tsv, .npy, .npz, .parquet"),
+        ("sheet.xlsx", "'sheet.xlsx' is of no known kind: it is not text, and its name does not"),
         # lines of text
-        ("good.csv", "column 'species' holds text (such as 'setosa', line 2); leave it out with"),
-        ("texts.csv", "columns 'a', 'b' hold text (such as 'x', line 2); leave"),
-        ("hole.csv", "a value is missing in column 'length', line 22"),
-        ("nan.csv", "a value is missing in column 'width', line 22"),
-        ("inf.csv", "a value is infinite in column 'length', line 22"),
-        ("unlabeled.csv --target species", "missing in the target 'species', line 22"),
-        ("ragged.csv", "line 22 of 'ragged.csv' has 1 cells, but the first line has 2"),
-        ("row.csv", "1 sample(s)"),
-        ("header.csv", "0 sample(s)"),
+        ("good.csv", "column 'species' (2) holds text (such as 'setosa', line 2); leave it out"),
+        ("texts.csv", "columns 'a' (0), 'b' (1) hold text (such as 'x', line 2); leave"),
+        ("hole.csv", "a value is missing in column 'length' (0), line 22"),
+        ("nan.csv", "a value is missing in column 'width' (1), line 22"),
+        ("inf.csv", "a value is infinite in column 'length' (0), line 22"),
+        ("unlabeled.csv --target species", "missing in the target 'species' (2), line 22"),
+        ("ragged.csv", "line 22 of 'ragged.csv' has 1 cell, but other lines have 2"),
         ("empty.csv", "'empty.csv' is empty"),
-        ("latin.csv", "is not text in UTF-8"),
+        ("twice.csv", "a value is missing in column 'x' (0), line 22; fill"),
+        ("twice.csv --drop x", "--drop: 2 columns are named 'x'; give the number of one, 0 or 1"),
         # columns
         ("good.csv --target spcies", "--target: there is no column 'spcies' (did you mean 'sp"),
-        ("good.csv --drop 7", "--drop: there is no column '7'; the columns are length, width, sp"),
+        ("good.csv --drop 7", "--drop: there is no column '7'; the columns are 'length' (0)"),
         ("good.csv --target species --drop species", "both the target and dropped"),
-        ("good.csv --target species", "y has the same value in all rows (setosa)"),
         ("good.csv --drop length,width,species", "no column of features"),
         ("iris --target species", "'iris' has its own target"),
+        ("iris --no-header", "options about columns and text are for files"),
+        ("flat.npy --delimiter tab", "are for files of text"),
+        ("good.csv --delimiter dot", "argument --delimiter: invalid choice: 'dot'"),
         # arrays
         ("broken.npy", "is no .npy file of numbers"),
         ("broken.npz", "is no .npz file of arrays"),
         ("objects.npy", "is no .npy file of numbers"),
         ("text.npy", "numbers are needed"),
         ("flat.npy", "rows and columns are needed"),
-        ("nan.npy", "a value is missing in column '0', row 0"),
+        (
+            "nan.npy",
+            "values are missing in 2 columns and 20 of 20 rows, the first in column 0, row",
+        ),
         ("names.npz", "has the arrays a, b, but none is named X or data"),
         ("short.npz", "the target has shape (149,), but X has shape (150, 4)"),
         ("broken.parquet", "can't be read as Parquet"),
-        ("hole.parquet", "a value is missing in column 'a', row 1"),
-        ("text.parquet", "column 'a' holds text (such as 'x', row 0)"),
+        (
+            "hole.parquet",
+            "values are missing in column 'a' (0) in 10 of 20 rows, the first in row 1",
+        ),
+        ("text.parquet", "column 'a' (0) holds text (such as 'x', row 0)"),
         # parameters
         ("iris --methods pca,tnse", "There is no method 'tnse'. Did you mean 'tsne'?"),
         ("iris --n-components 0", "The 'n_components' parameter of compare must be"),
@@ -317,6 +310,28 @@ def test_bad_input_is_one_line_and_status_2(capsys, monkeypatch, bad_folder, com
     assert words in err
     assert len(err.splitlines()) == 1
     assert set(bad_folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("command", "account", "words"),
+    [
+        ("row.csv", "1 row of 2 features; header in line 1", "1 sample(s)"),
+        ("header.csv", "0 rows of 2 features; header in line 1", "0 sample(s)"),
+        (
+            "good.csv --target species",
+            "20 rows of 2 features; header in line 1; target 'species' (2) (1 class)",
+            "y has the same value in all rows (setosa)",
+        ),
+    ],
+)
+def test_rows_that_can_not_be_compared_are_refused_after_what_was_made_of_the_file(
+    capsys, monkeypatch, tmp_path, bad_folder, command, account, words
+):
+    monkeypatch.chdir(bad_folder)
+    status, out, err = run(capsys, "compare", *command.split(), "--output", tmp_path)
+    assert (status, out) == (2, f"{command.split()[0]}: {account}\n")
+    assert words in err
+    assert len(err.splitlines()) == 1
 
 
 def test_no_command_is_one_line_and_status_2(capsys):

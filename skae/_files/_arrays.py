@@ -1,0 +1,116 @@
+"""Tables from files of arrays: .npy, .npz and .parquet, whose numbers need no guess."""
+
+from importlib import import_module
+
+import numpy as np
+
+from skae._files._columns import BadInput, Columns, check_target, make_table
+
+
+def read_array(path, wanted):
+    """Read a single array."""
+    try:
+        X = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):
+        raise BadInput(f"{str(path)!r} is no .npy file of numbers") from None
+    return _split_array(X, wanted)
+
+
+def read_arrays(path, wanted):
+    """Read the arrays X and y."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception:  # a broken archive raises whatever zipfile comes across
+        raise BadInput(f"{str(path)!r} is no .npz file of arrays of numbers or text") from None
+    name = next((name for name in ("X", "data") if name in arrays), None)
+    if name is None and len(arrays) == 1:
+        (name,) = arrays
+    if name is None:
+        raise BadInput(
+            f"{str(path)!r} has the arrays {', '.join(arrays)}, but none is named X or data"
+        )
+    X = arrays[name]
+    if wanted.target is not None and wanted.target not in arrays:
+        return _split_array(X, wanted)
+    labels = wanted.target or next((label for label in ("y", "target") if label in arrays), None)
+    y = None if labels is None else arrays[labels]
+    if y is not None and y.shape != X.shape[:1]:
+        raise BadInput(f"the target has shape {y.shape}, but X has shape {X.shape}")
+    table = _split_array(X, wanted._replace(target=None))
+    return table._replace(y=y, target=None if labels is None else repr(labels))
+
+
+def _split_array(X, wanted):
+    """Separate the target from the features of an array."""
+    if X.dtype.kind not in "biuf":
+        raise BadInput(f"the array is of dtype {X.dtype}, but numbers are needed")
+    if X.ndim < 2:
+        raise BadInput(f"the array has shape {X.shape}, but rows and columns are needed")
+    X = X.reshape(len(X), -1)  # images become rows
+    columns = Columns([""] * X.shape[1])
+    roles = columns.assign(wanted)
+    y = None if roles.target is None else X[:, roles.target]
+    places = [f"row {i}" for i in range(len(X))]
+    return make_table(columns, roles, X[:, roles.features], y, places=places, text={}, form=[])
+
+
+def read_parquet(path, wanted):
+    """Read columns of numbers, and a target that may be text."""
+    names, values = zip(*_parquet_columns(path), strict=True)
+    columns = Columns([name.strip() for name in names])
+    roles = columns.assign(wanted)
+    places = [f"row {i}" for i in range(len(values[0]))]
+    X = np.empty((len(places), len(roles.features)))
+    text = {}
+    for j, position in enumerate(roles.features):
+        X[:, j], row = _as_numbers(values[position])
+        if row is not None:
+            text[position] = (str(values[position][row]), places[row])
+    y = None if roles.target is None else values[roles.target]
+    if y is not None:
+        check_target(columns, roles.target, y, _is_missing, places)
+    return make_table(columns, roles, X, y, places=places, text=text, form=[])
+
+
+def _parquet_columns(path):
+    """Return names and values of the columns of a Parquet file, by whichever reader is there."""
+    for reader in ("polars", "pandas"):
+        try:
+            frame = import_module(reader).read_parquet(path)
+        except ImportError:
+            continue
+        except Exception as error:  # each reader has errors of its own
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BadInput(f"{str(path)!r} can't be read as Parquet by {reader}: {why}") from None
+        # By position, for names may repeat; a polars frame is the one that has `get_columns`.
+        if hasattr(frame, "get_columns"):
+            values = [column.to_numpy() for column in frame.get_columns()]
+        else:
+            values = [frame.iloc[:, i].to_numpy() for i in range(frame.shape[1])]
+        if not values:
+            raise BadInput(f"{str(path)!r} has no columns")
+        return list(zip(map(str, frame.columns), values, strict=True))
+    raise BadInput("reading .parquet needs polars, or pandas with pyarrow: pip install polars")
+
+
+def _as_numbers(values):
+    """Return a column as numbers, NaN where it has none, and its first row of something else."""
+    if values.dtype.kind in "biuf":
+        return values.astype(np.float64), None
+    numbers, first = np.full(len(values), np.nan), None
+    for row, value in enumerate(values):
+        if _is_missing(value):
+            continue
+        try:
+            if isinstance(value, str | bytes | np.datetime64 | np.timedelta64):
+                raise TypeError
+            numbers[row] = float(value)
+        except (TypeError, ValueError):
+            first = row if first is None else first
+    return numbers, first
+
+
+def _is_missing(value):
+    # Compared with itself, pandas.NA gives pandas.NA, and NaN and NaT are not equal.
+    return value is None or type(value).__name__ == "NAType" or value != value

@@ -1,0 +1,142 @@
+"""Files of arrays and columns: .npy, .npz and .parquet."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from sklearn.datasets import load_iris
+
+from skae._files import BadInput, Form, Wanted, read_table
+
+IRIS = load_iris(as_frame=True)
+X, y = IRIS.data.to_numpy(), IRIS.target.to_numpy()
+SPECIES = IRIS.target_names[y]
+
+
+def read(path, target=None, drop=()):
+    return read_table(path, Wanted(target, tuple(drop)), Form())
+
+
+# .npy and .npz
+
+
+def test_npy_is_rows_and_images_become_rows(tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, np.column_stack([X, y]))
+    table = read(path, target="4")
+    np.testing.assert_array_equal(table.X, X)
+    np.testing.assert_array_equal(table.y, y)
+    np.save(path, np.zeros((12, 2, 3), dtype=np.uint8))
+    table = read(path)
+    assert (table.X.shape, table.X.dtype) == ((12, 6), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "target", "called"),
+    [
+        ({"X": X, "y": SPECIES}, None, "'y'"),
+        ({"data": X, "target": SPECIES}, None, "'target'"),
+        ({"X": X, "species": SPECIES}, "species", "'species'"),
+        ({"rows": np.column_stack([X, y])}, "4", "4"),
+    ],
+)
+def test_npz_has_its_arrays_by_name(tmp_path, arrays, target, called):
+    path = tmp_path / "rows.npz"
+    np.savez(path, **arrays)
+    table = read(path, target=target)
+    np.testing.assert_array_equal(table.X, X)
+    np.testing.assert_array_equal(table.y, y if target == "4" else SPECIES)
+    assert table.target == called
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.full((20, 2), "a"), "numbers are needed"),
+        (np.zeros(20), "rows and columns are needed"),
+        (np.full((20, 2), np.nan), "in 2 columns and 20 of 20 rows, the first in column 0, row 0"),
+    ],
+)
+def test_an_array_that_is_no_table_is_refused(tmp_path, array, words):
+    np.save(tmp_path / "rows.npy", array)
+    with pytest.raises(BadInput, match=words):
+        read(tmp_path / "rows.npy")
+
+
+@pytest.mark.parametrize("name", ["rows.npy", "rows.npz", "rows.parquet"])
+def test_options_of_text_are_an_error_for_arrays(tmp_path, name):
+    with pytest.raises(BadInput, match=r"--header, .* and --encoding are for files of text"):
+        read_table(tmp_path / name, Wanted(), Form(header=True))
+
+
+# .parquet
+
+
+@pytest.fixture(params=["polars", "pandas"])
+def read_by(request, monkeypatch):
+    """Return a function that reads with one of the libraries, as if the other were not there."""
+    absent = {"polars": "pandas", "pandas": "polars"}[request.param]
+
+    def read_by(path, **wanted):
+        monkeypatch.setitem(sys.modules, absent, None)
+        return read(path, **wanted)
+
+    return read_by
+
+
+def test_parquet_is_read_by_polars_or_pandas(tmp_path, read_by):
+    path = tmp_path / "rows.parquet"
+    frame = IRIS.data.assign(flag=y > 0, species=SPECIES)
+    frame.to_parquet(path)
+    table = read_by(path, target="species")
+    np.testing.assert_array_equal(table.X, np.column_stack([X, y > 0]))
+    np.testing.assert_array_equal(table.y, SPECIES)
+    assert table.target == "'species' (5)"
+
+
+def test_an_index_in_parquet_is_no_feature(tmp_path, read_by):
+    path = tmp_path / "rows.parquet"
+    IRIS.data.sample(50, random_state=0).to_parquet(path)
+    assert read_by(path).X.shape == (50, 4)
+
+
+def test_names_that_repeat_in_parquet_are_more_than_the_reader_takes(tmp_path):
+    path = tmp_path / "rows.parquet"
+    columns = [pa.array([1.0, 2.0]), pa.array([3.0, None]), pa.array([5.0, 6.0])]
+    pyarrow.parquet.write_table(pa.Table.from_arrays(columns, ["x", "x", "y"]), path)
+    with pytest.raises(BadInput, match=r"can't be read as Parquet by polars: .*'x'"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ([1.0, None], r"a value is missing in column 'a' \(0\), row 1"),
+        (pd.array([1, None], dtype="Int64"), r"a value is missing in column 'a' \(0\), row 1"),
+        ([True, None], r"a value is missing in column 'a' \(0\), row 1"),
+        ([None, "x"], r"column 'a' \(0\) holds text \(such as 'x', row 1\); leave it out with"),
+        (pd.to_datetime(["2024-01-01"] * 2), r"column 'a' \(0\) holds text \(such as '2024"),
+    ],
+)
+def test_a_column_of_parquet_that_is_no_feature_is_named(tmp_path, read_by, column, words):
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"a": column, "b": 1}).to_parquet(path)
+    with pytest.raises(BadInput, match=words):
+        read_by(path)
+
+
+def test_a_label_that_is_missing_in_parquet_is_no_class(tmp_path, read_by):
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"a": [1, 2], "kind": ["x", None]}).to_parquet(path)
+    with pytest.raises(BadInput, match=r"missing in the target 'kind' \(1\), row 1"):
+        read_by(path, target="kind")
+
+
+def test_without_a_reader_of_parquet_the_message_says_what_to_install(tmp_path, monkeypatch):
+    for library in ("polars", "pandas"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(BadInput, match="pip install polars"):
+        read(tmp_path / "rows.parquet")
