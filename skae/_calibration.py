@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 
 _LEAST_SHARE = 0.01  # of the mean variance of codes, that one is divided by
+_ALARMS = 0.05  # of rows like those without outliers, for contamination="auto"
 _LEVELS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1)  # shares of values that are known
 
 
@@ -97,7 +99,44 @@ def average(parts, weight: np.ndarray) -> np.ndarray:
     return np.einsum("pn,pn...->n...", weight / weight.sum(axis=0), np.asarray(parts))
 
 
-def threshold(scores: np.ndarray, weight: np.ndarray, share: float) -> float:
+def threshold(scores: np.ndarray, weight: np.ndarray, contamination: float | str, *, errors: bool):
+    """Return the score that outliers are below.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows,)
+    weight : ndarray of shape (n_rows,)
+    contamination : float or "auto"
+        As the detector takes it.
+    errors : bool
+        Whether scores are errors with a minus, none of them positive, whose logarithms scatter
+        evenly; otherwise they do so themselves.
+    """
+    if isinstance(contamination, str):  # "auto"
+        return _threshold_of_typical_rows(scores, weight, errors=errors)
+    return _threshold_of_a_share(scores, weight, contamination)
+
+
+def share_below(contamination: float | str) -> float:
+    """Return the share of rows that a contamination puts below the threshold."""
+    return _ALARMS if isinstance(contamination, str) else contamination
+
+
+def _threshold_of_typical_rows(scores, weight, *, errors: bool) -> float:
+    """Return the score that a twentieth of the rows would be below if none was an outlier.
+
+    From the median and the upper quartile of what is unusual about the rows, which outliers do not
+    reach as long as they are fewer than a quarter, and the normal distribution through both.
+    """
+    unusual = np.log(np.maximum(-scores, np.finfo(float).tiny)) if errors else -scores
+    order = np.argsort(unusual)
+    place = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
+    middle, upper = np.interp([0.5, 0.75], place, unusual[order])
+    limit = middle + (upper - middle) * norm.ppf(1 - _ALARMS) / norm.ppf(0.75)
+    return float(-np.exp(limit) if errors else -limit)
+
+
+def _threshold_of_a_share(scores: np.ndarray, weight: np.ndarray, share: float) -> float:
     """Return a number midway between two scores, with a share of the weight below it.
 
     The share is met as nearly as whole rows allow, and at least one row is below.

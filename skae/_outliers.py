@@ -13,7 +13,7 @@ from sklearn.utils._set_output import _safe_set_output
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from ._autoencoder import AutoencoderTransformer
-from ._calibration import CodeSpace, HoleCalibration, average, threshold
+from ._calibration import CodeSpace, HoleCalibration, average, share_below, threshold
 from ._fitting import DTYPES, check_rows, fit_seed, or_as_before, refuse_target
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
@@ -74,9 +74,12 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         reconstructed [2]_. "squared_error" is the sum over columns in the squared units of X.
         "log_likelihood" is that of `VariationalAutoencoderTransformer`.
 
-    contamination : float, default=0.1
+    contamination : float or "auto", default=0.1
         The share of outliers among the rows of X, in (0, 0.5], which decides the threshold:
         that share of X is predicted to be outliers, rounded to a whole row and at least one.
+        "auto" is for who does not know it: the threshold is where one row in twenty would be
+        below if there were no outliers, as far as the more typical three quarters of X tell, which
+        outliers leave alone. So about 5 % of new rows like most of X are false alarms.
 
     n_folds : int or splitter, default=3
         Number of folds, and of autoencoders. More folds train each of them on more rows, and
@@ -148,7 +151,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         "criterion": [
             StrOptions({"mahalanobis", "scaled_error", "squared_error", "log_likelihood"})
         ],
-        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "n_folds": [Interval(Integral, 2, None, closed="left"), HasMethods("split")],
         "random_state": ["random_state"],
     }
@@ -243,7 +246,8 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
             ]
         may_have_holes = self._takes_nan() and not sp.issparse(X)
         self._holes = self._calibrate(X, held_out, seed) if may_have_holes else None
-        self.offset_ = threshold(self._scores(X), weight, self.contamination)
+        errors = self.criterion != "log_likelihood"
+        self.offset_ = threshold(self._scores(X), weight, self.contamination, errors=errors)
         return self
 
     def _calibrate(self, X, held_out, seed):
@@ -253,7 +257,11 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         rebuilt = [ae.inverse_transform(ae.transform(X)) for ae in self.autoencoders_]
         filled = average(rebuilt, unseen)
         return HoleCalibration.of(
-            partial(self._raw_scores, unseen=unseen), X, filled, self.contamination, seed
+            partial(self._raw_scores, unseen=unseen),
+            X,
+            filled,
+            share_below(self.contamination),
+            seed,
         )
 
     def _check_combination(self):

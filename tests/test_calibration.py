@@ -20,7 +20,7 @@ def test_the_threshold_has_the_share_of_the_weight_below_it(scores, share, data)
         st.lists(st.floats(0.1, 10), min_size=len(scores), max_size=len(scores)).map(np.array)
     )
     scores = np.array(scores)
-    below = scores < threshold(scores, weight, share)
+    below = scores < threshold(scores, weight, share, errors=True)
     if not below.any():  # two scores without a number between them
         return
     missed = abs(weight[below].sum() / weight.sum() - share)
@@ -74,3 +74,23 @@ def test_holes_are_filled_for_the_levels_that_rows_do_not_reach():
         np.testing.assert_array_equal(shown, known)
     n_known = (~np.isnan(holes)).sum(axis=1)
     assert all((known.sum(axis=1) <= n_known).all() for *_, known in seen)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.2])
+@pytest.mark.parametrize("errors", [True, False])
+def test_a_twentieth_of_typical_rows_is_below_whatever_the_outliers(share, errors):
+    random = np.random.RandomState(0)
+    typical, strange = random.normal(size=20_000), random.normal(8, 1, size=int(share * 20_000))
+    unusual = np.concatenate([typical, strange])
+    scores = -np.exp(unusual) if errors else -unusual
+    limit = threshold(scores, np.ones(len(scores)), "auto", errors=errors)
+    alarms = (scores[:20_000] < limit).mean()
+    assert alarms == pytest.approx(0.05, abs=0.005) if share == 0 else alarms < 0.05
+    assert (scores[20_000:] < limit).all()
+
+
+def test_a_row_of_weight_two_counts_twice():
+    scores, weight = -np.exp(np.random.RandomState(0).normal(size=50)), np.arange(50) % 3 + 1.0
+    once = threshold(np.repeat(scores, weight.astype(int)), np.ones(100)[:99], "auto", errors=True)
+    assert threshold(scores, weight, "auto", errors=True) == pytest.approx(once, rel=0.03)
+    assert threshold(np.full(9, -2.0), np.ones(9), "auto", errors=True) == pytest.approx(-2)

@@ -245,6 +245,17 @@ def test_the_share_of_outliers_among_the_rows_of_X_is_the_one_asked_for(contamin
     assert (predicted == -1).sum() == 200 * contamination
 
 
+def test_who_does_not_know_the_share_has_few_false_alarms_and_the_outliers():
+    X, new = table(400), table(1000, seed=1)
+    detector = AutoencoderOutlierDetector(contamination="auto", random_state=0).fit(X)
+    assert 0.01 < (detector.predict(new) == -1).mean() < 0.1
+    strange = np.random.RandomState(2).permutation(new.ravel()).reshape(new.shape) * 2
+    mixed = AutoencoderOutlierDetector(contamination="auto", random_state=0)
+    mixed.fit(np.concatenate([X, strange[:40]]))
+    assert (mixed.predict(new) == -1).mean() < 0.1
+    assert (mixed.predict(strange[40:]) == -1).mean() > 0.5
+
+
 def test_at_least_one_row_is_an_outlier():
     assert (quick(contamination=1e-9).fit_predict(table()) == -1).sum() == 1
 
