@@ -161,16 +161,41 @@ def refuse_other_structure(
             )
 
 
+def validated_rows(estimator: BaseEstimator, X, *, reset: bool, allow_nan: bool, **how):
+    """Return rows, dense or sparse, as scikit-learn's validation does.
+
+    Its errors say what to do with an estimator of skae.
+    """
+    try:
+        return validate_data(
+            estimator,
+            X,
+            accept_sparse="csr",
+            dtype=DTYPES,
+            reset=reset,
+            ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(X) else True,
+            **how,
+        )
+    except ValueError as error:
+        message, *_ = str(error).split("\n")
+        if "contains NaN" not in message or not hasattr(estimator, "missing"):
+            raise
+        way_out = (
+            "Give dense rows: X.toarray()."
+            if allow_nan
+            else "With missing='mask' it takes missing values, and learns from the others."
+        )
+        raise ValueError(f"{message}\n{type(estimator).__name__}: {way_out}") from error
+
+
 def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow_nan: bool = False):
     """Return training rows and their weights as arrays."""
-    X = validate_data(
+    X = validated_rows(
         estimator,
         X,
-        accept_sparse="csr",
-        dtype=DTYPES,
         reset=reset,
+        allow_nan=allow_nan,
         ensure_min_samples=2 if reset else 1,
-        ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(X) else True,
     )
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if np.count_nonzero(weight) < min(2, X.shape[0]):

@@ -10,11 +10,11 @@ from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _safe_set_output
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._autoencoder import AutoencoderTransformer
 from ._calibration import CodeSpace, HoleCalibration, average, share_below, threshold
-from ._fitting import DTYPES, check_rows, fit_seed, or_as_before, refuse_target
+from ._fitting import check_rows, fit_seed, or_as_before, refuse_target, validated_rows
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
 from ._principal_axes import n_principal_axes
@@ -427,14 +427,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         return errors
 
     def _validate_rows(self, X):
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=DTYPES,
-            reset=False,
-            ensure_all_finite="allow-nan" if self._takes_nan() and not sp.issparse(X) else True,
-        )
+        X = validated_rows(self, X, reset=False, allow_nan=self._takes_nan())
         known_share(X)  # refuses rows without any known value
         return canonical(X)
 

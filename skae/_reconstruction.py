@@ -10,10 +10,9 @@ from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
     check_is_fitted,
-    validate_data,
 )
 
-from ._fitting import DTYPES, target_of
+from ._fitting import DTYPES, target_of, validated_rows
 from ._rows import beside, fill_holes, mean_and_scale
 from ._training import apply
 from ._warnings import warn
@@ -202,15 +201,7 @@ class ReconstructionMixin(TransformerMixin):
         return in_columns(self, errors, given) if per_feature else errors[:, 0]
 
     def _validate_rows(self, X):
-        holes = self.missing == "mask" and not sp.issparse(X)
-        return validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=DTYPES,
-            reset=False,
-            ensure_all_finite="allow-nan" if holes else True,
-        )
+        return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")
 
     def _standardized(self, rows):
         return (rows - np.tile(self.mean_, rows.shape[1] // len(self.mean_))) / self.scale_

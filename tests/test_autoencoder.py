@@ -1257,3 +1257,15 @@ def test_filled_rows_and_errors_keep_the_names_of_their_columns(container):
         np.testing.assert_array_equal(filled.to_numpy(), expected)
     assert isinstance(plain.impute(holes), np.ndarray)
     assert isinstance(model.reconstruction_error(holes), np.ndarray)
+
+
+def test_who_has_missing_values_is_told_of_the_way(iris):
+    holes = np.where(np.random.RandomState(0).uniform(size=iris.shape) < 0.1, np.nan, iris)
+    with pytest.raises(
+        ValueError, match=r"contains NaN\.\nAutoencoderTransformer: With missing='mask'"
+    ):
+        quick(2).fit(holes)
+    with pytest.raises(ValueError, match="missing='mask'"):
+        quick(2).fit(iris).transform(holes)
+    with pytest.raises(ValueError, match="Give dense rows"):
+        quick(2, missing="mask").fit(sp.csr_array(holes))
