@@ -97,14 +97,7 @@ class ReconstructionMixin(TransformerMixin):
             If ``missing="mask"`` was not set: the autoencoder then takes no missing values.
         """
         check_is_fitted(self)
-        if self.missing != "mask":
-            raise ValueError(
-                f"missing={self.missing!r}, but impute needs an autoencoder that knows of missing "
-                "values. Fit one with missing='mask'."
-            )
-        if sp.issparse(X):
-            raise ValueError("X is sparse, but impute takes dense rows: give X.toarray().")
-        given, X = X, self._validate_rows(X)
+        given, X = X, holes_to_fill(self, X)
         missing = np.isnan(X)
         rebuilt = self._apply(
             _rebuild,
@@ -245,6 +238,18 @@ def in_columns(estimator, values, X):
     if adapter is None:
         return values
     return adapter.create_container(values, X, columns=_check_feature_names_in(estimator))
+
+
+def holes_to_fill(estimator, X):
+    """Return rows whose missing values shall be filled, if that can be done."""
+    if estimator.missing != "mask":
+        raise ValueError(
+            f"missing={estimator.missing!r}, but impute needs an autoencoder that knows of missing "
+            "values. Fit one with missing='mask'."
+        )
+    if sp.issparse(X):
+        raise ValueError("X is sparse, but impute takes dense rows: give X.toarray().")
+    return validated_rows(estimator, X, reset=False, allow_nan=True)
 
 
 def dtype_of_squares(X, scale):

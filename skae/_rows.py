@@ -231,11 +231,14 @@ class StandardizedRows(Dataset):
     def __len__(self) -> int:
         return len(self.indices)
 
+    # Whether a batch has the mean in the place of NaN, or NaN for a network that knows of it.
+    fills_holes = True
+
     def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
         """Return a batch as skorch takes it: rows, and the target with its weights."""
         if self._dense is not None:
             Z = self._dense[index]
-            if self._has_holes:
+            if self._has_holes and self.fills_holes:
                 return Z.nan_to_num(0.0), [Z, self.weight[index]]
         else:
             rows = self.X[self.indices[index if isinstance(index, slice) else index.numpy()]]

@@ -10,22 +10,30 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.special import logit, logsumexp
+from scipy.special import logsumexp
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ._conditions import (
+    CodesGivenCondition,
+    LabelCondition,
+    condition_of,
+    conditioned,
+    count_labels,
+)
 from ._fitting import (
     DTYPES,
     LEAST_SCALE,
     TRAINING_CONSTRAINTS,
+    Fitted,
     Start,
     check_rows,
     fit_network,
@@ -37,16 +45,23 @@ from ._fitting import (
     structure_of,
     training_settings,
     undisturbed,
+    validated_rows,
     validation_set,
 )
 from ._holding_out import FitRows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
-from ._principal_axes import principal_axes
-from ._reconstruction import explained_share
-from ._rows import StandardizedRows, beside, dense_chunks, mean_and_scale
+from ._probabilistic_pca import STARTS
+from ._reconstruction import (
+    dtype_of_squares,
+    explained_share,
+    holes_to_fill,
+    in_columns,
+    known_share,
+)
+from ._rows import StandardizedRows, beside, fill_holes, mean_and_scale
 from ._seeding import torch_generator
 from ._threads import single_thread
-from ._training import apply
+from ._training import apply, evaluate, train
 from ._unit_interval import to_unit_interval
 from .nn import (
     ACTIVATIONS,
@@ -65,8 +80,6 @@ from .nn import (
 )
 
 _DECODED_VALUES = 2**18  # of the draws that are decoded at one time
-_EDGE = 0.01  # how near to 0 and 1 the probabilities start
-_START_ROWS, _START_VALUES = 4096, 2**23  # that a Bernoulli decoder's start is fitted to
 
 
 class VariationalAutoencoderTransformer(
@@ -141,6 +154,11 @@ class VariationalAutoencoderTransformer(
         probabilistic PCA; for ``likelihood="bernoulli"`` the decoder's is fitted to the
         logits of its reconstructions. "random" is the textbook network, layer for layer,
         without a linear path, with torch's starting weights.
+
+    missing : {"error", "mask"}, default="error"
+        What to do with missing values (NaN) in dense X. "mask" gives the encoder the mean of the
+        column for them, and counts the likelihood of the values that are known; `impute` fills
+        them.
 
     dropout : float, default=0.0
         Share of the values of each hidden layer that are zeroed while training, in [0, 1).
@@ -327,6 +345,7 @@ class VariationalAutoencoderTransformer(
         "binarize": ["boolean"],
         "conditional": ["boolean"],
         "init": [StrOptions({"pca", "random"})],
+        "missing": [StrOptions({"error", "mask"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "normalization": [StrOptions(set(NORMALIZATIONS)), None],
         **TRAINING_CONSTRAINTS,
@@ -358,6 +377,7 @@ class VariationalAutoencoderTransformer(
         binarize=False,
         conditional=False,
         init="pca",
+        missing="error",
         dropout=0.0,
         normalization=None,
         alpha=0.0,
@@ -389,6 +409,7 @@ class VariationalAutoencoderTransformer(
         self.binarize = binarize
         self.conditional = conditional
         self.init = init
+        self.missing = missing
         self.dropout = dropout
         self.normalization = normalization
         self.alpha = alpha
@@ -450,15 +471,14 @@ class VariationalAutoencoderTransformer(
         self._check_combination()
         if resumed:
             refuse_other_structure(self, self._structural, self._structure)
-        X, weight = check_rows(self, X, sample_weight, reset=not resumed)
-        X = self._check_data(X, weight)
+        X, weight = self._checked(X, sample_weight, reset=not resumed)
         condition = self._fit_condition(X, y, weight, resumed)
         given, validation = validation_set(self), None
         if given is not None:
-            validation, ones = check_rows(self, given[0], None, reset=False)
-            validation = _conditioned(condition, self._check_data(validation, ones), given[1], ones)
+            validation, ones = self._checked(given[0], None, reset=False)
+            validation = conditioned(condition, validation, given[1], ones)
         rows = FitRows(
-            _conditioned(condition, X, y, weight),
+            conditioned(condition, X, y, weight),
             weight,
             shuffle=self.shuffle,
             y=y,
@@ -477,8 +497,80 @@ class VariationalAutoencoderTransformer(
                 validation_fraction=self.validation_fraction,
                 resumed=resumed,
             )
-        self._keep(fitted, condition, settings.seed)
+            self._keep(fitted, condition, settings.seed)
+        self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None, *, classes=None):
+        """Train for one epoch on the rows of X, from where the last call ended.
+
+        The first call decides what `fit` reads from all rows: the columns' means, the scale, the
+        start and, with ``conditional=True``, the classes. The learning rate is
+        ``learning_rate_init`` throughout, and no rows are held out. The solver's moments are kept
+        from call to call, as long as its settings are, though not in a pickle.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A batch of training rows, at least two in the first call.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            As in `fit`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative.
+
+        classes : array-like of shape (n_classes,), default=None
+            With ``conditional=True``: all labels there will be, if the first call does not have
+            all of them. Later calls leave them out.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y is not what is expected, if a label is not among the classes,
+            or if training diverges.
+        """
+        with or_as_before(self):
+            return self._partial_fit(X, y, sample_weight, classes)
+
+    def _partial_fit(self, X, y, sample_weight, classes):
+        resumed = hasattr(self, "module_")
+        self._check_combination()
+        if resumed:
+            refuse_other_structure(self, self._structural, self._structure)
+        X, weight = self._checked(X, sample_weight, reset=not resumed)
+        condition = copy.deepcopy(self._fit_condition(X, y, weight, resumed, classes))
+        rows = FitRows(
+            conditioned(condition, X, y, weight), weight, shuffle=self.shuffle, merge=False
+        )
+        settings = training_settings(self, len(rows))
+        settings = replace(settings, learning_rate="constant", max_iter=1)
+        if resumed:  # other noise than in the last call
+            settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
+            count_labels(condition, y, weight)
+        solver = (self.solver, self.alpha, repr(self.net_params))
+        with undisturbed([self.callbacks], settings.seed):
+            start = self._start(rows.X, settings.seed, resumed, rows.indices, rows.weight)
+            last_solver, state = getattr(self, "_solver_state", (None, None))
+            state = state if solver == last_solver else None
+            curve, state = train(*start, settings, solver_state=state)
+            curve = (list(self.loss_curve_) if resumed else []) + curve
+            before = self._codes if resumed else None
+            self._keep(Fitted(start, curve, None, len(curve)), condition, settings.seed, before)
+        self._solver_state = (solver, state)
+        return self
+
+    def _checked(self, X, sample_weight, *, reset):
+        """Return training rows within what the likelihood knows, and their weights."""
+        masked = self.missing == "mask"
+        X, weight = check_rows(self, X, sample_weight, reset=reset, allow_nan=masked)
+        return self._check_data(X, weight), weight
 
     def _check_combination(self):
         """Refuse parameters that contradict each other, and warn of those that are idle."""
@@ -509,7 +601,7 @@ class VariationalAutoencoderTransformer(
             X, weight, reason="likelihood='bernoulli'", otherwise="use likelihood='gaussian'"
         )
 
-    def _fit_condition(self, X, y, weight, resumed):
+    def _fit_condition(self, X, y, weight, resumed, classes=None):
         """Return what turns y into columns for the decoder, if there is a condition."""
         if not self.conditional:
             refuse_target(self, X, y)
@@ -523,9 +615,7 @@ class VariationalAutoencoderTransformer(
         check_consistent_length(X, y)
         if resumed:
             return self._condition
-        y = _conditions_in(y)[weight > 0]
-        kind = _Labels if y.ndim == 1 and y.dtype.kind != "f" else _Numbers
-        return kind(y, weight[weight > 0])
+        return condition_of(y, weight, classes)
 
     def _start(self, rows, seed, resumed, indices, weight) -> Start:
         """Return a network before training, its loss and its standardized rows."""
@@ -539,9 +629,11 @@ class VariationalAutoencoderTransformer(
             mean, scale = mean_and_scale(X, indices, weight)
             scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
             network = self._network(mean, scale, n_conditions, torch_generator(seed))
-            _START[self.init, self.likelihood](network, X, indices, weight, mean, scale, self.beta)
+            STARTS[self.init, self.likelihood](
+                network, fill_holes(X, mean), indices, weight, mean, scale, self.beta
+            )
         loss = EvidenceLoss(network.encoder.standardize, self.beta, self.warm_up)
-        kind = _ConditionedRows if n_conditions else StandardizedRows
+        kind = _ConditionedRows if n_conditions else _Rows
         return Start(network, loss, kind(rows, indices, weight, mean, scale))
 
     def _network(self, mean, scale, n_conditions, generator):
@@ -582,7 +674,7 @@ class VariationalAutoencoderTransformer(
             return nn.Sequential(OrderedDict(linear_path=path))
         return SkipConnection(path, layers)
 
-    def _keep(self, fitted, condition, seed):
+    def _keep(self, fitted, condition, seed, codes=None):
         """Set the fitted attributes, all at once."""
         network = fitted.start.network.eval()
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
@@ -593,11 +685,13 @@ class VariationalAutoencoderTransformer(
             self.__dict__.pop(name, None)
         if isinstance(network.likelihood, GaussianLikelihood):
             self.noise_variance_ = network.likelihood.variance().item() * self.scale_**2
-        if isinstance(condition, _Labels):
+        if isinstance(condition, LabelCondition):
             self.classes_ = condition.classes
         self.module_ = network
         self._structure = structure_of(self, self._structural)
-        self._condition = condition
+        self._condition, self._codes = condition, codes
+        if condition is not None:
+            self._codes = _codes_given(network, fitted.start.rows, codes)
         self._seed = seed
         # Of the network, not of n_components, which may be set to something else after a fit.
         with single_thread(True), torch.inference_mode():
@@ -663,7 +757,7 @@ class VariationalAutoencoderTransformer(
                 f"expects codes with {self._n_features_out}, as transform returns them."
             )
         self._refuse_idle_condition(y)
-        if y is None and isinstance(self._condition, _Labels):
+        if y is None and isinstance(self._condition, LabelCondition):
             return sum(
                 share * self._decoded(self._with_condition(X, labels))
                 for labels, share in self._condition.alternatives(len(X))
@@ -671,7 +765,11 @@ class VariationalAutoencoderTransformer(
         return self._decoded(self._with_condition(X, y))
 
     def sample(self, n_samples=1, y=None, *, noise=False, random_state=None):
-        """Draw new rows: codes from the standard normal distribution, decoded.
+        """Draw new rows: codes, decoded.
+
+        Codes are drawn from the standard normal distribution, and with ``conditional=True`` from
+        where those of the training rows lie, given y: a normal distribution whose mean is linear
+        in the columns of y. So rows of a rare class are rows of that class.
 
         Parameters
         ----------
@@ -712,11 +810,44 @@ class VariationalAutoencoderTransformer(
         codes = torch.empty(shape, dtype=torch.float64).normal_(generator=generator).numpy()
         if self._condition is not None:
             y = self._condition.for_each(y, n_samples, generator)
+            codes = self._codes.draw(self._encoded_condition(codes, y), codes)
         rows = self._decoded(self._with_condition(codes, y))
         if noise:
             draw = self.module_.likelihood.draw
             rows = draw(torch.from_numpy(rows), self.scale_, generator).numpy()
         return rows
+
+    def impute(self, X, y=None):
+        """Fill missing values from the reconstruction.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows in the units of the training rows; NaN is a missing value.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            As in `fit`; needed with ``conditional=True``, ignored otherwise.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            X with a number for each missing value; all others are left as they are. A DataFrame
+            if `set_output` says so.
+
+        Raises
+        ------
+        ValueError
+            If ``missing="mask"`` was not set: the autoencoder then takes no missing values.
+        """
+        check_is_fitted(self)
+        given, X = X, holes_to_fill(self, X)
+        rebuilt = self._apply(
+            _rebuild,
+            self._with_condition(X, y),
+            before=self._standardized,
+            after=lambda Z: Z * self.scale_ + self.mean_,
+        )
+        return in_columns(self, np.where(np.isnan(X), rebuilt, X), given)
 
     def score(self, X, y=None, sample_weight=None):
         """Return the share of the variance of X that its reconstruction explains.
@@ -780,7 +911,7 @@ class VariationalAutoencoderTransformer(
            autoencoders. ICLR. :arxiv:`1509.00519`
         """
         check_is_fitted(self)
-        if y is None and isinstance(self._condition, _Labels):
+        if y is None and isinstance(self._condition, LabelCondition):
             X = self._validate_rows(X)
             parts = [
                 self.score_samples(X, labels, n_draws=n_draws) + math.log(share)
@@ -836,30 +967,32 @@ class VariationalAutoencoderTransformer(
             Squared errors, in the squared units of X.
         """
         check_is_fitted(self)
-        X = self._with_condition(self._validate_rows(X), y)
+        given, X = X, self._with_condition(self._validate_rows(X), y)
         errors = self._apply(
             _squared_errors if per_feature else _squared_error,
             X,
             before=self._standardized,
-            after=lambda error: error * self.scale_**2,
+            after=lambda error: error.astype(np.float64) * self.scale_**2,
+            result_dtype=dtype_of_squares(X, self.scale_),
         )
-        return errors if per_feature else errors[:, 0]
+        return in_columns(self, errors, given) if per_feature else errors[:, 0]
 
     def _evidence(self, function, X, y, n_draws):
         """Apply a function of the network, rows and draws that returns log-likelihoods."""
         if not isinstance(n_draws, Integral) or n_draws < 1:
             raise ValueError(f"n_draws={n_draws!r} must be a positive integer.")
-        X = self._with_condition(self._validate_rows(X), y)
+        X = self._validate_rows(X)
         noise = _spread_normal(n_draws, self._n_features_out, self._seed)
-        unit = 0.0
-        if self.module_.likelihood.is_density:
-            unit = self.n_features_in_ * math.log(self.scale_)
-        return self._apply(
+        evidence = self._apply(
             partial(function, noise=noise),
-            X,
+            self._with_condition(X, y),
             before=self._standardized,
-            after=lambda evidence: evidence - unit,
+            result_dtype=np.float64,
         )[:, 0]
+        if self.module_.likelihood.is_density:  # whose unit is that of the known values
+            n_known = known_share(X) * self.n_features_in_
+            evidence -= n_known * math.log(self.scale_)
+        return evidence.astype(X.dtype)
 
     def _decoded(self, codes):
         """Return the rows of codes, with the condition beside them if there is one."""
@@ -871,7 +1004,7 @@ class VariationalAutoencoderTransformer(
         )
 
     def _validate_rows(self, X):
-        return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")
 
     def _refuse_idle_condition(self, y):
         if y is not None and self._condition is None:
@@ -882,15 +1015,17 @@ class VariationalAutoencoderTransformer(
 
     def _with_condition(self, X, y):
         """Return X, with the columns of the condition beside it if there is one."""
-        if self._condition is None:
-            return X
+        return X if self._condition is None else beside(X, self._encoded_condition(X, y))
+
+    def _encoded_condition(self, X, y):
+        """Return the columns of the condition of each row."""
         if y is None:
             raise ValueError(
                 f"y is None, but {type(self).__name__} was fitted with conditional=True: give "
                 "the label or the columns of numbers of each row."
             )
         check_consistent_length(X, y)
-        return beside(X, self._condition.encode(y))
+        return self._condition.encode(y)
 
     def _standardized(self, rows):
         """Standardize rows, but for the columns of a condition."""
@@ -902,211 +1037,32 @@ class VariationalAutoencoderTransformer(
         """Apply a part of the network."""
         return apply(function, self.module_, X, device=self.device, **steps)
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_solver_state", None)  # twice the size of the network
+        return state
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.missing == "mask"
         tags.target_tags.required = self.conditional
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-class _ConditionedRows(StandardizedRows):
+class _Rows(StandardizedRows):
+    """Standardized rows whose batches keep what is missing: the network knows of it."""
+
+    fills_holes = False
+
+
+class _ConditionedRows(_Rows):
     """Standardized rows with the columns of a condition beside them, which are left as they are."""
 
     def _standardize(self, rows):
         n_features = len(self.mean)
         return np.hstack([super()._standardize(rows[:, :n_features]), rows[:, n_features:]])
-
-
-class _Labels:
-    """Labels as conditions: a column for each class."""
-
-    def __init__(self, y, weight):
-        try:
-            self.classes, codes = np.unique(y, return_inverse=True)
-        except TypeError as error:
-            kinds = sorted({type(label).__name__ for label in y})
-            raise ValueError(f"y has labels of several types, {kinds}; give one type.") from error
-        self.shares = np.bincount(codes, weights=weight) / weight.sum()
-
-    def encode(self, y):
-        """Return an array of shape (n_samples, n_classes) of zeros and ones."""
-        y = column_or_1d(y)
-        numbers = {label: i for i, label in enumerate(self.classes.tolist())}
-        unknown = sorted({label for label in y.tolist() if label not in numbers}, key=repr)
-        if unknown:
-            raise ValueError(
-                f"y has the labels {unknown}, which were not there in fit; expected some of "
-                f"{self.classes.tolist()}."
-            )
-        return np.eye(len(numbers))[[numbers[label] for label in y.tolist()]]
-
-    def for_each(self, y, n_samples, generator):
-        """Return one label for each row, if it is one for all or none."""
-        if y is None:
-            shares = torch.from_numpy(self.shares)
-            return self.classes[torch.multinomial(shares, n_samples, True, generator=generator)]
-        return np.full(n_samples, y) if np.ndim(y) == 0 else y
-
-    def alternatives(self, n_samples):
-        """Yield each label for all rows, and its share of the training rows."""
-        for label, share in zip(self.classes, self.shares.tolist(), strict=True):
-            yield np.full(n_samples, label), share
-
-
-class _Numbers:
-    """Columns of numbers as conditions, standardized."""
-
-    def __init__(self, y, weight):
-        y = _numbers(y)
-        self.mean = np.average(y, axis=0, weights=weight)
-        self.scale = np.sqrt(np.average(np.square(y - self.mean), axis=0, weights=weight))
-        self.scale[self.scale <= 1e-12 * np.abs(self.mean)] = 1.0
-
-    def encode(self, y):
-        """Return an array of shape (n_samples, n_columns)."""
-        y = _numbers(y)
-        if y.shape[1] != len(self.mean):
-            raise ValueError(f"y has {y.shape[1]} columns, but {len(self.mean)} were there in fit.")
-        return (y - self.mean) / self.scale
-
-    def for_each(self, y, n_samples, generator):
-        """Return one row of numbers for each row, if it is one for all."""
-        if y is None:
-            return None
-        y = np.asarray(y)
-        one_for_all = y.ndim == 0 or (y.ndim == 1 and len(self.mean) > 1)
-        return np.tile(y, (n_samples, 1)) if one_for_all else y
-
-
-def _conditions_in(y):
-    """Return y as an array of labels or numbers."""
-    y = np.asarray(y)
-    return y if y.ndim == 2 else column_or_1d(y)
-
-
-def _numbers(y):
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    return y.reshape(len(y), -1)
-
-
-def _conditioned(condition, X, y, weight):
-    """Return X with the columns of a condition beside it, if there is one."""
-    if condition is None:
-        return X
-    if y is None:
-        raise ValueError("validation_fraction has rows without their condition. Give both: (X, y).")
-    check_consistent_length(X, y)
-    known = condition.encode(_conditions_in(y)[weight > 0])
-    columns = np.zeros((X.shape[0], known.shape[1]))
-    columns[weight > 0] = known
-    return beside(X, columns)
-
-
-def _start_at_random(network, X, indices, weight, mean, scale, beta):
-    """Leave a network for normal noise as it is: standardized rows have zero mean."""
-
-
-def _start_at_mean(network, X, indices, weight, mean, scale, beta):
-    """Let a decoder of probabilities begin with those of the columns."""
-    with torch.no_grad():
-        network.decoder.body[-1].bias.copy_(
-            torch.from_numpy(logit(np.clip(mean, _EDGE, 1 - _EDGE)))
-        )
-
-
-def _start_at_probabilistic_pca(network, X, indices, weight, mean, scale, beta):
-    """Set the linear paths to probabilistic PCA: where a linear network can't get better.
-
-    With a weight of the divergence, the posterior is that for a noise of ``beta`` times the
-    variance. Lucas et al. 2019, arXiv:1911.02469.
-    """
-    into, out_of = network.encoder.body.linear_path, network.decoder.body.linear_path
-    axes, variances, noise = _probabilistic_pca(
-        X, indices, weight, mean, scale, beta, into.out_features // 2
-    )
-    network.likelihood.set_variance(noise)
-    _start_encoder(into, axes, variances, beta * noise)
-    with torch.no_grad():
-        loadings = axes * np.sqrt(variances - beta * noise)[:, None]  # (n_codes, n_features)
-        out_of.weight[:, : len(axes)] = torch.from_numpy(loadings.T)
-
-
-def _start_near_probabilistic_pca(network, X, indices, weight, mean, scale, beta):
-    """Set the linear paths to what is best where the likelihood is expanded about the means.
-
-    To second order in the logits, the likelihood of probabilities p is that of normal noise of
-    variance p (1 - p) in each column: probabilistic PCA of columns divided by its root.
-    """
-    n_rows = min(len(indices), _START_ROWS, max(64, _START_VALUES // len(mean)))
-    sample = np.linspace(0, len(indices) - 1, n_rows).astype(int)
-    rows = np.concatenate([rows for _, rows in dense_chunks(X, indices[sample])])
-    share = weight[sample] / weight[sample].sum()
-    p = np.clip(mean, _EDGE, 1 - _EDGE)
-    deviation = np.sqrt(p * (1 - p))
-    T = (rows - mean) / deviation
-    into, out_of = network.encoder.body.linear_path, network.decoder.body.linear_path
-    n_components = into.out_features // 2
-    axes = principal_axes(T, np.arange(n_rows), share, np.zeros_like(mean), n_components)
-    variances = share @ np.square(T @ axes.T)
-    if network.binarize is not None:
-        variances += np.square(axes) @ (share @ (rows * (1 - rows)) / deviation**2)
-    used = variances > beta
-    axes, variances, n_codes = axes[used], variances[used], np.count_nonzero(used)
-    with torch.no_grad():
-        _start_encoder(into, axes * scale / deviation, variances, beta)
-        loadings = axes * np.sqrt(variances - beta)[:, None] / deviation
-        out_of.weight[:, :n_codes] = torch.from_numpy(loadings.T)
-        out_of.bias[:] = torch.from_numpy(logit(p))
-
-
-def _probabilistic_pca(X, indices, weight, mean, scale, beta, n_components):
-    """Return the axes, their variances and the variance of the noise, in standardized units.
-
-    An axis is left out if its variance is no larger than that of the noise (times ``beta``).
-    """
-    n_features = len(mean)
-    axes = principal_axes(X, indices, weight, mean, n_components)  # (rank, n_features)
-    variances = np.zeros(len(axes))
-    total = 0.0
-    for chunk, rows in dense_chunks(X, indices):
-        Z = (rows - mean) / scale
-        variances += weight[chunk] @ np.square(Z @ axes.T)
-        total += weight[chunk] @ np.square(Z).sum(axis=1)
-    variances, total = variances / weight.sum(), total / weight.sum()
-    least = 2 * GaussianLikelihood.least_variance
-    noise, n_codes = max(total / n_features, least), 0
-    for n in range(len(axes), 0, -1):
-        left, freedom = total - variances[:n].sum(), n_features - n * beta
-        if left <= least * n_features and freedom >= 0:
-            found = least
-        elif freedom > 0:
-            found = max(left / freedom, least)
-        else:
-            continue
-        if variances[n - 1] > beta * found:
-            noise, n_codes = found, n
-            break
-    return axes[:n_codes], variances[:n_codes], noise
-
-
-def _start_encoder(into, axes, variances, noise):
-    """Set an encoder to the posterior of codes along axes of some variance, noise included."""
-    n_components, n_codes = into.out_features // 2, len(axes)
-    with torch.no_grad():
-        gain = np.sqrt(variances - noise) / variances
-        into.weight[:n_codes] = torch.from_numpy(axes * gain[:, None])
-        log_variance = torch.from_numpy(np.log(noise / variances))
-        into.bias[n_components : n_components + n_codes] = log_variance
-
-
-# Where a network of random layers begins, by ``init`` and ``likelihood``.
-_START = {
-    ("pca", "gaussian"): _start_at_probabilistic_pca,
-    ("pca", "bernoulli"): _start_near_probabilistic_pca,
-    ("random", "gaussian"): _start_at_random,
-    ("random", "bernoulli"): _start_at_mean,
-}
 
 
 def _posterior(network, Z):
@@ -1124,7 +1080,28 @@ def _decode_standardized(network, codes):
 
 def _squared_errors(network, rows):
     reconstruction = network.reconstruct(rows)
-    return (reconstruction - rows[:, : reconstruction.shape[1]]).square()
+    Z = rows[:, : reconstruction.shape[1]]
+    return (reconstruction - Z).square().masked_fill(Z.isnan(), 0.0)
+
+
+def _rebuild(network, rows):
+    return network.reconstruct(rows)
+
+
+def _codes_given(network, rows, before):
+    """Return where codes lie given their conditions, of some rows and of those before."""
+    n_codes = network.encoder.posterior(torch.zeros(1, len(rows.mean)))[0].shape[1]
+    parts = evaluate(_posterior_beside_condition, network, rows).double().numpy()
+    deviation = parts[:, n_codes : 2 * n_codes]
+    columns = parts[:, 2 * n_codes :]
+    codes = copy.deepcopy(before) or CodesGivenCondition(columns.shape[1], n_codes)
+    codes.update(columns, parts[:, :n_codes], np.square(deviation), rows.sample_weight)
+    return codes
+
+
+def _posterior_beside_condition(network, rows, target):
+    Z, condition = network.split(rows)
+    return torch.cat([_posterior(network, Z), condition], dim=1)
 
 
 def _squared_error(network, rows):

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris, make_moons
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_moons
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
@@ -25,7 +26,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 
-from skae import VariationalAutoencoderTransformer, _variational
+from skae import AutoencoderOutlierDetector, VariationalAutoencoderTransformer, _variational
 from skae.metrics import reconstruction_r2
 
 
@@ -51,6 +52,7 @@ CHECKED = [
     quick(precision="bfloat16", normalization="layer", batch_size=8),
     quick(init="random", solver="sgd", learning_rate="adaptive", learning_rate_init=1e-5, tol=0.1),
     quick(conditional=True, init="random", warm_up=0.9),
+    quick(missing="mask"),
 ]
 
 
@@ -931,3 +933,201 @@ def test_any_combination_fits_small_data(combination):
     restored = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(restored.transform(X), codes)
     np.testing.assert_array_equal(restored.inverse_transform(codes, **given), rows)
+
+
+# Missing values
+
+
+def holes_in(X, share=0.2, seed=0):
+    return np.where(np.random.RandomState(seed).uniform(size=X.shape) < share, np.nan, X)
+
+
+def test_without_holes_nothing_changes(iris):
+    expected = quick(2).fit(iris)
+    model = quick(2, missing="mask").fit(iris)
+    np.testing.assert_array_equal(model.transform(iris), expected.transform(iris))
+    np.testing.assert_array_equal(model.score_samples(iris), expected.score_samples(iris))
+
+
+def test_the_likelihood_of_a_row_with_holes_is_that_of_its_known_values():
+    # A linear decoder with normal noise: rows are normal, and so is what is known of them.
+    X = load_iris().data
+    model = VariationalAutoencoderTransformer(
+        2, hidden_layer_sizes=(), missing="mask", learning_rate_init=1e-9, max_iter=1
+    )
+    model.set_params(early_stopping=False, random_state=0).fit(X)
+    with torch.no_grad():
+        loadings = model.module_.decoder.body.linear_path.weight.double().numpy() * model.scale_
+    covariance = loadings @ loadings.T + model.noise_variance_ * np.eye(4)
+    holes = holes_in(X, 0.4)
+    holes = holes[~np.isnan(holes).all(axis=1)]
+    expected = []
+    for row in holes:
+        known = np.flatnonzero(~np.isnan(row))
+        mean, part = model.mean_[known], covariance[np.ix_(known, known)]
+        expected.append(multivariate_normal(mean, part).logpdf(row[known]))
+    np.testing.assert_allclose(model.score_samples(holes, n_draws=4000), expected, atol=0.15)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_holes_are_filled_better_than_by_means(likelihood):
+    X = load_digits().data / 16
+    holes = holes_in(X)
+    model = VariationalAutoencoderTransformer(
+        16, missing="mask", likelihood=likelihood, max_iter=30, validation_fraction=0.1
+    )
+    filled = model.set_params(random_state=0).fit(holes).impute(holes)
+    missing = np.isnan(holes)
+    np.testing.assert_array_equal(filled[~missing], holes[~missing])
+    error = np.square(filled - X)[missing].mean()
+    assert error < 0.7 * np.square(X.mean(axis=0) - X)[missing].mean()
+    for scores in (model.score_samples(holes, n_draws=5), model.evidence_lower_bound(holes)):
+        assert np.isfinite(scores).all()
+    errors = model.reconstruction_error(holes, per_feature=True)
+    assert (errors[missing] == 0).all()
+    assert np.isfinite(model.transform(holes)).all()
+
+
+def test_drawn_values_of_zero_and_one_leave_holes_as_they_are(iris):
+    unit = MinMaxScaler().fit_transform(iris)
+    model = quick(2, likelihood="bernoulli", binarize=True, missing="mask").fit(holes_in(unit))
+    assert np.isfinite(model.loss_curve_).all()
+
+
+def test_who_does_not_ask_for_it_has_no_missing_values(iris):
+    with pytest.raises(ValueError, match="missing='mask'"):
+        quick(2).fit(holes_in(iris))
+    with pytest.raises(ValueError, match="missing='error', but impute needs"):
+        quick(2).fit(iris).impute(iris)
+
+
+# Streams
+
+
+def test_batches_one_by_one_learn_what_a_fit_does():
+    X = load_digits().data / 16
+    model = VariationalAutoencoderTransformer(8, learning_rate_init=0.002, random_state=0)
+    scores = []
+    for _ in range(15):
+        for start in range(0, 1500, 300):
+            model.partial_fit(X[start : start + 300])
+        scores.append(model.score_samples(X[1500:], n_draws=10).mean())
+    assert model.n_iter_ == 75
+    assert scores[-1] > scores[0] + 5
+    fitted = VariationalAutoencoderTransformer(8, validation_fraction=0.1, random_state=0)
+    assert scores[-1] > fitted.fit(X[:1500]).score_samples(X[1500:], n_draws=10).mean() - 5
+
+
+@pytest.mark.parametrize("parameters", [{}, {"normalization": "batch"}, {"missing": "mask"}])
+def test_batches_of_one_row_are_welcome_after_the_first(iris, parameters):
+    model = quick(2, **parameters).partial_fit(iris)
+    for row in iris[:3]:
+        model.partial_fit(row[None])
+    assert np.isfinite(model.transform(iris)).all()
+
+
+def test_labels_of_a_stream_are_those_of_the_first_batch_or_those_given(iris):
+    y = load_iris().target
+    model = quick(2, conditional=True).partial_fit(iris[:100], y[:100])
+    with pytest.raises(ValueError, match=r"labels \[2\], which were not there in fit"):
+        model.partial_fit(iris[100:], y[100:])
+    model = quick(2, conditional=True).partial_fit(iris[:100], y[:100], classes=[0, 1, 2])
+    model.partial_fit(iris[100:], y[100:])
+    assert list(model.classes_) == [0, 1, 2]
+    drawn = model.sample(300, random_state=0)
+    assert drawn.shape == (300, 4)
+    np.testing.assert_allclose(model._condition.shares, 1 / 3)
+
+
+def test_a_stream_and_a_pickle_go_on(iris):
+    model = quick(2).partial_fit(iris)
+    restored = pickle.loads(pickle.dumps(model)).partial_fit(iris)
+    assert restored.n_iter_ == 2
+    assert model.n_iter_ == 1
+
+
+# Rows of a condition
+
+
+def test_rows_that_are_drawn_of_a_rare_class_are_of_that_class():
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = StandardScaler().fit_transform(X), np.where(y, "benign", "malignant")
+    judge = LogisticRegression(max_iter=1000).fit(X, y)
+    rare = np.r_[np.flatnonzero(y == "benign"), np.flatnonzero(y == "malignant")[:15]]
+    model = VariationalAutoencoderTransformer(
+        5, conditional=True, validation_fraction=0.1, random_state=0
+    ).fit(X[rare], y[rare])
+    for label in ("benign", "malignant"):
+        for noise in (False, True):
+            drawn = model.sample(500, y=label, noise=noise, random_state=0)
+            assert (judge.predict(drawn) == label).mean() > 0.9
+
+
+def test_rows_that_are_drawn_for_numbers_follow_them():
+    random = np.random.RandomState(0)
+    y = random.normal(size=600)
+    X = np.outer(y, [1.0, -2.0, 0.5, 3.0]) + 0.3 * random.normal(size=(600, 4))
+    model = VariationalAutoencoderTransformer(1, conditional=True, random_state=0).fit(X, y)
+    for value in (-1.5, 0.0, 1.5):
+        drawn = model.sample(400, y=value, random_state=0).mean(axis=0)
+        np.testing.assert_allclose(drawn, value * np.array([1.0, -2.0, 0.5, 3.0]), atol=0.2)
+
+
+def test_a_given_set_has_its_conditions(iris):
+    y = load_iris().target
+    held_out = np.arange(150) % 3 == 0
+    model = quick(2, conditional=True, early_stopping=True)
+    model.set_params(validation_fraction=(iris[held_out], y[held_out]))
+    model.fit(iris[~held_out], y[~held_out])
+    np.testing.assert_allclose(model.mean_, iris[~held_out].mean(axis=0))
+    model.set_params(validation_fraction=iris[held_out])
+    with pytest.raises(ValueError, match="rows without their condition"):
+        model.fit(iris[~held_out], y[~held_out])
+
+
+def test_clean_targets_are_refused(iris):
+    with pytest.raises(ValueError, match="does not learn from pairs"):
+        quick(2).fit(iris + 1, iris)
+    quick(2).fit(iris, iris)
+
+
+# Losses below zero, and values outside [0, 1]
+
+
+def test_training_goes_on_below_a_loss_of_zero():
+    random = np.random.RandomState(0)
+    Z = random.normal(size=(800, 3))
+    X = np.hstack([Z @ random.normal(size=(3, 10)), np.tanh(Z)])
+    X += 0.05 * random.normal(size=X.shape)
+    model = VariationalAutoencoderTransformer(3, validation_fraction=0.1, random_state=0).fit(X)
+    assert model.loss_curve_[0] < 0
+    assert model.n_iter_ > 30
+    losses = model.validation_loss_curve_
+    assert losses[model.best_iter_] < losses[1] - 3  # it went on to something much better
+
+
+def test_rows_are_the_less_likely_the_farther_they_are_outside():
+    X = load_digits().data / 16
+    model = VariationalAutoencoderTransformer(
+        8, likelihood="bernoulli", max_iter=20, validation_fraction=0.1, random_state=0
+    ).fit(X[:1300])
+    scores = [model.score_samples(X[1300:] * factor).mean() for factor in (1, 1.2, 2, 10)]
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores) < 0).all()
+    assert scores[-1] < scores[0] - 1000
+    detector = AutoencoderOutlierDetector(model, criterion="log_likelihood", random_state=0)
+    detector.fit(X[:1300])
+    assert (detector.predict(X[1300:] * 10) == -1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_scaled_columns_are_within_the_unit_interval(dtype):
+    X = MinMaxScaler().fit_transform(load_breast_cancer().data[::2].astype(dtype))
+    X[0, 0] = np.nextafter(dtype(1), dtype(2))
+    model = VariationalAutoencoderTransformer(
+        2, likelihood="bernoulli", max_iter=2, early_stopping=False, random_state=0
+    )
+    model.fit(X)
+    X[0, 0] = 1.5
+    with pytest.raises(ValueError, match=r"to 1\.5, but likelihood='bernoulli'"):
+        model.fit(X)

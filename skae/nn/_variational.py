@@ -51,8 +51,8 @@ class VariationalEncoder(nn.Module):
         return self.posterior(Z)[0]
 
     def posterior(self, Z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of the codes of standardized rows."""
-        mean, log_variance = self.body(Z).to(Z.dtype).chunk(2, dim=-1)
+        """Return mean and log-variance of the codes of standardized rows; NaN is the mean."""
+        mean, log_variance = self.body(Z.nan_to_num(0.0)).to(Z.dtype).chunk(2, dim=-1)
         return mean, log_variance.clamp(-_LARGEST_LOG_VARIANCE, _LARGEST_LOG_VARIANCE)
 
 
@@ -76,7 +76,8 @@ class Binarize(RandomLayer):
 
     def forward(self, Z: Tensor) -> Tensor:
         draws = torch.empty_like(Z).uniform_(generator=self.generator)
-        return self.standardize((draws < self.standardize.inverse(Z)).to(Z.dtype))
+        drawn = self.standardize((draws < self.standardize.inverse(Z)).to(Z.dtype))
+        return torch.where(Z.isnan(), Z, drawn)
 
 
 class Likelihood(nn.Module):
@@ -90,7 +91,18 @@ class Likelihood(nn.Module):
         self.standardize = standardize
 
     def forward(self, preactivation: Tensor, Z: Tensor) -> Tensor:
-        """Return the log-likelihood of standardized rows, (...), from (..., n_features)."""
+        """Return the log-likelihood of standardized rows, (...), from (..., n_features).
+
+        That of a row with missing values (NaN) is the one of its known values.
+        """
+        missing = Z.isnan()
+        if not missing.any():
+            return self.values(preactivation, Z).sum(dim=-1)
+        values = self.values(preactivation, Z.masked_fill(missing, 0.0))
+        return values.masked_fill(missing, 0.0).sum(dim=-1)
+
+    def values(self, preactivation: Tensor, Z: Tensor) -> Tensor:
+        """Return the log-likelihood of each value, (..., n_features)."""
         raise NotImplementedError
 
     def draw(self, X: Tensor, scale: float, generator: Generator) -> Tensor:
@@ -117,10 +129,10 @@ class GaussianLikelihood(Likelihood):
         with torch.no_grad():
             self.noise_log_variance.fill_(math.log(excess))
 
-    def forward(self, preactivation: Tensor, Z: Tensor) -> Tensor:
+    def values(self, preactivation: Tensor, Z: Tensor) -> Tensor:
         variance = self.variance()
-        squares = (Z - preactivation).square().sum(dim=-1)
-        return -0.5 * (squares / variance + Z.shape[-1] * (2 * math.pi * variance).log())
+        squares = (Z - preactivation).square()
+        return -0.5 * (squares / variance + (2 * math.pi * variance).log())
 
     def draw(self, X: Tensor, scale: float, generator: Generator) -> Tensor:
         deviation = scale * math.sqrt(self.variance().item())
@@ -138,12 +150,12 @@ class BernoulliLikelihood(Likelihood):
     output_activation = nn.Sigmoid
     is_density = False
 
-    def forward(self, preactivation: Tensor, Z: Tensor) -> Tensor:
+    def values(self, preactivation: Tensor, Z: Tensor) -> Tensor:
         X = self.standardize.inverse(Z)
         inside = X.clamp(0.0, 1.0)
         beyond = (X - inside).abs()
         log_likelihood = preactivation * inside - F.softplus(preactivation)
-        return (log_likelihood - beyond * (preactivation.abs() + 2 * beyond)).sum(dim=-1)
+        return log_likelihood - beyond * (preactivation.abs() + 2 * beyond)
 
     def draw(self, X: Tensor, scale: float, generator: Generator) -> Tensor:
         return (torch.empty_like(X).uniform_(generator=generator) < X).to(X.dtype)
@@ -181,7 +193,7 @@ class VariationalNetwork(nn.Module):
         return self if mode == self.training else super().train(mode)
 
     def forward(self, rows: Tensor) -> VariationalOutput:
-        Z, condition = self._split(rows)
+        Z, condition = self.split(rows)
         if self.binarize is not None:
             Z = self.binarize(Z)
         mean, log_variance = self.encoder.posterior(Z)
@@ -191,7 +203,7 @@ class VariationalNetwork(nn.Module):
 
     def reconstruct(self, rows: Tensor) -> Tensor:
         """Return the standardized rows that the means of their codes stand for."""
-        Z, condition = self._split(rows)
+        Z, condition = self.split(rows)
         preactivation = self._decode(self.encoder.from_standardized(Z), condition)
         return self.decoder.to_standardized(preactivation)
 
@@ -210,10 +222,20 @@ class VariationalNetwork(nn.Module):
         Returns
         -------
         Tensor of shape (batch, n_draws)
+
+        Notes
+        -----
+        The encoder knows nothing of what is missing, and is too sure of the codes of rows with
+        holes. Half of theirs are drawn from the prior: a defensive mixture, Hesterberg 1995,
+        doi:10.1080/00401706.1995.10484303.
         """
-        code, _, log_variance, log_likelihood = self._draws(rows, noise)
-        log_ratio = noise.square().sum(dim=1) - code.square().sum(dim=2)  # (batch, n_draws)
-        return log_likelihood + 0.5 * (log_ratio + log_variance.sum(dim=1, keepdim=True))
+        code, mean, log_variance, log_likelihood = self._draws(rows, noise, defensive=True)
+        log_prior = -0.5 * code.square().sum(dim=2)  # (batch, n_draws), but for a constant
+        squares = (code - mean[:, None]).square() * (-log_variance).exp()[:, None]
+        log_q = -0.5 * (squares.sum(dim=2) + log_variance.sum(dim=1, keepdim=True))
+        has_holes = rows.isnan().any(dim=1, keepdim=True)
+        mixed = torch.logaddexp(log_q, log_prior) - math.log(2)
+        return log_likelihood + log_prior - torch.where(has_holes, mixed, log_q)
 
     def lower_bounds(self, rows: Tensor, noise: Tensor) -> Tensor:
         """Return log p(row | code) - KL for several codes of each row: the evidence lower bound.
@@ -223,17 +245,24 @@ class VariationalNetwork(nn.Module):
         _, mean, log_variance, log_likelihood = self._draws(rows, noise)
         return log_likelihood - kl_divergence(mean, log_variance)[:, None]
 
-    def _draws(self, rows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        Z, condition = self._split(rows)
+    def _draws(
+        self, rows: Tensor, noise: Tensor, *, defensive: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        Z, condition = self.split(rows)
         mean, log_variance = self.encoder.posterior(Z)
         code = mean[:, None] + (0.5 * log_variance).exp()[:, None] * noise
+        if defensive:
+            of_prior = torch.arange(len(noise), device=noise.device)[:, None] >= len(noise) // 2
+            has_holes = Z.isnan().any(dim=1)[:, None, None]
+            code = torch.where(has_holes & of_prior, noise, code)
         shape = code.shape[:2]  # (batch, n_draws)
         condition = condition[:, None].expand(*shape, -1)
         preactivation = self._decode(code.flatten(0, 1), condition.flatten(0, 1))
         log_likelihood = self.likelihood(preactivation.unflatten(0, shape), Z[:, None])
         return code, mean, log_variance, log_likelihood
 
-    def _split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return standardized rows and the columns of their condition."""
         n_features = len(self.encoder.standardize.mean)
         return rows[:, :n_features], rows[:, n_features:]
 

@@ -6,6 +6,8 @@ import pickle
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.distributions import Bernoulli, Independent, Normal
 from torch.nn import functional as F
@@ -335,3 +337,31 @@ def test_the_expected_loss_of_a_linear_decoder_is_its_closed_form():
     expected = 0.5 * (squares / 0.4 + N_FEATURES * math.log(2 * math.pi * 0.4))
     expected = expected + kl_divergence(mean, log_variance)
     assert found == pytest.approx(expected.item(), abs=0.05)
+
+
+@settings(max_examples=50, deadline=None)
+@given(logit=st.floats(-8, 8), inside=st.floats(0, 1))
+def test_bernoulli_values_are_cross_entropies_inside_and_fall_outside(logit, inside):
+    standardize = Standardize(torch.zeros(1), torch.tensor(1.0))
+    likelihood = BernoulliLikelihood(standardize)
+    logits = torch.tensor([[logit]])
+    expected = -F.binary_cross_entropy_with_logits(logits, torch.tensor([[inside]]))
+    assert likelihood(logits, torch.tensor([[inside]])).item() == pytest.approx(
+        expected.item(), abs=1e-4
+    )
+    for end, step in ((0.0, -1.0), (1.0, 1.0)):
+        outside = torch.tensor([[end + step * far] for far in (0.0, 0.1, 0.5, 2.0, 20.0)])
+        values = likelihood(logits.expand(5, 1), outside)
+        assert (values.diff() < 0).all()
+
+
+@pytest.mark.parametrize("kind", [GaussianLikelihood, BernoulliLikelihood])
+def test_a_missing_value_adds_nothing_to_a_likelihood(kind):
+    generator = torch.Generator().manual_seed(0)
+    Z, output = torch.rand(5, 4, generator=generator), torch.randn(5, 4, generator=generator)
+    likelihood = kind(Standardize(torch.zeros(4), torch.tensor(1.0)))
+    holes = Z.clone()
+    holes[:, 1] = torch.nan
+    known = kind(Standardize(torch.zeros(3), torch.tensor(1.0)))
+    expected = known(output[:, [0, 2, 3]], Z[:, [0, 2, 3]])
+    torch.testing.assert_close(likelihood(output, holes), expected)
