@@ -43,7 +43,7 @@ lint: $(VENV)/.with-lint  ## Check style, types and docstrings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/test_docstrings.py
+	$(BIN)/pytest -q tests/test_docstrings.py tests/test_typing.py
 
 .PHONY: format
 format: $(VENV)/.with-lint  ## Rewrite the code in the project's style

@@ -3,16 +3,17 @@
 import warnings
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._autoencoder import AutoencoderTransformer
+from ._contract import BaseEstimator, OutlierMixin, _fit_context
 from ._fitting import DTYPES, check_rows, different_rows, fit_seed, or_as_before
 from ._principal_axes import n_principal_axes
 from ._rows import mean_and_scale, row_hashes
@@ -155,7 +156,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None) -> Self:
         """Fit the autoencoders and find the threshold.
 
         Parameters
@@ -282,7 +283,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         if self.criterion != "squared_error":
             self.error_scale_ = np.maximum(errors, _LEAST_SHARE * errors.mean() or 1.0)
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Tell outliers from inliers.
 
         Parameters
@@ -297,7 +298,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def decision_function(self, X):
+    def decision_function(self, X) -> np.ndarray:
         """Return how far each row's score is above the threshold.
 
         Parameters
@@ -312,7 +313,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         return self.score_samples(X) - self.offset_
 
-    def score_samples(self, X):
+    def score_samples(self, X) -> np.ndarray:
         """Return how well the autoencoders that have not seen a row know it.
 
         Parameters
@@ -329,7 +330,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return self._scores(self._validate_rows(X))
 
-    def reconstruction_error(self, X, *, per_feature=False):
+    def reconstruction_error(self, X, *, per_feature=False) -> np.ndarray:
         """Return the error of each row, or of each of its values.
 
         Parameters

@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import TransformerMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from ._contract import TransformerMixin
 from ._fitting import DTYPES
 from ._rows import fill_holes, mean_and_scale
 from ._training import apply
@@ -21,7 +21,7 @@ class ReconstructionMixin(TransformerMixin):
     encoder and a decoder, ``mean_``, ``scale_`` and ``_n_features_out``.
     """
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Encode rows.
 
         Parameters
@@ -38,7 +38,7 @@ class ReconstructionMixin(TransformerMixin):
         check_is_fitted(self)
         return encoded(self, self._validate_rows(X))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Decode codes.
 
         Parameters
@@ -69,7 +69,7 @@ class ReconstructionMixin(TransformerMixin):
             )
         return decoded(self, X)
 
-    def impute(self, X):
+    def impute(self, X) -> np.ndarray:
         """Fill missing values from the reconstruction.
 
         A hole is the mean of its column on the way into the network, as in training, and what
@@ -109,7 +109,7 @@ class ReconstructionMixin(TransformerMixin):
         )
         return np.where(missing, rebuilt, X)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None) -> float:
         """Return the share of the variance of X that its reconstruction explains.
 
         The same number for `sklearn.decomposition.PCA` is
@@ -136,7 +136,7 @@ class ReconstructionMixin(TransformerMixin):
         errors = self.reconstruction_error(X)
         return explained_share(errors, self._validate_rows(X), sample_weight)
 
-    def score_samples(self, X):
+    def score_samples(self, X) -> np.ndarray:
         """Return the negative squared error of each row's reconstruction.
 
         Parameters
@@ -152,7 +152,7 @@ class ReconstructionMixin(TransformerMixin):
         """
         return -self.reconstruction_error(X)
 
-    def reconstruction_error(self, X, *, per_feature=False):
+    def reconstruction_error(self, X, *, per_feature=False) -> np.ndarray:
         """Return the squared error of each row's reconstruction, or of each of its values.
 
         Parameters

@@ -7,23 +7,19 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Literal, Self, overload
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.special import logit, logsumexp
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from ._contract import BaseEstimator, TransformerMixin, _fit_context
 from ._fitting import (
     DTYPES,
     LEAST_SCALE,
@@ -407,7 +403,7 @@ class VariationalAutoencoderTransformer(
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None) -> Self:
         """Fit the autoencoder to X.
 
         Parameters
@@ -594,6 +590,10 @@ class VariationalAutoencoderTransformer(
             code = network.encoder.from_standardized(torch.zeros(1, len(self.mean_)))
         self._n_features_out = code.shape[1]
 
+    @overload
+    def transform(self, X, return_std: Literal[False] = False) -> np.ndarray: ...
+    @overload
+    def transform(self, X, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
     def transform(self, X, return_std=False):
         """Encode rows.
 
@@ -621,7 +621,7 @@ class VariationalAutoencoderTransformer(
         codes, deviations = np.split(both, 2, axis=1)
         return (codes, deviations) if return_std else codes
 
-    def inverse_transform(self, X, y=None):
+    def inverse_transform(self, X, y=None) -> np.ndarray:
         """Decode codes.
 
         Parameters
@@ -660,7 +660,7 @@ class VariationalAutoencoderTransformer(
             )
         return self._decoded(self._with_condition(X, y))
 
-    def sample(self, n_samples=1, y=None, *, noise=False, random_state=None):
+    def sample(self, n_samples=1, y=None, *, noise=False, random_state=None) -> np.ndarray:
         """Draw new rows: codes from the standard normal distribution, decoded.
 
         Parameters
@@ -708,7 +708,7 @@ class VariationalAutoencoderTransformer(
             rows = draw(torch.from_numpy(rows), self.scale_, generator).numpy()
         return rows
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None) -> float:
         """Return the share of the variance of X that its reconstruction explains.
 
         A row is rebuilt from the mean of its code, which is nearer to zero than PCA's: noise
@@ -735,7 +735,7 @@ class VariationalAutoencoderTransformer(
         errors = self.reconstruction_error(X, y)
         return explained_share(errors, self._validate_rows(X), sample_weight)
 
-    def score_samples(self, X, y=None, *, n_draws=100):
+    def score_samples(self, X, y=None, *, n_draws=100) -> np.ndarray:
         """Estimate the log-likelihood of each row.
 
         Codes are drawn from the distribution that the encoder gives, and the likelihoods of
@@ -779,7 +779,7 @@ class VariationalAutoencoderTransformer(
             return logsumexp(parts, axis=0)
         return self._evidence(_log_density, X, y, n_draws)
 
-    def evidence_lower_bound(self, X, y=None, *, n_draws=100):
+    def evidence_lower_bound(self, X, y=None, *, n_draws=100) -> np.ndarray:
         """Estimate the lower bound of the log-likelihood that training maximizes, for each row.
 
         The mean log-likelihood of the row given codes drawn from the distribution that the
@@ -805,7 +805,7 @@ class VariationalAutoencoderTransformer(
         check_is_fitted(self)
         return self._evidence(_lower_bound, X, y, n_draws)
 
-    def reconstruction_error(self, X, y=None, *, per_feature=False):
+    def reconstruction_error(self, X, y=None, *, per_feature=False) -> np.ndarray:
         """Return the squared error of each row's reconstruction, or of each of its values.
 
         Parameters
