@@ -1,4 +1,4 @@
-"""What estimators and functions take from scikit-learn: its own, with types."""
+"""What estimators and functions take from scikit-learn: its own, with types and links of ours."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -18,7 +18,12 @@ __all__ = [
 
 
 class BaseEstimator(base.BaseEstimator):
-    """scikit-learn's, with types."""
+    """scikit-learn's, whose HTML leads to our reference: to the pages that autosummary writes."""
+
+    _doc_link_module = "skae"
+    _doc_link_template = (
+        "https://skae.readthedocs.io/en/stable/generated/{estimator_module}.{estimator_name}.html"
+    )
 
     if TYPE_CHECKING:
 
