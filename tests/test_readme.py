@@ -17,6 +17,7 @@ PAGES = [
     "docs/user_guide.md",
     "docs/variants.md",
     "docs/few_labels.md",
+    "docs/ecosystem.md",
 ]
 # Others that people read on the way, without code.
 LINKED = [*PAGES, "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"]
@@ -84,6 +85,21 @@ def test_the_code_on_a_page_runs_and_prints_what_the_page_shows(page, tmp_path, 
         elif block.language == "text" and printed:
             assert alike(printed, block.text), f"{page}:{block.line} shows, but printed:\n{printed}"
     pyplot.close("all")
+
+
+# The blocks marked `py` need packages that are not among the test extra's.
+@pytest.mark.filterwarnings("default")
+def test_code_for_other_packages_runs_where_they_are_installed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    page = blocks("docs/ecosystem.md")
+    for block in page:
+        if block.language == "py":
+            for package in re.findall(r"^import (\w+)", block.text, re.MULTILINE):
+                pytest.importorskip(package)
+    for block in page:
+        if block.language in {"python", "py"}:
+            exec(compile(block.text, f"docs/ecosystem.md:{block.line}", "exec"), namespace)
 
 
 @pytest.mark.parametrize("command", commands())
