@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 DOCS_ARGS ?=
 BENCH_ARGS ?=
 
-BIN = $(VENV)/bin
+BIN = $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 # Two names for one file: newer versions of pip read a second variable when they build a package.
 export PIP_CONSTRAINT = $(CONSTRAINTS)
@@ -38,12 +38,17 @@ test: $(VENV)/.with-test  ## Run the tests, and the examples in the docstrings
 test-oldest:  ## Run the tests with the oldest supported versions
 	@$(MAKE) --no-print-directory test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
 
+.PHONY: coverage
+coverage: $(VENV)/.with-test  ## Run the tests and count the lines that they reach (slower)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal \
+		--cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: $(VENV)/.with-lint  ## Check style, types and docstrings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/test_docstrings.py
+	$(BIN)/pytest -q tests/test_docstrings.py tests/test_typing.py
 
 .PHONY: format
 format: $(VENV)/.with-lint  ## Rewrite the code in the project's style
@@ -68,7 +73,7 @@ bench-smoke:  ## Run the benchmarks on a little data, to see that they work
 .PHONY: clean
 clean:  ## Remove the environments and all that was built
 	rm -rf .venv .venv-oldest build dist docs/_build docs/generated docs/gallery
-	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .coverage .pytest_cache .hypothesis .mypy_cache .ruff_cache
 
 # The environment ignores itself, so that git does not list it whatever its name.
 $(VENV)/.created:

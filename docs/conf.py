@@ -1,5 +1,6 @@
 """How Sphinx builds the documentation: `make docs`, offline, warnings are errors."""
 
+import os
 import re
 
 import skae
@@ -13,9 +14,11 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
+    "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
 ]
 # The gallery is made of the examples; their own folder has no pages.
 exclude_patterns = ["_build", "examples"]
@@ -55,6 +58,21 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "abort_on_example_error": True,
 }
+
+# Links into the references of others need the network, which the local build does without.
+if "READTHEDOCS" in os.environ or "SKAE_DOCS_ONLINE" in os.environ:
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "matplotlib": ("https://matplotlib.org/stable", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "python": ("https://docs.python.org/3", None),
+        "sklearn": ("https://scikit-learn.org/stable", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+    }
+
+# What is copied is the code, without prompts and without what it prints.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 extlinks = {
     "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),

@@ -1,6 +1,7 @@
 """Autoencoders as real scikit-learn estimators."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 __all__ = [
     "AutoencoderOutlierDetector",
@@ -9,28 +10,60 @@ __all__ = [
     "ConvolutionalAutoencoderTransformer",
     "StackedAutoencoderClassifier",
     "VariationalAutoencoderTransformer",
+    "activation",
     "compare",
+    "comparison",
+    "datasets",
+    "exceptions",
+    "joint",
+    "metrics",
+    "nn",
+    "noise",
+    "penalty",
+    "plotting",
 ]
 
 __version__ = "0.1.0"
 
-# Imported when first used, so that `skae --help` need not wait for torch.
-_HOMES = {
-    "AutoencoderOutlierDetector": "._outliers",
-    "AutoencoderTransformer": "._autoencoder",
-    "Comparison": ".comparison",
-    "ConvolutionalAutoencoderTransformer": "._convolutional",
-    "StackedAutoencoderClassifier": "._stacked",
-    "VariationalAutoencoderTransformer": "._variational",
-    "compare": ".comparison",
-}
+# Type checkers and editors read this; at run time, what is public is imported when first used, so
+# that `skae --help` need not wait for torch.
+if TYPE_CHECKING:
+    from . import (
+        activation,
+        comparison,
+        datasets,
+        exceptions,
+        joint,
+        metrics,
+        nn,
+        noise,
+        penalty,
+        plotting,
+    )
+    from ._autoencoder import AutoencoderTransformer
+    from ._convolutional import ConvolutionalAutoencoderTransformer
+    from ._outliers import AutoencoderOutlierDetector
+    from ._stacked import StackedAutoencoderClassifier
+    from ._variational import VariationalAutoencoderTransformer
+    from .comparison import Comparison, compare
+else:
+    # Where a name of __all__ is defined that is not itself a module.
+    _HOMES = {
+        "AutoencoderOutlierDetector": "._outliers",
+        "AutoencoderTransformer": "._autoencoder",
+        "Comparison": ".comparison",
+        "ConvolutionalAutoencoderTransformer": "._convolutional",
+        "StackedAutoencoderClassifier": "._stacked",
+        "VariationalAutoencoderTransformer": "._variational",
+        "compare": ".comparison",
+    }
 
-
-def __getattr__(name):
-    if name not in _HOMES:
+    def __getattr__(name):
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name], __name__), name)
+        if name in __all__:
+            return import_module(f".{name}", __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
 
-
-def __dir__():
-    return sorted([*globals(), *_HOMES])
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -4,15 +4,11 @@ import copy
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    _fit_context,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from torch import nn
@@ -27,6 +23,7 @@ from ._assembly import (
     output_names,
     reconstruction_loss,
 )
+from ._contract import BaseEstimator, _fit_context
 from ._fitting import (
     LEAST_SCALE,
     NOISE_CONSTRAINT,
@@ -494,7 +491,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None) -> Self:
         """Fit the autoencoder to X.
 
         Parameters
@@ -551,7 +548,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X, y=None, sample_weight=None) -> Self:
         """Train for one epoch on the rows of X, from where the last call ended.
 
         The first call decides what `fit` reads from all rows: the columns' means, the

@@ -2,11 +2,11 @@
 
 from functools import partial
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _safe_set_output
@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._autoencoder import AutoencoderTransformer
 from ._calibration import CodeSpace, HoleCalibration, average, share_below, threshold
+from ._contract import BaseEstimator, OutlierMixin, _fit_context
 from ._fitting import check_rows, fit_seed, or_as_before, refuse_target, validated_rows
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
@@ -172,7 +173,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None) -> Self:
         """Fit the autoencoders and find the threshold.
 
         Parameters
@@ -311,7 +312,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         if self.criterion != "squared_error":
             self.error_scale_ = np.maximum(errors, _LEAST_SHARE * errors.mean() or 1.0)
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Tell outliers from inliers.
 
         Parameters
@@ -326,7 +327,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def decision_function(self, X):
+    def decision_function(self, X) -> np.ndarray:
         """Return how far each row's score is above the threshold.
 
         Parameters
@@ -341,7 +342,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         """
         return self.score_samples(X) - self.offset_
 
-    def score_samples(self, X):
+    def score_samples(self, X) -> np.ndarray:
         """Return how well the autoencoders that have not seen a row know it.
 
         Parameters
@@ -358,7 +359,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return self._scores(self._validate_rows(X))
 
-    def reconstruction_error(self, X, *, per_feature=False):
+    def reconstruction_error(self, X, *, per_feature=False) -> np.ndarray:
         """Return the error of each row, or of each of its values.
 
         Parameters

@@ -2,7 +2,6 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import TransformerMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 from sklearn.utils._set_output import _get_container_adapter
@@ -12,6 +11,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from ._contract import TransformerMixin
 from ._fitting import DTYPES, target_of, validated_rows
 from ._rows import beside, fill_holes, mean_and_scale
 from ._training import apply
@@ -25,7 +25,7 @@ class ReconstructionMixin(TransformerMixin):
     encoder and a decoder, ``mean_``, ``scale_`` and ``_n_features_out``.
     """
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Encode rows.
 
         Parameters
@@ -42,7 +42,7 @@ class ReconstructionMixin(TransformerMixin):
         check_is_fitted(self)
         return encoded(self, self._validate_rows(X))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Decode codes.
 
         Parameters
@@ -73,7 +73,7 @@ class ReconstructionMixin(TransformerMixin):
             )
         return decoded(self, X)
 
-    def impute(self, X):
+    def impute(self, X) -> np.ndarray:
         """Fill missing values from the reconstruction.
 
         A hole is the mean of its column on the way into the network, as in training, and what
@@ -107,7 +107,7 @@ class ReconstructionMixin(TransformerMixin):
         )
         return in_columns(self, np.where(missing, rebuilt, X), given)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None) -> float:
         """Return the share of the variance of X that its reconstruction explains.
 
         The same number for `sklearn.decomposition.PCA` is
@@ -140,7 +140,7 @@ class ReconstructionMixin(TransformerMixin):
         errors = errors.astype(np.float64) * self.scale_**2
         return explained_share(errors, X if target is None else target, sample_weight)
 
-    def score_samples(self, X):
+    def score_samples(self, X) -> np.ndarray:
         """Return the negative squared error of each row's reconstruction.
 
         Parameters
@@ -163,7 +163,7 @@ class ReconstructionMixin(TransformerMixin):
         errors = self.reconstruction_error(X)
         return -errors / known_share(self._validate_rows(X))
 
-    def reconstruction_error(self, X, *, per_feature=False):
+    def reconstruction_error(self, X, *, per_feature=False) -> np.ndarray:
         """Return the squared error of each row's reconstruction, or of each of its values.
 
         Parameters

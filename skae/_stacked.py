@@ -3,21 +3,14 @@
 import copy
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
@@ -29,6 +22,7 @@ from ._assembly import (
     reconstruction_loss,
     standardization,
 )
+from ._contract import BaseEstimator, ClassifierMixin, TransformerMixin, _fit_context, available_if
 from ._fitting import (
     DTYPES,
     LEAST_SCALE,
@@ -540,7 +534,7 @@ class StackedAutoencoderClassifier(
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, groups=None):
+    def fit(self, X, y, sample_weight=None, groups=None) -> Self:
         """Fit the classifier, stage by stage.
 
         Parameters
@@ -619,7 +613,7 @@ class StackedAutoencoderClassifier(
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Train for one epoch of the last stage, from where the last call or fit ended.
 
         The first call decides what `fit` reads from all rows: the columns' means, the scale and
@@ -983,7 +977,7 @@ class StackedAutoencoderClassifier(
         self._structure = structure_of(self, self._structural)
         self._n_features_out = layer_sizes(self.hidden_layer_sizes)[-1]
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Tell the class of rows.
 
         Parameters
@@ -999,7 +993,7 @@ class StackedAutoencoderClassifier(
         probability = self.predict_proba(X)
         return self.classes_[probability.argmax(axis=1)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X) -> np.ndarray:
         """Return the probability of each class.
 
         Parameters
@@ -1015,7 +1009,7 @@ class StackedAutoencoderClassifier(
         """
         return self._apply(_probabilities, X)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X) -> np.ndarray:
         """Return the logarithm of the probability of each class.
 
         Parameters
@@ -1043,7 +1037,7 @@ class StackedAutoencoderClassifier(
     def _standardized(self, rows):
         return (rows - self.mean_) / self.scale_
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X, y, sample_weight=None) -> float:
         """Return the accuracy on the rows that have a label.
 
         Parameters
@@ -1080,7 +1074,7 @@ class StackedAutoencoderClassifier(
             sample_weight = column_or_1d(sample_weight)[labeled]
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Return the codes of the last hidden layer.
 
         Parameters
@@ -1097,7 +1091,7 @@ class StackedAutoencoderClassifier(
         return encoded(self, self._validate_rows(X))
 
     @available_if(_has_decoder)
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Decode codes of the last hidden layer, back through the stack.
 
         The decoders are those of pretraining; tied ones follow the encoder. Fine-tuning moves the

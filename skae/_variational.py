@@ -6,17 +6,12 @@ from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, Literal, Self, overload
 
 import numpy as np
 import torch
 from scipy.special import logsumexp
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -29,6 +24,7 @@ from ._conditions import (
     conditioned,
     count_labels,
 )
+from ._contract import BaseEstimator, TransformerMixin, _fit_context
 from ._fitting import (
     DTYPES,
     LEAST_SCALE,
@@ -432,7 +428,7 @@ class VariationalAutoencoderTransformer(
         self.net_params = net_params
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None) -> Self:
         """Fit the autoencoder to X.
 
         Parameters
@@ -502,7 +498,7 @@ class VariationalAutoencoderTransformer(
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None, *, classes=None):
+    def partial_fit(self, X, y=None, sample_weight=None, *, classes=None) -> Self:
         """Train for one epoch on the rows of X, from where the last call ended.
 
         The first call decides what `fit` reads from all rows: the columns' means, the scale, the
@@ -698,6 +694,10 @@ class VariationalAutoencoderTransformer(
             code = network.encoder.from_standardized(torch.zeros(1, len(self.mean_)))
         self._n_features_out = code.shape[1]
 
+    @overload
+    def transform(self, X, return_std: Literal[False] = False) -> np.ndarray: ...
+    @overload
+    def transform(self, X, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
     def transform(self, X, return_std=False):
         """Encode rows.
 
@@ -725,7 +725,7 @@ class VariationalAutoencoderTransformer(
         codes, deviations = np.split(both, 2, axis=1)
         return (codes, deviations) if return_std else codes
 
-    def inverse_transform(self, X, y=None):
+    def inverse_transform(self, X, y=None) -> np.ndarray:
         """Decode codes.
 
         Parameters
@@ -764,7 +764,7 @@ class VariationalAutoencoderTransformer(
             )
         return self._decoded(self._with_condition(X, y))
 
-    def sample(self, n_samples=1, y=None, *, noise=False, random_state=None):
+    def sample(self, n_samples=1, y=None, *, noise=False, random_state=None) -> np.ndarray:
         """Draw new rows: codes, decoded.
 
         Codes are drawn from the standard normal distribution, and with ``conditional=True`` from
@@ -849,7 +849,7 @@ class VariationalAutoencoderTransformer(
         )
         return in_columns(self, np.where(np.isnan(X), rebuilt, X), given)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X, y=None, sample_weight=None) -> float:
         """Return the share of the variance of X that its reconstruction explains.
 
         A row is rebuilt from the mean of its code, which is nearer to zero than PCA's: noise
@@ -876,7 +876,7 @@ class VariationalAutoencoderTransformer(
         errors = self.reconstruction_error(X, y)
         return explained_share(errors, self._validate_rows(X), sample_weight)
 
-    def score_samples(self, X, y=None, *, n_draws=100):
+    def score_samples(self, X, y=None, *, n_draws=100) -> np.ndarray:
         """Estimate the log-likelihood of each row.
 
         Codes are drawn from the distribution that the encoder gives, and the likelihoods of
@@ -920,7 +920,7 @@ class VariationalAutoencoderTransformer(
             return logsumexp(parts, axis=0)
         return self._evidence(_log_density, X, y, n_draws)
 
-    def evidence_lower_bound(self, X, y=None, *, n_draws=100):
+    def evidence_lower_bound(self, X, y=None, *, n_draws=100) -> np.ndarray:
         """Estimate the lower bound of the log-likelihood that training maximizes, for each row.
 
         The mean log-likelihood of the row given codes drawn from the distribution that the
@@ -946,7 +946,7 @@ class VariationalAutoencoderTransformer(
         check_is_fitted(self)
         return self._evidence(_lower_bound, X, y, n_draws)
 
-    def reconstruction_error(self, X, y=None, *, per_feature=False):
+    def reconstruction_error(self, X, y=None, *, per_feature=False) -> np.ndarray:
         """Return the squared error of each row's reconstruction, or of each of its values.
 
         Parameters

@@ -8,8 +8,9 @@ from numbers import Integral
 from typing import ClassVar
 
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
+
+from ._contract import BaseEstimator
 
 __all__ = ["TopK"]
 
@@ -47,7 +48,7 @@ class TopK(BaseEstimator):
     def __init__(self, k=8):
         self.k = k
 
-    def activate(self, code):
+    def activate(self, code: torch.Tensor) -> torch.Tensor:
         """Return codes with all but their k largest numbers set to zero.
 
         Parameters

@@ -31,8 +31,10 @@ from sklearn.datasets import (
 )
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._optional_dependencies import check_pandas_support
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import type_of_target
+
+from ._contract import validate_params
 
 __all__ = [
     "BUILT_IN",
@@ -511,7 +513,7 @@ BUILT_IN = MappingProxyType(
 """Name of each built-in data set and the function that loads it as a Bunch."""
 
 
-def load_dataset(name):
+def load_dataset(name) -> Bunch:
     """Load a built-in data set by its name.
 
     Parameters

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from numbers import Real
 from typing import ClassVar
 
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
+
+from ._contract import BaseEstimator
 
 __all__ = ["JOINT", "Ladder"]
 
@@ -71,7 +72,7 @@ class Ladder(BaseEstimator):
         self.input_level = input_level
         self.weights = weights
 
-    def noise_and_weights(self, n_layers):
+    def noise_and_weights(self, n_layers) -> tuple[list[float], list[float]]:
         """Return the noise and the weight of the rows and of each layer.
 
         Parameters

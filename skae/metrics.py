@@ -23,11 +23,12 @@ from sklearn.utils import (
     column_or_1d,
     gen_batches,
 )
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight
 
+from ._contract import validate_params
 from ._labels import as_labels, is_unlabeled, plain_labels
 
 __all__ = [
@@ -94,7 +95,7 @@ def _blocks(X, X_reconstructed):
     },
     prefer_skip_nested_validation=True,
 )
-def reconstruction_r2(X, X_reconstructed, *, sample_weight=None):
+def reconstruction_r2(X, X_reconstructed, *, sample_weight=None) -> float:
     r"""Share of the variance of X that a reconstruction explains.
 
     .. math::
@@ -257,7 +258,7 @@ def reconstruction_error(X, X_reconstructed, *, sample_weight=None, multioutput=
     },
     prefer_skip_nested_validation=True,
 )
-def reconstruction_error_samples(X, X_reconstructed):
+def reconstruction_error_samples(X, X_reconstructed) -> np.ndarray:
     """Sum of squared errors of each row of a reconstruction.
 
     A row that is reconstructed much worse than others is unlike them: the number serves to find
@@ -310,7 +311,7 @@ def _reconstruct(estimator, X):
     return estimator.inverse_transform(estimator.transform(X))
 
 
-def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None):
+def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None) -> float:
     """Score a fitted transformer by the share of variance that its reconstruction explains.
 
     A callable for `scoring=` wherever scikit-learn takes one. It asks for `transform` and
@@ -369,7 +370,7 @@ def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None):
     return reconstruction_r2(X, _reconstruct(estimator, X), sample_weight=sample_weight)
 
 
-def neg_reconstruction_error_scorer(estimator, X, y=None, sample_weight=None):
+def neg_reconstruction_error_scorer(estimator, X, y=None, sample_weight=None) -> float:
     """Score a fitted transformer by the negative mean squared error of its reconstruction.
 
     A callable for `scoring=` wherever scikit-learn takes one.
@@ -470,7 +471,7 @@ def _neighbors_kept(distances_here, distances_there, n_samples, n_neighbors):
     },
     prefer_skip_nested_validation=True,
 )
-def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
+def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean") -> float:
     r"""To what extent neighbors in a code are neighbors in the data.
 
     .. math::
@@ -554,7 +555,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
     },
     prefer_skip_nested_validation=True,
 )
-def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean"):
+def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean") -> float:
     r"""To what extent neighbors in the data stay neighbors in a code.
 
     .. math::
@@ -660,7 +661,7 @@ def _check_probe(X_train, y_train, X_test, y_test):
     },
     prefer_skip_nested_validation=True,
 )
-def knn_accuracy(X_train, y_train, X_test, y_test, *, n_neighbors=5):
+def knn_accuracy(X_train, y_train, X_test, y_test, *, n_neighbors=5) -> float:
     """Accuracy of nearest neighbors on codes: whether rows of one class lie together.
 
     The codes are compared as they are, by Euclidean distance, without scaling.
@@ -729,7 +730,7 @@ def knn_accuracy(X_train, y_train, X_test, y_test, *, n_neighbors=5):
     },
     prefer_skip_nested_validation=True,
 )
-def linear_probe_accuracy(X_train, y_train, X_test, y_test):
+def linear_probe_accuracy(X_train, y_train, X_test, y_test) -> float:
     """Accuracy of logistic regression on codes: whether planes separate the classes.
 
     The codes are standardised first, so their scale, which an autoencoder may choose freely,

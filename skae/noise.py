@@ -10,9 +10,10 @@ from numbers import Real
 from typing import ClassVar, Protocol
 
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch import Generator, Tensor
+
+from ._contract import BaseEstimator
 
 __all__ = ["NOISES", "GaussianNoise", "MaskingNoise", "SaltAndPepperNoise", "SwapNoise"]
 
@@ -61,7 +62,7 @@ class GaussianNoise(BaseEstimator):
     def __init__(self, level=0.3):
         self.level = level
 
-    def corrupt(self, rows, generator):
+    def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
         """Corrupt a batch of rows.
 
         Parameters
@@ -114,7 +115,7 @@ class MaskingNoise(BaseEstimator):
     def __init__(self, level=0.3):
         self.level = level
 
-    def corrupt(self, rows, generator):
+    def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
         """Corrupt a batch of rows.
 
         Parameters
@@ -167,7 +168,7 @@ class SaltAndPepperNoise(BaseEstimator):
     def __init__(self, level=0.3):
         self.level = level
 
-    def corrupt(self, rows, generator):
+    def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
         """Corrupt a batch of rows.
 
         Parameters
@@ -225,7 +226,7 @@ class SwapNoise(BaseEstimator):
     def __init__(self, level=0.15):
         self.level = level
 
-    def corrupt(self, rows, generator):
+    def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
         """Corrupt a batch of rows.
 
         Parameters

@@ -12,10 +12,10 @@ from numbers import Real
 from typing import ClassVar
 
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
+from ._contract import BaseEstimator
 from .nn import ACTIVATIONS, Penalty
 
 __all__ = ["PENALTIES", "Contraction", "KLSparsity", "L1Sparsity"]
@@ -63,7 +63,7 @@ class L1Sparsity(BaseEstimator):
     def __init__(self, weight=1e-3):
         self.weight = weight
 
-    def penalize(self, batch):
+    def penalize(self, batch) -> Tensor:
         """Return the penalty of each row.
 
         Parameters
@@ -129,7 +129,7 @@ class KLSparsity(BaseEstimator):
         self.target = target
         self.weight = weight
 
-    def penalize(self, batch):
+    def penalize(self, batch) -> Tensor:
         """Return the penalty of the batch.
 
         Parameters
@@ -199,7 +199,7 @@ class Contraction(BaseEstimator):
     def __init__(self, weight=1e-3):
         self.weight = weight
 
-    def penalize(self, batch):
+    def penalize(self, batch) -> Tensor:
         """Return the penalty of each row.
 
         Parameters

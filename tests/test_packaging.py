@@ -1,5 +1,6 @@
 """What is installed is what the tree holds, at versions that are tested."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,7 +15,8 @@ from packaging.version import Version
 import skae
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 
 # Lower bounds that no constraint file tests: older builds of torch are too large to test with.
 UNTESTED = {"torch"}
@@ -55,3 +57,22 @@ def test_the_wheel_has_every_file_of_the_package_and_no_other(tmp_path):
 
 def test_the_installed_version_is_that_of_the_tree():
     assert metadata.version("skae") == skae.__version__ == PROJECT["version"]
+
+
+def test_the_version_to_cite_is_that_of_the_tree():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.findall(r"^version: (.*)$", citation, re.MULTILINE) == [PROJECT["version"]]
+
+
+def test_a_dependency_group_is_an_extra_or_made_of_groups():
+    groups = PYPROJECT["dependency-groups"]
+    lines = [line for group in groups.values() for line in group]
+    extras = [Requirement(line).extras for line in lines if isinstance(line, str)]
+    included = [line["include-group"] for line in lines if not isinstance(line, str)]
+    assert set().union(*extras) <= set(EXTRAS)
+    assert set(included) <= set(groups)
+
+
+def test_the_oldest_python_is_one_that_is_tested():
+    pythons = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
+    assert PROJECT["requires-python"] == f">={pythons[0]}"

@@ -17,7 +17,10 @@ PAGES = [
     "docs/user_guide.md",
     "docs/variants.md",
     "docs/few_labels.md",
+    "docs/ecosystem.md",
 ]
+# Others that people read on the way, without code.
+LINKED = [*PAGES, "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"]
 OUTPUT_TOLERANCE = 0.05  # numbers differ a little from machine to machine
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -84,6 +87,21 @@ def test_the_code_on_a_page_runs_and_prints_what_the_page_shows(page, tmp_path, 
     pyplot.close("all")
 
 
+# The blocks marked `py` need packages that are not among the test extra's.
+@pytest.mark.filterwarnings("default")
+def test_code_for_other_packages_runs_where_they_are_installed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    page = blocks("docs/ecosystem.md")
+    for block in page:
+        if block.language == "py":
+            for package in re.findall(r"^import (\w+)", block.text, re.MULTILINE):
+                pytest.importorskip(package)
+    for block in page:
+        if block.language in {"python", "py"}:
+            exec(compile(block.text, f"docs/ecosystem.md:{block.line}", "exec"), namespace)
+
+
 @pytest.mark.parametrize("command", commands())
 def test_a_command_on_a_page_exists(command):
     program, *arguments = command.split()
@@ -97,7 +115,7 @@ def test_a_command_on_a_page_exists(command):
         assert program in {"pip", "git", "cd"}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", LINKED)
 def test_a_link_to_a_file_leads_to_one(page):
     links = LINK.findall((ROOT / page).read_text(encoding="utf-8"))
     local = [link for link in links if "://" not in link]

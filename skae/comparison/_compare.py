@@ -8,10 +8,11 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import FLOAT_DTYPES, assert_all_finite
 from tqdm import tqdm
 
+from skae._contract import validate_params
 from skae._labels import kind_of_target
 from skae.comparison._measure import PROBES, Rows, measure
 from skae.comparison._methods import build_method, check_methods
@@ -114,7 +115,7 @@ def compare(
     n_neighbors=5,
     random_state=None,
     verbose=0,
-):
+) -> Comparison:
     """Compare methods of dimensionality reduction on the same rows.
 
     All methods are fitted on the same training rows and measured on the same test rows, which

@@ -1,6 +1,7 @@
 """Measuring one method: seconds, the rows rebuilt, neighborhoods and labels in its embedding."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -68,7 +69,7 @@ def _linear_r2(X_train, y_train, X_test, y_test):
 
 
 # How well the codes tell the target: by their neighbors, and by a linear model.
-PROBES = {
+PROBES: dict[str | None, dict[str, Callable[..., float]]] = {
     None: {},
     "classes": {"knn_accuracy": knn_accuracy, "linear_accuracy": linear_probe_accuracy},
     "continuous": {"knn_r2": _knn_r2, "linear_r2": _linear_r2},

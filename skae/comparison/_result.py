@@ -3,12 +3,15 @@
 import csv
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skae.comparison._figure import draw
 from skae.comparison._table import as_html, as_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(repr=False, eq=False)
@@ -100,7 +103,7 @@ class Comparison:
         frame = pd.DataFrame(rows).set_index("method")
         return frame.astype(dict.fromkeys(self.columns, float))
 
-    def to_csv(self, path):
+    def to_csv(self, path) -> None:
         """Write the table as comma-separated values.
 
         Parameters
@@ -113,7 +116,7 @@ class Comparison:
             writer.writeheader()
             writer.writerows({**row, "notes": "; ".join(row["notes"])} for row in self.rows)
 
-    def to_json(self, path):
+    def to_json(self, path) -> None:
         """Write the settings and the table as JSON.
 
         Parameters
@@ -130,7 +133,7 @@ class Comparison:
             json.dump(content, file, indent=2, ensure_ascii=False)
             file.write("\n")
 
-    def plot(self, *, title=None):
+    def plot(self, *, title=None) -> "Figure":
         """Draw the embeddings side by side, and the main numbers as bars below them.
 
         Parameters

@@ -1,5 +1,7 @@
 """ClusterDisplay: groups among codes, images of each, and how groups come together."""
 
+from typing import Self
+
 import numpy as np
 from scipy.cluster.hierarchy import dendrogram, linkage
 from sklearn.cluster import KMeans
@@ -119,7 +121,7 @@ class ClusterDisplay:
         random_state=0,
         ax=None,
         cmap="gray",
-    ):
+    ) -> Self:
         """Encode rows that are images, cluster their codes and draw them.
 
         Parameters
@@ -198,7 +200,7 @@ class ClusterDisplay:
         random_state=0,
         ax=None,
         cmap="gray",
-    ):
+    ) -> Self:
         """Cluster codes that you have and draw the images they belong to.
 
         Parameters
@@ -276,7 +278,7 @@ class ClusterDisplay:
         )
         return display.plot(ax=ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax=None, *, cmap="gray") -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

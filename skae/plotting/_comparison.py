@@ -1,5 +1,7 @@
 """ComparisonDisplay: the embeddings and the scores of a comparison."""
 
+from typing import Self
+
 from skae._drawing import import_pyplot
 from skae.comparison import compare
 from skae.comparison._figure import draw
@@ -44,7 +46,7 @@ class ComparisonDisplay:
         self.comparison = comparison
 
     @classmethod
-    def from_methods(cls, methods, X, y=None, *, title=None, **parameters):
+    def from_methods(cls, methods, X, y=None, *, title=None, **parameters) -> Self:
         """Compare methods and draw what was found.
 
         Parameters
@@ -72,7 +74,7 @@ class ComparisonDisplay:
         """
         return cls(compare(X, y, methods=methods, **parameters)).plot(title=title)
 
-    def plot(self, *, title=None):
+    def plot(self, *, title=None) -> Self:
         """Draw what was found; as often as wanted, each time in a new figure of pyplot.
 
         Parameters

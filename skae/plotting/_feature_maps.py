@@ -1,6 +1,7 @@
 """FeatureMapsDisplay: what a convolution makes of an image."""
 
 import math
+from typing import Self
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class FeatureMapsDisplay:
         ax=None,
         cmap="viridis",
         image_cmap="gray",
-    ):
+    ) -> Self:
         """Draw the maps of some images.
 
         Parameters
@@ -154,7 +155,7 @@ class FeatureMapsDisplay:
         display = cls(rows, maps[:, filters], filters, image_shape=shape, layer=layer)
         return display.plot(ax=ax, cmap=cmap, image_cmap=image_cmap)
 
-    def plot(self, ax=None, *, cmap="viridis", image_cmap="gray"):
+    def plot(self, ax=None, *, cmap="viridis", image_cmap="gray") -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

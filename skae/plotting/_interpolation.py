@@ -1,5 +1,7 @@
 """InterpolationDisplay: the way from one row to another, through rows and through codes."""
 
+from typing import Self
+
 import numpy as np
 
 from skae._drawing import COLORMAP, DARK
@@ -64,7 +66,9 @@ class InterpolationDisplay:
         self.image_shape = image_shape
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, n_steps=10, image_shape=None, ax=None, cmap=None):
+    def from_estimator(
+        cls, estimator, X, *, n_steps=10, image_shape=None, ax=None, cmap=None
+    ) -> Self:
         """Go from one row to another on both ways.
 
         Parameters
@@ -116,7 +120,7 @@ class InterpolationDisplay:
         )
         return display.plot(ax=ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap=None):
+    def plot(self, ax=None, *, cmap=None) -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

@@ -1,5 +1,7 @@
 """LatentJointDisplay: how two codes are distributed, each and together."""
 
+from typing import Self
+
 import numpy as np
 from scipy import stats
 from sklearn.feature_selection import mutual_info_regression
@@ -91,7 +93,7 @@ class LatentJointDisplay:
         self.y = y
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, components=(0, 1), ax=None):
+    def from_estimator(cls, estimator, X, y=None, *, components=(0, 1), ax=None) -> Self:
         """Encode rows and draw the distribution of two of their codes.
 
         Parameters
@@ -126,7 +128,7 @@ class LatentJointDisplay:
         return cls.from_predictions(encode(estimator, X), y, components=components, ax=ax)
 
     @classmethod
-    def from_predictions(cls, codes, y=None, *, components=(0, 1), ax=None):
+    def from_predictions(cls, codes, y=None, *, components=(0, 1), ax=None) -> Self:
         """Draw the distribution of two of the codes that you have.
 
         Parameters
@@ -187,7 +189,7 @@ class LatentJointDisplay:
                 )[0]
             )
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

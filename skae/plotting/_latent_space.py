@@ -1,5 +1,7 @@
 """LatentSpaceDisplay: where the codes of rows are."""
 
+from typing import Self
+
 import numpy as np
 from sklearn.utils import check_consistent_length
 
@@ -94,7 +96,7 @@ class LatentSpaceDisplay:
         image_shape=None,
         ax=None,
         cmap="gray",
-    ):
+    ) -> Self:
         """Encode rows and draw their codes.
 
         Parameters
@@ -158,7 +160,7 @@ class LatentSpaceDisplay:
     @classmethod
     def from_predictions(
         cls, codes, y=None, *, images=None, n_dimensions=None, thumbnails=0, ax=None, cmap="gray"
-    ):
+    ) -> Self:
         """Draw codes that you have.
 
         Parameters
@@ -208,7 +210,7 @@ class LatentSpaceDisplay:
         display = cls(codes, y, images=images)
         return display.plot(ax=ax, n_dimensions=n_dimensions, thumbnails=thumbnails, cmap=cmap)
 
-    def plot(self, ax=None, *, n_dimensions=None, thumbnails=0, cmap="gray"):
+    def plot(self, ax=None, *, n_dimensions=None, thumbnails=0, cmap="gray") -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

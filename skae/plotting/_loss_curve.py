@@ -1,6 +1,6 @@
 """LossCurveDisplay: how training went, and which epoch was kept."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class LossCurveDisplay:
         self.curves = curves
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, log="auto"):
+    def from_estimator(cls, estimator, *, ax=None, log="auto") -> Self:
         """Draw the losses that a fit left.
 
         Parameters
@@ -115,7 +115,7 @@ class LossCurveDisplay:
             )
         return cls(curves).plot(ax=ax, log=log)
 
-    def plot(self, ax=None, *, log="auto"):
+    def plot(self, ax=None, *, log="auto") -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

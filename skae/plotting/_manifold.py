@@ -1,5 +1,7 @@
 """ManifoldDisplay: the rows that codes stand for, code by code."""
 
+from typing import Self
+
 import numpy as np
 
 from skae._drawing import DARK, literal
@@ -107,7 +109,7 @@ class ManifoldDisplay:
         image_shape=None,
         ax=None,
         cmap=None,
-    ):
+    ) -> Self:
         """Decode codes and draw the rows they stand for.
 
         Parameters
@@ -192,7 +194,7 @@ class ManifoldDisplay:
         )
         return display.plot(ax=ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap=None):
+    def plot(self, ax=None, *, cmap=None) -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

@@ -1,6 +1,7 @@
 """ReconstructionDisplay: rows, and what is left of them after the code."""
 
 import math
+from typing import Self
 
 import numpy as np
 
@@ -114,7 +115,7 @@ class ReconstructionDisplay:
     @classmethod
     def from_estimator(
         cls, estimator, X, *, n_shown=8, select="spread", image_shape=None, ax=None, cmap="gray"
-    ):
+    ) -> Self:
         """Reconstruct rows and draw some of them.
 
         Parameters
@@ -176,7 +177,7 @@ class ReconstructionDisplay:
         image_shape=None,
         ax=None,
         cmap="gray",
-    ):
+    ) -> Self:
         """Draw some rows and their reconstructions.
 
         Parameters
@@ -240,7 +241,7 @@ class ReconstructionDisplay:
         )
         return display.plot(ax=ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax=None, *, cmap="gray") -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

@@ -1,5 +1,7 @@
 """VectorFieldDisplay: where a reconstruction moves the points of a plane."""
 
+from typing import Self
+
 import numpy as np
 
 from skae._drawing import literal
@@ -69,7 +71,7 @@ class VectorFieldDisplay:
         self.feature_names = feature_names
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, n_points=30, ax=None, cmap="viridis"):
+    def from_estimator(cls, estimator, X, *, n_points=30, ax=None, cmap="viridis") -> Self:
         """Reconstruct the points of a grid and draw where they go.
 
         Parameters
@@ -113,7 +115,7 @@ class VectorFieldDisplay:
         names = column_names(X, 2)
         return cls(x, y, field, points, feature_names=names).plot(ax=ax, cmap=cmap)
 
-    def plot(self, ax=None, *, cmap="viridis"):
+    def plot(self, ax=None, *, cmap="viridis") -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters

@@ -1,6 +1,7 @@
 """WeightsDisplay: what the units of the first layer look for."""
 
 import math
+from typing import Self
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class WeightsDisplay:
     @classmethod
     def from_estimator(
         cls, estimator, *, n_units=64, image_shape=None, ax=None, cmap=COLORMAP, colorbar=True
-    ):
+    ) -> Self:
         """Draw the weights of the first layer.
 
         Parameters
@@ -129,7 +130,7 @@ class WeightsDisplay:
         )
         return display.plot(ax=ax, cmap=cmap, colorbar=colorbar)
 
-    def plot(self, ax=None, *, cmap=COLORMAP, colorbar=True):
+    def plot(self, ax=None, *, cmap=COLORMAP, colorbar=True) -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters
