@@ -269,6 +269,11 @@ def known_share(X):
     return share
 
 
+def standardization_of(estimator):
+    """Return the function that standardizes rows as those of the fit were."""
+    return lambda rows: (rows - estimator.mean_) / estimator.scale_
+
+
 def encoded(estimator, X):
     """Return the codes of validated rows, by the encoder of a fitted network."""
     return apply(
@@ -276,7 +281,7 @@ def encoded(estimator, X):
         estimator.module_,
         X,
         device=estimator.device,
-        before=lambda rows: (rows - estimator.mean_) / estimator.scale_,
+        before=standardization_of(estimator),
     )
 
 

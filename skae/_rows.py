@@ -337,6 +337,8 @@ class PartlyLabeledRows(LabeledRows):
         of 1.
     """
 
+    fills_holes = False
+
     def __init__(self, X, indices, weight, mean, scale, labels, label_weight) -> None:
         super().__init__(X, indices, weight, mean, scale, labels)
         self.labeled = torch.from_numpy(np.flatnonzero((labels >= 0) & (label_weight > 0)))

@@ -11,7 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ._assembly import (
@@ -40,6 +40,7 @@ from ._fitting import (
     structure_of,
     training_settings,
     undisturbed,
+    validated_rows,
     validation_set,
 )
 from ._holding_out import FitRows
@@ -53,8 +54,15 @@ from ._labels import (
     weighted_by_class,
 )
 from ._pretraining import Level, blocks, encoded_rows, levels_of, pretrain
-from ._reconstruction import decoded, encoded
-from ._rows import LabeledRows, PartlyLabeledRows, StandardizedRows, mean_and_scale
+from ._reconstruction import decoded, encoded, standardization_of
+from ._rows import (
+    LabeledRows,
+    PartlyLabeledRows,
+    StandardizedRows,
+    fill_holes,
+    has_holes,
+    mean_and_scale,
+)
 from ._seeding import torch_generator
 from ._training import apply, evaluate, train, train_with_validation
 from ._unit_interval import lies_in_unit_interval, to_unit_interval
@@ -68,6 +76,7 @@ from .nn import (
     ErrorRate,
     LadderLoss,
     LadderNetwork,
+    ObservedLoss,
     PenalizedLoss,
     RowLoss,
     hidden_layers,
@@ -193,6 +202,10 @@ class StackedAutoencoderClassifier(
     label_smoothing : float, default=0.0
         How much of each label is spread over all classes, in [0, 1) [4]_.
 
+    missing : {"error", "mask"}, default="error"
+        What to do with missing values (NaN) in dense X. "mask" takes the mean of the column for
+        them, and what is learnt of rows without labels counts no error where nothing is known.
+
     pretrain : bool, default=True
         Whether the layers are first trained as autoencoders, one after the other.
 
@@ -281,8 +294,10 @@ class StackedAutoencoderClassifier(
         What tells the best epoch: how many rows held out are told correctly, or their
         cross-entropy.
 
-    validation_fraction : float, default=0.1
-        Share of the labelled rows to hold out, in (0, 1).
+    validation_fraction : float, splitter or rows, default=0.1
+        Share of the labelled rows to hold out, in (0, 1), the same of each class; with `groups` in
+        `fit`, whole groups. Of a splitter of scikit-learn, the first split is held out, and rows of
+        your own, a tuple (X, y), are not trained on.
 
     n_iter_no_change : int or "auto", default="auto"
         With early stopping, epochs to wait for what is judged to get better by ``tol``. "auto" is
@@ -434,6 +449,7 @@ class StackedAutoencoderClassifier(
         "pretrain_noise": NOISE_CONSTRAINT,
         "pretrain_max_iter": ["array-like", *TRAINING_CONSTRAINTS["max_iter"]],
         "pretrain_learning_rate_init": TRAINING_CONSTRAINTS["learning_rate_init"],
+        "missing": [StrOptions({"error", "mask"})],
         "loss": [StrOptions({"auto", *LOSSES}), callable],
         "tied_weights": ["boolean"],
         "penalty": PENALTY_CONSTRAINT,
@@ -459,6 +475,7 @@ class StackedAutoencoderClassifier(
         dropout=0.0,
         noise=None,
         label_smoothing=0.0,
+        missing="error",
         pretrain=True,
         pretrain_noise="masking",
         pretrain_max_iter="auto",
@@ -499,6 +516,7 @@ class StackedAutoencoderClassifier(
         self.dropout = dropout
         self.noise = noise
         self.label_smoothing = label_smoothing
+        self.missing = missing
         self.pretrain = pretrain
         self.pretrain_noise = pretrain_noise
         self.pretrain_max_iter = pretrain_max_iter
@@ -752,7 +770,8 @@ class StackedAutoencoderClassifier(
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        X, weight = check_rows(self, X, sample_weight, reset=reset)
+        holes = self.missing == "mask"
+        X, weight = check_rows(self, X, sample_weight, reset=reset, allow_nan=holes)
         classes, labels = encode_labels(y, X, weight, self.unlabeled, known_classes)
         if self.loss == "log_loss" and self.pretrain and self.joint is None:
             X = to_unit_interval(X, weight, reason="loss='log_loss'", otherwise="use loss='auto'")
@@ -835,6 +854,7 @@ class StackedAutoencoderClassifier(
         if not self.pretrain:
             return ClassifierNetwork(network.encoder, head), [], []
         loss = reconstruction_loss(network.encoder.standardize, loss_name, None)
+        loss = ObservedLoss(loss) if has_holes(rows.X) else loss
         levels = levels_of(network, loss, blocks(encode), blocks(decode)[::-1])
         trained = pretrain(
             [self._penalized(level) for level in levels],
@@ -1029,13 +1049,11 @@ class StackedAutoencoderClassifier(
         """Apply the network to rows, after validation."""
         check_is_fitted(self)
         X = self._validate_rows(X)
-        return apply(function, self.module_, X, device=self.device, before=self._standardized)
+        before = standardization_of(self)
+        return apply(function, self.module_, X, device=self.device, before=before)
 
     def _validate_rows(self, X):
-        return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
-
-    def _standardized(self, rows):
-        return (rows - self.mean_) / self.scale_
+        return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")
 
     def score(self, X, y, sample_weight=None) -> float:
         """Return the accuracy on the rows that have a label.
@@ -1130,6 +1148,7 @@ class StackedAutoencoderClassifier(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.missing == "mask"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -1151,7 +1170,8 @@ def _continued(before: list[Stage], now: list[Stage]) -> list[Stage]:
 
 def _explained(network, rows: StandardizedRows) -> float:
     """Return the share of the variance of training rows that an autoencoder explains."""
-    _, scale = mean_and_scale(rows.X, rows.indices, rows.sample_weight)
+    X = fill_holes(rows.X, rows.mean)
+    _, scale = mean_and_scale(X, rows.indices, rows.sample_weight)
     variance = (scale / rows.scale) ** 2 * rows.X.shape[1]
     errors = evaluate(_squared_error, network, rows).double().numpy()
     error = float(np.average(errors, weights=rows.sample_weight))
@@ -1159,7 +1179,8 @@ def _explained(network, rows: StandardizedRows) -> float:
 
 
 def _squared_error(network, Z, target):
-    return (network(Z).reconstruction - Z).square().sum(dim=1)
+    errors = (network(Z).reconstruction - target).square()
+    return errors.masked_fill(target.isnan(), 0.0).sum(dim=1)
 
 
 def _accuracy(network, rows: LabeledRows) -> float:
@@ -1176,9 +1197,9 @@ def _is_told(network, Z, labels):
 
 
 def _probabilities(network, Z):
-    probability = network(Z).logits.softmax(dim=1)
+    probability = network(Z.nan_to_num(0.0)).logits.softmax(dim=1)
     return probability.clamp(min=torch.finfo(probability.dtype).tiny)  # it has a logarithm
 
 
 def _log_probabilities(network, Z):
-    return network(Z).logits.log_softmax(dim=1)
+    return network(Z.nan_to_num(0.0)).logits.log_softmax(dim=1)

@@ -11,14 +11,15 @@ import scipy.sparse as sp
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris, make_blobs
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, GroupKFold, PredefinedSplit, train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 
@@ -892,3 +893,106 @@ def test_combinations_fit_and_are_finite(parameters, n_rows, n_unlabeled, seed):
     np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
     assert 0 <= classifier.score(X, y) <= 1
     assert log_loss(y[y >= 0], classifier.predict_proba(X)[y >= 0], labels=[0, 1]) < 100
+
+
+# Missing values
+
+
+def holes_in(X, share=0.2):
+    return np.where(np.random.RandomState(0).uniform(size=X.shape) < share, np.nan, X)
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_without_holes_nothing_changes(digits, joint):
+    X, X_test, y, _ = digits
+    expected = quick(joint=joint).fit(X, y).predict_proba(X_test)
+    masked = quick(joint=joint, missing="mask").fit(X, y)
+    np.testing.assert_array_equal(masked.predict_proba(X_test), expected)
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_rows_with_holes_are_told_apart_too(digits, joint):
+    X, X_test, y, y_test = digits
+    classifier = StackedAutoencoderClassifier(
+        (64, 32), joint=joint, missing="mask", max_iter=30, random_state=0
+    )
+    classifier.fit(holes_in(X), y)
+    assert classifier.score(holes_in(X_test), y_test) > 0.8
+    filled = np.where(np.isnan(holes_in(X_test)), classifier.mean_, X_test)
+    np.testing.assert_allclose(
+        classifier.predict_proba(holes_in(X_test)), classifier.predict_proba(filled), atol=1e-6
+    )
+    assert np.isfinite(classifier.transform(holes_in(X_test))).all()
+
+
+def test_who_does_not_ask_for_it_has_no_missing_values(digits):
+    X, _, y, _ = digits
+    with pytest.raises(ValueError, match="StackedAutoencoderClassifier: With missing='mask'"):
+        quick().fit(holes_in(X), y)
+
+
+# What is held out as the user says
+
+
+def test_whole_groups_are_held_out(digits):
+    X, _, y, _ = digits
+    groups = np.arange(600) % 20
+    classifier = quick(early_stopping=True, validation_fraction=0.3)
+    seen = classifier.fit(X, y, groups=groups)
+    assert len(seen.validation_loss_curve_) == seen.n_iter_ + 1
+    with pytest.raises(ValueError, match="inconsistent"):
+        classifier.fit(X, y, groups=groups[:5])
+
+
+def test_of_a_splitter_the_first_split_is_held_out(digits):
+    X, _, y, _ = digits
+    fold = np.arange(600) % 3
+    by_splitter = quick(early_stopping=True, validation_fraction=PredefinedSplit(fold)).fit(X, y)
+    given = quick(early_stopping=True, validation_fraction=(X[fold == 0], y[fold == 0]))
+    given.fit(X[fold != 0], y[fold != 0])
+    np.testing.assert_allclose(by_splitter.mean_, X[fold != 0].mean(axis=0))
+    np.testing.assert_allclose(given.mean_, by_splitter.mean_)
+    assert given.stages_[-1].validation_loss_curve == pytest.approx(
+        by_splitter.stages_[-1].validation_loss_curve, abs=0.1
+    )
+
+
+def test_a_given_set_needs_labels(digits):
+    X, _, y, _ = digits
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        quick(early_stopping=True, validation_fraction=X[:50]).fit(X[50:], y[50:])
+    strange = (X[:50], np.full(50, 77))
+    with pytest.raises(ValueError, match=r"labels \[77\], which are not among the classes"):
+        quick(early_stopping=True, validation_fraction=strange).fit(X[50:], y[50:])
+
+
+def test_groups_reach_the_fit_through_a_search(digits):
+    X, _, y, _ = digits
+    groups = np.arange(600) % 30
+    with config_context(enable_metadata_routing=True):
+        model = quick(early_stopping=True).set_fit_request(groups=True)
+        pipeline = make_pipeline(StandardScaler(), model)
+        search = GridSearchCV(pipeline, {}, cv=GroupKFold(2)).fit(X, y, groups=groups)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_scaled_columns_have_the_log_loss(dtype):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = MinMaxScaler().fit_transform(X.astype(dtype))
+    X[0, 0] = np.nextafter(dtype(1), dtype(2))
+    curves = {
+        loss: quick(loss=loss).fit(X, y).stages_[0].loss_curve
+        for loss in ("auto", "log_loss", "squared_error")
+    }
+    assert curves["auto"] == pytest.approx(curves["log_loss"], rel=0.05)
+    assert curves["auto"] != pytest.approx(curves["squared_error"], rel=0.2)
+
+
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+def test_batches_of_one_row_are_welcome_after_the_first(digits, normalization):
+    X, _, y, _ = digits
+    model = quick(normalization=normalization).partial_fit(X[:100], y[:100], classes=range(10))
+    for i in range(3):
+        model.partial_fit(X[i : i + 1], y[i : i + 1])
+    assert np.isfinite(model.predict_proba(X)).all()

@@ -121,18 +121,20 @@ class LadderNetwork(RandomLayer):
     def forward(self, inputs: Tensor | list[Tensor]) -> LadderOutput:
         """Classify rows, or train on rows and a mask of those there for their labels only.
 
-        Those come last, and have batch statistics of their own, as they may come often.
+        Those come last, and have batch statistics of their own, as they may come often. A missing
+        value (NaN) is the mean of its column, and nothing that has to be denoised.
         """
         if isinstance(inputs, Tensor):
-            logits = self.head(self.encoder.from_standardized(inputs))
+            logits = self.head(self.encoder.from_standardized(inputs.nan_to_num(0.0)))
             return LadderOutput(logits, torch.zeros_like(logits[:, 0]))
         Z, supervised = inputs
+        missing, Z = Z.isnan(), Z.nan_to_num(0.0)
         n_rows = len(Z) - int(supervised.sum())
         noisy, logits = self._corrupted(Z, n_rows)
         denoising = torch.zeros_like(logits[:, 0])
         if n_rows and self.lowest < len(self.weights):
             rows = slice(0, n_rows)
-            costs = self._denoise(Z[rows], [z[rows] for z in noisy], logits[rows])
+            costs = self._denoise(Z[rows], missing[rows], [z[rows] for z in noisy], logits[rows])
             denoising[rows] = costs
         elif n_rows:
             self._clean(Z[:n_rows])  # which moves the running statistics
@@ -173,7 +175,7 @@ class LadderNetwork(RandomLayer):
             h = layer.activate(z)
         return values
 
-    def _denoise(self, Z: Tensor, noisy: list[Tensor], logits: Tensor) -> Tensor:
+    def _denoise(self, Z: Tensor, missing: Tensor, noisy: list[Tensor], logits: Tensor) -> Tensor:
         """Return what denoising costs for each row, (batch,)."""
         clean = self._clean(Z)
         u = _normalized(logits.softmax(dim=1), None)
@@ -183,6 +185,7 @@ class LadderNetwork(RandomLayer):
             z, mean, deviation = clean[depth]
             if self.weights[depth]:
                 error = (estimate - mean) / deviation - z
+                error = error if depth else error.masked_fill(missing, 0.0)
                 costs.append(self.weights[depth] * error.square().mean(dim=1))
             if depth > self.lowest:
                 u = _normalized(self.down[depth - self.lowest - 1](estimate), None)
