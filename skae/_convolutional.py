@@ -11,6 +11,7 @@ from torch import nn
 
 from ._assembly import LOSSES, Layers
 from ._autoencoder import AutoencoderTransformer
+from ._column_order import as_given, fit_reordered
 from ._fitting import (
     NOISE_CONSTRAINT,
     PENALTY_CONSTRAINT,
@@ -25,11 +26,15 @@ from .nn import (
     IMAGE_NORMALIZATIONS,
     POOLINGS,
     UPSAMPLINGS,
+    ChannelsLast,
     ConvolutionLevel,
     MapShape,
+    ReorderedNetwork,
+    convolution_levels,
     convolutional_decoder,
     convolutional_encoder,
     map_shapes,
+    read_image_shape,
 )
 
 _LARGEST_BATCH = 64  # rows, that batch_size="auto" takes
@@ -55,11 +60,15 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         codes that explain it on rows not trained on; see `ordered`. None takes the last map of
         the encoder as the code, flattened; its shape is ``code_shape_``.
 
-    image_shape : array-like of int, default=None
-        How a row is read as an image: (channels, height, width), or (height, width) for one
-        channel. The values of a row are in this order: all of the first channel, line by line,
-        then all of the second. None reads rows as square images of one channel if the number of
-        columns is a square, and as a single line of pixels otherwise.
+    image_shape : array-like of int or dict, default=None
+        How a row is read, in the order of its values: (channels, height, width), that is all of
+        the first channel, line by line, then all of the second; (height, width, channels) if the
+        last is 1, 3 or 4 and the first is larger; (height, width); or (length,) for a series.
+        What may be meant in two ways is an error. A dictionary says it in words, for any
+        number of channels: ``{"height": 28, "width": 28, "channels": 5}``, ``{"channels": 28,
+        "height": 28, "width": 1}``, ``{"channels": 2, "length": 50}`` for series (or ``(2, 1,
+        50)``), and ``{"length": 50, "channels": 2}``. None is a square image of one channel if
+        the number of columns is a square, and one line otherwise.
 
     channels : int or array-like of int, default=(16, 64)
         Filters of the convolution of each level, from the image to the code.
@@ -243,11 +252,12 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         explain, on rows not trained on (on the training rows without early stopping).
 
     image_shape_ : tuple of int
-        Channels, height and width of the images.
+        How rows were read, with the names channels, height and width in the order of X, so that
+        ``X.reshape(-1, *image_shape_)`` are the images; an `image_shape` for other estimators.
 
     code_shape_ : tuple of int
-        With ``n_components=None`` only: channels, height and width of the map that a code is,
-        so that ``codes.reshape(-1, *code_shape_)`` shows it.
+        With ``n_components=None`` only: the same of the map that a code is, so that
+        ``codes.reshape(-1, *code_shape_)`` shows it; in the order of the images.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -333,7 +343,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
             Interval(RealNotInt, 0, 1, closed="neither"),
             None,
         ],
-        "image_shape": ["array-like", None],
+        "image_shape": ["array-like", dict, None],
         "channels": ["array-like", Interval(Integral, 1, None, closed="left")],
         "kernel_size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -430,6 +440,28 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         self.callbacks = callbacks
         self.net_params = net_params
 
+    def _fit(self, X, sample_weight):
+        resumed = self.warm_start and hasattr(self, "module_")
+        return self._fit_by_channels(super()._fit.__func__, X, sample_weight, resumed)
+
+    def _partial_fit(self, X, sample_weight):
+        resumed = hasattr(self, "module_")
+        return self._fit_by_channels(super()._partial_fit.__func__, X, sample_weight, resumed)
+
+    def _fit_by_channels(self, fit, X, sample_weight, resumed):
+        """Fit to images with their channels first, also where they are last in X."""
+        shape = None if self.image_shape is None else read_image_shape(self.image_shape)
+        if not isinstance(shape, ChannelsLast):
+            return fit(self, X, sample_weight)
+        by_channels = {"order": shape.columns, "image_shape": shape.map_shape}
+        fit_reordered(self, fit, X, sample_weight, resumed=resumed, **by_channels)
+        self.image_shape_, codes = shape, None
+        if self.n_components is None:
+            self.code_shape_ = ChannelsLast(*self.code_shape_[1:], self.code_shape_.channels)
+            codes = self.code_shape_.columns
+        self.module_ = ReorderedNetwork(self.module_, shape.columns, codes)
+        return self
+
     def _check_combination(self):
         """Refuse parameters that would have no effect or that contradict each other."""
         refuse = partial(refuse_if_set, self)
@@ -462,7 +494,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         """Refuse values that the loss can't express, and rows that are no such images."""
         super()._check_data(X, groups)
         levels = self._levels()
-        shapes = map_shapes(self._image_shape(X.shape[1]), levels)
+        shapes = map_shapes(self._map_shape(X.shape[1]), levels)
         if self.image_shape is None:
             return  # tables have as few columns as they like
         for number, (level, shape) in enumerate(zip(levels, shapes, strict=False), start=1):
@@ -483,56 +515,37 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _given_layers(self):
         return []
 
+    def _parts(self):
+        return [as_given(part) for part in super()._parts()]
+
     def _levels(self) -> list[ConvolutionLevel]:
         """Return the levels from the image to the code."""
-        filters = _positive_ints("channels", self.channels)
-        if not filters:
-            raise ValueError(
-                f"channels={self.channels!r} has no level; give the filters of at least one."
-            )
-        sizes = []
-        for name in ("kernel_size", "pool_size"):
-            value = getattr(self, name)
-            given = _positive_ints(name, value)
-            if isinstance(value, Integral):
-                given *= len(filters)
-            if len(given) != len(filters):
-                raise ValueError(
-                    f"{name}={value!r} has {len(given)} numbers, but channels={self.channels!r} "
-                    f"has {len(filters)} levels. Give one number for all levels, or one for each."
-                )
-            sizes.append(given)
-        return [ConvolutionLevel(*level) for level in zip(filters, *sizes, strict=True)]
+        return convolution_levels(self.channels, self.kernel_size, self.pool_size)
 
-    def _image_shape(self, n_features) -> MapShape:
-        """Return channels, height and width of the image that a row is."""
+    def _map_shape(self, n_features) -> MapShape:
+        """Return channels, height and width of the image that a row is, in this order."""
         if self.image_shape is None:
             side = math.isqrt(n_features)
             return MapShape(1, side, side) if side**2 == n_features else MapShape(1, 1, n_features)
-        given = _positive_ints("image_shape", self.image_shape)
-        if len(given) not in (2, 3):
+        shape = read_image_shape(self.image_shape)
+        if math.prod(shape) != n_features:
             raise ValueError(
-                f"image_shape={self.image_shape!r} has {len(given)} numbers; expected (channels, "
-                "height, width) or (height, width)."
-            )
-        if math.prod(given) != n_features:
-            raise ValueError(
-                f"image_shape={self.image_shape!r} has {math.prod(given)} values, but X has "
+                f"image_shape={self.image_shape!r} has {math.prod(shape)} values, but X has "
                 f"{n_features} columns. Set it to channels, height and width of the images that "
                 "the rows of X are."
             )
-        return MapShape(*(1, *given)[-3:])
+        return shape.map_shape
 
     def _n_codes(self, X, indices, weight, resumed, **options):
         """Return how many codes to train: the size of the last map, if that is the code."""
         if self.n_components is None and not resumed:
-            return math.prod(map_shapes(self._image_shape(X.shape[1]), self._levels())[-1])
+            return math.prod(map_shapes(self._map_shape(X.shape[1]), self._levels())[-1])
         return super()._n_codes(X, indices, weight, resumed, **options)
 
     def _layers(self, n_features, n_codes, generator) -> Layers:
         """Return the convolutions, which start at zero beside a linear path."""
         build = {
-            "image_shape": self._image_shape(n_features),
+            "image_shape": self._map_shape(n_features),
             "levels": self._levels(),
             "activation": self.activation,
             "n_components": None if self.n_components is None else n_codes,
@@ -565,16 +578,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
             next(m.unflattened_size for m in part.modules() if isinstance(m, nn.Unflatten))
             for part in (self.module_.encoder, self.module_.decoder)
         ]
-        self.image_shape_ = tuple(shapes[0])
+        self.image_shape_ = MapShape(*shapes[0])
         self.__dict__.pop("code_shape_", None)
         if self.n_components is None:
-            self.code_shape_ = tuple(shapes[1])
-
-
-def _positive_ints(name, value) -> tuple[int, ...]:
-    """Return one number or several as a tuple of ints, each at least 1."""
-    numbers = (value,) if isinstance(value, Integral) else tuple(value)
-    for number in numbers:
-        if not isinstance(number, Integral) or number < 1:
-            raise ValueError(f"{name} must be of positive integers; got {number!r} in {value!r}.")
-    return tuple(int(number) for number in numbers)
+            self.code_shape_ = MapShape(*shapes[1])

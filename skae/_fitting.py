@@ -30,7 +30,7 @@ from ._training import (
     train,
     train_with_validation,
 )
-from .nn import RowLoss
+from .nn import RowLoss, read_image_shape
 from .noise import NOISES
 from .penalty import PENALTIES
 
@@ -120,6 +120,7 @@ def structure_of(estimator: BaseEstimator, names: tuple[str, ...]) -> dict[str, 
 
 
 def _as_text(value) -> str:
+    value = value._asdict() if hasattr(value, "_asdict") else value
     if isinstance(value, dict):
         return ", ".join(f"{_as_text(key)}: {_as_text(which)}" for key, which in value.items())
     if isinstance(value, np.ndarray | list | tuple):
@@ -151,16 +152,64 @@ def refuse_idle_settings(estimator: BaseEstimator) -> None:
             refuse_if_set(estimator, "tol", "nothing waits for the loss to fall")
 
 
+def validated_rows(estimator: BaseEstimator, X, *, reset: bool, allow_nan: bool = False, **how):
+    """Return rows, dense or sparse, as scikit-learn's validation does."""
+    finite = "allow-nan" if allow_nan and not sp.issparse(X) else True
+    with says_how_to_reshape(X, estimator):
+        return validate_data(
+            estimator,
+            X,
+            accept_sparse="csr",
+            dtype=DTYPES,
+            reset=reset,
+            ensure_all_finite=finite,
+            **how,
+        )
+
+
+@contextmanager
+def says_how_to_reshape(X, estimator: BaseEstimator | None = None) -> Iterator[None]:
+    """Add to the error of scikit-learn for an array that is no table how to make it one."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("Found array with dim"):
+            raise
+        shape = np.shape(X)
+        advice = f"X has shape {shape}; make each of its {shape[0]} samples a row: "
+        advice += "X.reshape(len(X), -1)"
+        if hasattr(estimator, "image_shape"):
+            advice += f", and set {_image_shapes(shape[1:])}"
+        raise ValueError(f"{error}\n{advice}.") from error
+
+
+def _image_shapes(shape: tuple[int, ...]) -> str:
+    """Return what to set for arrays of samples of a shape."""
+    if len(shape) == 2:
+        first, last = shape
+        return (
+            f"image_shape={shape} for images of {first} by {last} pixels, "
+            f"{{'length': {first}, 'channels': {last}}} for series of {first} times, or "
+            f"{{'channels': {first}, 'length': {last}}} for series of {last}"
+        )
+    try:
+        return f"image_shape={tuple(read_image_shape(shape))}"
+    except ValueError:
+        pass
+    if len(shape) != 3:
+        return "image_shape to channels, height and width of the images"
+    orders = [("channels", "height", "width"), ("height", "width", "channels")]
+    return " or ".join(f"image_shape={dict(zip(names, shape, strict=True))}" for names in orders)
+
+
 def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow_nan: bool = False):
     """Return training rows and their weights as arrays."""
-    X = validate_data(
+    X = validated_rows(
         estimator,
         X,
-        accept_sparse="csr",
-        dtype=DTYPES,
         reset=reset,
         ensure_min_samples=2 if reset else 1,
-        ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(X) else True,
+        allow_nan=allow_nan,
     )
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if np.count_nonzero(weight) < min(2, X.shape[0]):

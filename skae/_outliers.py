@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._autoencoder import AutoencoderTransformer
-from ._fitting import DTYPES, check_rows, different_rows, fit_seed, or_as_before
+from ._fitting import check_rows, different_rows, fit_seed, or_as_before, validated_rows
 from ._principal_axes import n_principal_axes
 from ._rows import mean_and_scale, row_hashes
 
@@ -390,14 +390,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         return (fold == -1) | (fold == everyone)
 
     def _validate_rows(self, X):
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=DTYPES,
-            reset=False,
-            ensure_all_finite="allow-nan" if self._takes_nan() and not sp.issparse(X) else True,
-        )
+        X = validated_rows(self, X, reset=False, allow_nan=self._takes_nan())
         if sp.issparse(X) and not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()

@@ -7,11 +7,12 @@ import scipy.sparse as sp
 from sklearn.base import TransformerMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ._fitting import DTYPES
-from ._rows import fill_holes, mean_and_scale
+from ._fitting import DTYPES, says_how_to_reshape, validated_rows
+from ._rows import fill_holes, mean_and_scale, reordered
 from ._training import apply
+from .nn import ReorderedNetwork
 
 
 class ReconstructionMixin(TransformerMixin):
@@ -58,7 +59,8 @@ class ReconstructionMixin(TransformerMixin):
             If X has another number of columns than there are components.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=DTYPES, input_name="X")
+        with says_how_to_reshape(X):
+            X = check_array(X, dtype=DTYPES, input_name="X")
         n_codes = self._n_features_out
         if hasattr(self, "explained_variance_ratio_") and X.shape[1] < n_codes:
             X = np.pad(X, ((0, 0), (0, n_codes - X.shape[1])))
@@ -134,7 +136,10 @@ class ReconstructionMixin(TransformerMixin):
             R², at most 1 (a perfect reconstruction); 0 is as good as the mean of X.
         """
         errors = self.reconstruction_error(X)
-        return explained_share(errors, self._validate_rows(X), sample_weight)
+        X = self._validate_rows(X)
+        if isinstance(self.module_, ReorderedNetwork):  # sums over columns round alike
+            X = reordered(X, self.module_.columns.numpy())
+        return explained_share(errors, X, sample_weight)
 
     def score_samples(self, X):
         """Return the negative squared error of each row's reconstruction.
@@ -180,15 +185,7 @@ class ReconstructionMixin(TransformerMixin):
         return errors if per_feature else errors[:, 0]
 
     def _validate_rows(self, X):
-        holes = self.missing == "mask" and not sp.issparse(X)
-        return validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=DTYPES,
-            reset=False,
-            ensure_all_finite="allow-nan" if holes else True,
-        )
+        return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")
 
     def _standardized(self, rows):
         return (rows - self.mean_) / self.scale_
@@ -274,4 +271,7 @@ def _squared_errors(network, Z):
 
 
 def _squared_error(network, Z):
-    return _squared_errors(network, Z).sum(dim=1, keepdim=True)
+    errors = _squared_errors(network, Z)
+    if isinstance(network, ReorderedNetwork):
+        errors = errors.index_select(1, network.columns)
+    return errors.sum(dim=1, keepdim=True)

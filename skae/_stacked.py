@@ -20,7 +20,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ._assembly import (
@@ -48,8 +48,10 @@ from ._fitting import (
     penalties_of,
     refuse_if_set,
     refuse_other_structure,
+    says_how_to_reshape,
     structure_of,
     training_settings,
+    validated_rows,
 )
 from ._labels import (
     NO_LABEL,
@@ -1018,7 +1020,7 @@ class StackedAutoencoderClassifier(
         return apply(function, self.module_, X, device=self.device, before=self._standardized)
 
     def _validate_rows(self, X):
-        return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        return validated_rows(self, X, reset=False)
 
     def _standardized(self, rows):
         return (rows - self.mean_) / self.scale_
@@ -1100,7 +1102,8 @@ class StackedAutoencoderClassifier(
             If X has another number of columns than the last hidden layer has units.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=DTYPES, input_name="X")
+        with says_how_to_reshape(X):
+            X = check_array(X, dtype=DTYPES, input_name="X")
         if X.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "

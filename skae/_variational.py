@@ -21,7 +21,7 @@ from sklearn.base import (
 )
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ._fitting import (
@@ -38,8 +38,10 @@ from ._fitting import (
     refuse_idle_settings,
     refuse_if_set,
     refuse_other_structure,
+    says_how_to_reshape,
     structure_of,
     training_settings,
+    validated_rows,
 )
 from ._principal_axes import principal_axes
 from ._reconstruction import explained_share
@@ -646,7 +648,8 @@ class VariationalAutoencoderTransformer(
             unknown or without effect.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=DTYPES, input_name="X")
+        with says_how_to_reshape(X):
+            X = check_array(X, dtype=DTYPES, input_name="X")
         if X.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "
@@ -861,7 +864,7 @@ class VariationalAutoencoderTransformer(
         )
 
     def _validate_rows(self, X):
-        return validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        return validated_rows(self, X, reset=False)
 
     def _refuse_idle_condition(self, y):
         if y is not None and self._condition is None:

@@ -13,10 +13,10 @@ from ._convolution import (
     UPSAMPLINGS,
     Convolution,
     ConvolutionLevel,
-    MapShape,
     TransposedConvolution,
     Upsample,
     convolution,
+    convolution_levels,
     convolutional_decoder,
     convolutional_encoder,
     map_shapes,
@@ -24,6 +24,7 @@ from ._convolution import (
     pool_sizes,
     values_per_row,
 )
+from ._image_shape import ChannelsLast, MapShape, read_image_shape
 from ._ladder import LadderLayer, LadderLoss, LadderNetwork, LadderOutput
 from ._losses import (
     AbsoluteError,
@@ -64,6 +65,7 @@ from ._network import (
     Standardize,
 )
 from ._random import Dropout, NestedDropout, RandomLayer, fixed_draws, seed_layers
+from ._reorder import Reorder, ReorderedNetwork
 from ._variational import (
     LIKELIHOODS,
     BernoulliLikelihood,
@@ -92,6 +94,7 @@ __all__ = [
     "BernoulliLikelihood",
     "Binarize",
     "CallableLoss",
+    "ChannelsLast",
     "Classified",
     "ClassifierNetwork",
     "ClassifierOutput",
@@ -126,6 +129,8 @@ __all__ = [
     "Penalty",
     "RandomLayer",
     "ReconstructionLoss",
+    "Reorder",
+    "ReorderedNetwork",
     "RowLoss",
     "SkipConnection",
     "SquaredError",
@@ -137,6 +142,7 @@ __all__ = [
     "VariationalNetwork",
     "VariationalOutput",
     "convolution",
+    "convolution_levels",
     "convolutional_decoder",
     "convolutional_encoder",
     "fixed_draws",
@@ -148,6 +154,7 @@ __all__ = [
     "mlp",
     "multiplications",
     "pool_sizes",
+    "read_image_shape",
     "seed_layers",
     "transposed_mlp",
     "values_per_row",

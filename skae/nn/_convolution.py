@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from ._image_shape import MapShape
 from ._mlp import ACTIVATIONS, linear
 from ._random import Dropout
 
@@ -22,12 +24,32 @@ class ConvolutionLevel(NamedTuple):
     pool_size: int  # 1 is none
 
 
-class MapShape(NamedTuple):
-    """Of an image, or of what a level makes of it."""
+def convolution_levels(channels, kernel_size, pool_size) -> list[ConvolutionLevel]:
+    """Return the levels from the image to the code, of the parameters of these names."""
+    filters = _positive_ints("channels", channels)
+    if not filters:
+        raise ValueError(f"channels={channels!r} has no level; give the filters of at least one.")
+    sizes = []
+    for name, value in (("kernel_size", kernel_size), ("pool_size", pool_size)):
+        given = _positive_ints(name, value)
+        if isinstance(value, Integral):
+            given *= len(filters)
+        if len(given) != len(filters):
+            raise ValueError(
+                f"{name}={value!r} has {len(given)} numbers, but channels={channels!r} has "
+                f"{len(filters)} levels. Give one number for all levels, or one for each."
+            )
+        sizes.append(given)
+    return [ConvolutionLevel(*level) for level in zip(filters, *sizes, strict=True)]
 
-    channels: int
-    height: int
-    width: int
+
+def _positive_ints(name: str, value) -> tuple[int, ...]:
+    """Return one number or several as a tuple of ints, each at least 1."""
+    numbers = (value,) if isinstance(value, Integral) else tuple(value)
+    for number in numbers:
+        if not isinstance(number, Integral) or number < 1:
+            raise ValueError(f"{name} must be of positive integers; got {number!r} in {value!r}.")
+    return tuple(int(number) for number in numbers)
 
 
 # Mean or maximum of each window; the last ones may reach beyond the image.

@@ -19,7 +19,7 @@ from skae._labels import kind_of_target
 from skae.plotting._canvas import color_bar, one_axes, size_in_points, tidy
 from skae.plotting._estimators import checked_image_shape, encode, numbers, rows_of, target_of
 from skae.plotting._images import (
-    N_COLOR_CHANNELS,
+    COLOR_CHANNELS,
     as_images,
     need_image_shape,
     stick,
@@ -200,10 +200,10 @@ class LatentSpaceDisplay:
         check_consistent_length(codes, y, images)
         if images is not None:
             images = np.asarray(images, dtype=float)
-            if images.ndim != 3 and (images.ndim != 4 or images.shape[-1] != N_COLOR_CHANNELS):
+            if images.ndim != 3 and (images.ndim != 4 or images.shape[-1] not in COLOR_CHANNELS):
                 raise ValueError(
                     f"images has shape {images.shape}, but images are (n_samples, height, width), "
-                    f"or (n_samples, height, width, {N_COLOR_CHANNELS})."
+                    "or (n_samples, height, width, 3), or 4 with opacity."
                 )
         display = cls(codes, y, images=images)
         return display.plot(ax=ax, n_dimensions=n_dimensions, thumbnails=thumbnails, cmap=cmap)
