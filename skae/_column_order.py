@@ -20,10 +20,10 @@ def fit_reordered(
     fit: Callable,
     X,
     sample_weight,
-    *,
     order: Tensor,
+    parameters: dict,
+    *,
     resumed: bool,
-    **parameters,
 ):
     """Fit an autoencoder with other parameters to the columns of X in another order.
 
@@ -39,10 +39,10 @@ def fit_reordered(
         As in `fit`, not yet checked.
     order : Tensor of int of shape (n_features,)
         Which columns of X come first, second, and so on.
+    parameters : dict
+        Those of the estimator that describe the columns, for their new order.
     resumed : bool
         Whether the fit goes on from the last one.
-    **parameters
-        Those that describe the columns in their new order.
     """
     estimator._check_combination()
     if resumed:

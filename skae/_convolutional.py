@@ -27,7 +27,6 @@ from .nn import (
     POOLINGS,
     UPSAMPLINGS,
     ChannelsLast,
-    ConvolutionLevel,
     MapShape,
     ReorderedNetwork,
     convolution_levels,
@@ -61,14 +60,11 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         the encoder as the code, flattened; its shape is ``code_shape_``.
 
     image_shape : array-like of int or dict, default=None
-        How a row is read, in the order of its values: (channels, height, width), that is all of
-        the first channel, line by line, then all of the second; (height, width, channels) if the
-        last is 1, 3 or 4 and the first is larger; (height, width); or (length,) for a series.
-        What may be meant in two ways is an error. A dictionary says it in words, for any
-        number of channels: ``{"height": 28, "width": 28, "channels": 5}``, ``{"channels": 28,
-        "height": 28, "width": 1}``, ``{"channels": 2, "length": 50}`` for series (or ``(2, 1,
-        50)``), and ``{"length": 50, "channels": 2}``. None is a square image of one channel if
-        the number of columns is a square, and one line otherwise.
+        How a row is read, in the order of its values: (height, width); (channels, height, width);
+        (height, width, channels), if the last is 1, 3 or 4 and the first is larger; (length,) for
+        a series. A dictionary says it in words: ``{"height": 9, "width": 9, "channels": 5}``, or
+        ``{"channels": 2, "length": 50}`` for series of two channels. None is a square of one
+        channel, or a line if the number of columns is no square.
 
     channels : int or array-like of int, default=(16, 64)
         Filters of the convolution of each level, from the image to the code.
@@ -252,12 +248,12 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         explain, on rows not trained on (on the training rows without early stopping).
 
     image_shape_ : tuple of int
-        How rows were read, with the names channels, height and width in the order of X, so that
-        ``X.reshape(-1, *image_shape_)`` are the images; an `image_shape` for other estimators.
+        How rows were read, as a named tuple in the order of ``X.reshape(-1, *image_shape_)``. An
+        `image_shape` elsewhere reads it by its names.
 
     code_shape_ : tuple of int
-        With ``n_components=None`` only: the same of the map that a code is, so that
-        ``codes.reshape(-1, *code_shape_)`` shows it; in the order of the images.
+        With ``n_components=None`` only: the same of the map that a code is, in the same order, for
+        ``codes.reshape(-1, *code_shape_)``.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -318,6 +314,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     (1, 2, 2)
     """
 
+    image_shape_: MapShape | ChannelsLast
+    code_shape_: MapShape | ChannelsLast
     # What a network that is trained on can't change any more.
     _structural: ClassVar[tuple[str, ...]] = (
         "n_components",
@@ -441,25 +439,25 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         self.net_params = net_params
 
     def _fit(self, X, sample_weight):
-        resumed = self.warm_start and hasattr(self, "module_")
-        return self._fit_by_channels(super()._fit.__func__, X, sample_weight, resumed)
+        fit, resumed = AutoencoderTransformer._fit, self.warm_start and hasattr(self, "module_")
+        return self._fit_by_channels(fit, X, sample_weight, resumed)
 
     def _partial_fit(self, X, sample_weight):
-        resumed = hasattr(self, "module_")
-        return self._fit_by_channels(super()._partial_fit.__func__, X, sample_weight, resumed)
+        fit = AutoencoderTransformer._partial_fit
+        return self._fit_by_channels(fit, X, sample_weight, hasattr(self, "module_"))
 
     def _fit_by_channels(self, fit, X, sample_weight, resumed):
         """Fit to images with their channels first, also where they are last in X."""
         shape = None if self.image_shape is None else read_image_shape(self.image_shape)
         if not isinstance(shape, ChannelsLast):
             return fit(self, X, sample_weight)
-        by_channels = {"order": shape.columns, "image_shape": shape.map_shape}
-        fit_reordered(self, fit, X, sample_weight, resumed=resumed, **by_channels)
+        order, as_layers_see = shape.columns, {"image_shape": shape.map_shape}
+        fit_reordered(self, fit, X, sample_weight, order, as_layers_see, resumed=resumed)
         self.image_shape_, codes = shape, None
         if self.n_components is None:
-            self.code_shape_ = ChannelsLast(*self.code_shape_[1:], self.code_shape_.channels)
+            self.code_shape_ = self.code_shape_.channels_last
             codes = self.code_shape_.columns
-        self.module_ = ReorderedNetwork(self.module_, shape.columns, codes)
+        self.module_ = ReorderedNetwork(self.module_, order, codes)
         return self
 
     def _check_combination(self):
@@ -518,8 +516,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _parts(self):
         return [as_given(part) for part in super()._parts()]
 
-    def _levels(self) -> list[ConvolutionLevel]:
-        """Return the levels from the image to the code."""
+    def _levels(self):
         return convolution_levels(self.channels, self.kernel_size, self.pool_size)
 
     def _map_shape(self, n_features) -> MapShape:
@@ -531,8 +528,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         if math.prod(shape) != n_features:
             raise ValueError(
                 f"image_shape={self.image_shape!r} has {math.prod(shape)} values, but X has "
-                f"{n_features} columns. Set it to channels, height and width of the images that "
-                "the rows of X are."
+                f"{n_features} columns. Set it to the shape of the images that rows of X are."
             )
         return shape.map_shape
 

@@ -22,7 +22,7 @@ LAYERS = [
     {"comparison"},
     {"_convolutional", "_outliers"},
     {"_autoencoder", "_stacked", "_variational"},
-    {"_assembly", "_pretraining", "_reconstruction"},
+    {"_assembly", "_column_order", "_pretraining", "_reconstruction"},
     {"_fitting"},
     {"_principal_axes", "_training"},
     {"activation", "joint", "metrics", "noise", "penalty"},

@@ -21,6 +21,11 @@ class MapShape(NamedTuple):
         """Itself."""
         return self
 
+    @property
+    def channels_last(self) -> "ChannelsLast":
+        """The same image with its channels last."""
+        return ChannelsLast(self.height, self.width, self.channels)
+
 
 class ChannelsLast(NamedTuple):
     """Of an image whose values are in the order of its pixels, all channels of each together."""
@@ -33,6 +38,11 @@ class ChannelsLast(NamedTuple):
     def map_shape(self) -> MapShape:
         """The same image with its channels first."""
         return MapShape(self.channels, self.height, self.width)
+
+    @property
+    def channels_last(self) -> "ChannelsLast":
+        """Itself."""
+        return self
 
     @property
     def columns(self) -> Tensor:
@@ -89,9 +99,9 @@ def read_image_shape(image_shape) -> MapShape | ChannelsLast:
     else:
         numbers = _positive(image_shape, _plain(image_shape))
         names = _names_of(image_shape, numbers)
-    of = dict(zip(names, numbers, strict=True))
-    width = of.get("width", of.get("length"))
-    return _READINGS[names](channels=of.get("channels", 1), height=of.get("height", 1), width=width)
+    named = {"channels": 1, "height": 1, **dict(zip(names, numbers, strict=True))}
+    width = named["length" if "length" in named else "width"]
+    return _READINGS[names](channels=named["channels"], height=named["height"], width=width)
 
 
 def _plain(image_shape) -> tuple:

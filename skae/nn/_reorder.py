@@ -16,6 +16,7 @@ class Reorder(nn.Module):
         on. None leaves them.
     """
 
+    module: nn.Module
     before: Tensor | None
     after: Tensor | None
 
@@ -64,13 +65,11 @@ class ReorderedNetwork(AutoencoderNetwork):
 
     def without(self) -> AutoencoderNetwork:
         """Return a network with the same layers for rows whose columns are in their order."""
-        encoder, decoder = self.encoder, self.decoder
-        encoder = Encoder(
-            _standardize(encoder.standardize, self.columns),
-            encoder.body.module,
-            encoder.activation.module,
-        )
-        decoder = _decoder(decoder, self.columns, decoder.body.module)
+        around = self.encoder.body, self.encoder.activation, self.decoder.body
+        into, activation, out_of = (part.module for part in around if isinstance(part, Reorder))
+        standardize = _standardize(self.encoder.standardize, self.columns)
+        encoder = Encoder(standardize, into, activation)
+        decoder = _decoder(self.decoder, self.columns, out_of)
         return AutoencoderNetwork(encoder, decoder, self.between).eval()
 
 

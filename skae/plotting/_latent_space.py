@@ -43,7 +43,7 @@ class LatentSpaceDisplay:
     y : ndarray of shape (n_samples,), default=None
         What colors them.
 
-    images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3), \
+    images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3 or 4), \
             default=None
         Images of the rows, for thumbnails.
 
@@ -117,9 +117,9 @@ class LatentSpaceDisplay:
             How many images to draw in the plane, at most, in the place of points that are far
             enough apart.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of rows that are images, for thumbnails.
-            None takes that of a convolutional estimator.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of rows that are
+            images, for thumbnails. None takes that of a convolutional estimator.
 
         ax : matplotlib Axes, default=None
             Where to draw; in space an Axes3D (``projection="3d"``). None makes a figure.
@@ -170,7 +170,7 @@ class LatentSpaceDisplay:
             Labels or values, which color the points.
 
         images : array-like of shape (n_samples, height, width) or \
-                (n_samples, height, width, 3), default=None
+                (n_samples, height, width, 3 or 4), default=None
             Images of the rows, for thumbnails.
 
         n_dimensions : {1, 2, 3}, default=None

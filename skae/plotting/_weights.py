@@ -29,8 +29,9 @@ class WeightsDisplay:
     units : ndarray of shape (n_shown,)
         The numbers of the units, from 0.
 
-    image_shape : tuple of int, default=None
-        (channels, height, width), if the features are pixels. Channels are drawn side by side.
+    image_shape : tuple of int or dict, default=None
+        (channels, height, width) or (height, width, channels), if the features are pixels. Channels
+        are drawn side by side.
 
     feature_names : list of str, default=None
         Names of the features, written under a table of at most 40.
@@ -85,9 +86,10 @@ class WeightsDisplay:
             How many units to show, at most: of more, those with the largest weights (by the
             root of the sum of their squares), in the order of the layer.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of rows that are images. None takes the
-            features for columns of a table; filters of a convolution are images in any case.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of rows that are
+            images. None takes the features for columns of a table; filters of a convolution are
+            images in any case.
 
         ax : matplotlib Axes, default=None
             Where to draw. None makes a figure.

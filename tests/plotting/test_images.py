@@ -36,7 +36,12 @@ def some_images(draw):
 # Rows as images
 
 
-@given(st.sampled_from([None, 1, 3]), SIDES, SIDES, st.sampled_from([tuple, list, np.array]))
+@given(
+    st.sampled_from([None, 1, 3]),
+    SIDES,
+    st.integers(5, 9),
+    st.sampled_from([tuple, list, np.array]),
+)
 def test_a_shape_that_fits_is_channels_height_and_width(channels, height, width, kind):
     given_shape = (height, width) if channels is None else (channels, height, width)
     n_features = math.prod(given_shape)
@@ -56,7 +61,7 @@ def test_rows_without_a_shape_are_no_images():
 
 
 @pytest.mark.parametrize(
-    "image_shape", [64, (64,), (8.0, 8), (8, -8), (0, 8), (1, 1, 8, 8), "8x8", ("8", "8"), ()]
+    "image_shape", [64, (8.0, 8), (8, -8), (0, 8), (1, 1, 8, 8), "8x8", ("8", "8"), ()]
 )
 def test_what_is_no_shape_is_an_error_that_says_what_one_is(image_shape):
     with pytest.raises(ValueError, match=r"\(height, width\) or a \(channels, height, width\)"):
@@ -68,13 +73,36 @@ def test_two_channels_are_no_colors():
         check_image_shape((2, 4, 8), 64)
 
 
-@given(st.sampled_from([1, 3]), SIDES, SIDES, st.integers(1, 4))
+@pytest.mark.parametrize("image_shape", [(2, 4, 8), {"height": 4, "width": 8, "channels": 2}])
+def test_two_channels_are_no_colors_in_any_order(image_shape):
+    with pytest.raises(ValueError, match="2 channels"):
+        check_image_shape(image_shape, 64)
+
+
+@given(st.sampled_from([1, 3, 4]), SIDES, SIDES, st.integers(1, 4))
 def test_pixels_of_rows_lie_channel_by_channel_and_line_by_line(channels, height, width, n):
     rows = np.random.RandomState(0).normal(size=(n, channels * height * width))
-    images = as_images(rows, (channels, height, width))
+    images = as_images(rows, {"channels": channels, "height": height, "width": width})
     for i, c, h, w in np.ndindex(n, channels, height, width):
         value = rows[i, c * height * width + h * width + w]
         assert (images[i, h, w] if channels == 1 else images[i, h, w, c]) == value
+
+
+@given(st.sampled_from([1, 3, 4]), SIDES, SIDES, st.integers(1, 4))
+def test_pixels_with_their_channels_together_are_the_images_as_they_were(
+    channels, height, width, n
+):
+    images = np.random.RandomState(0).normal(size=(n, height, width, channels))
+    shape = {"height": height, "width": width, "channels": channels}
+    found = as_images(images.reshape(n, -1), shape)
+    np.testing.assert_array_equal(found, images[..., 0] if channels == 1 else images)
+
+
+def test_a_fourth_channel_is_opacity():
+    image = np.random.RandomState(0).uniform(size=(2, 3, 4))
+    np.testing.assert_array_equal(pixels(image, (0.0, 1.0)), image)
+    image[0, 0] = np.nan  # between the images of a mosaic
+    np.testing.assert_array_equal(pixels(image, (0.0, 1.0))[0, 0], np.zeros(4))
 
 
 # Mosaics
