@@ -192,12 +192,13 @@ def _image_shapes(shape: tuple[int, ...]) -> str:
             f"{{'length': {first}, 'channels': {last}}} for series of {first} times, or "
             f"{{'channels': {first}, 'length': {last}}} for series of {last}"
         )
-    try:
-        return f"image_shape={tuple(read_image_shape(shape))}"
-    except ValueError:
-        pass
     if len(shape) != 3:
         return "image_shape to channels, height and width of the images"
+    try:
+        if read_image_shape(shape).channels in (1, 3, 4):
+            return f"image_shape={shape}"
+    except ValueError:  # that may be meant in two ways
+        pass
     orders = [("channels", "height", "width"), ("height", "width", "channels")]
     return " or ".join(f"image_shape={dict(zip(names, shape, strict=True))}" for names in orders)
 
