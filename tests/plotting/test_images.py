@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib import pyplot as plt
+from matplotlib.image import AxesImage
+from matplotlib.offsetbox import OffsetImage
 
+from skae import ConvolutionalAutoencoderTransformer
+from skae.plotting import (
+    ClusterDisplay,
+    FeatureMapsDisplay,
+    InterpolationDisplay,
+    LatentSpaceDisplay,
+    ManifoldDisplay,
+    ReconstructionDisplay,
+    WeightsDisplay,
+)
 from skae.plotting._images import (
     as_images,
     centers,
@@ -103,6 +115,78 @@ def test_a_fourth_channel_is_opacity():
     np.testing.assert_array_equal(pixels(image, (0.0, 1.0)), image)
     image[0, 0] = np.nan  # between the images of a mosaic
     np.testing.assert_array_equal(pixels(image, (0.0, 1.0))[0, 0], np.zeros(4))
+
+
+def drawn(display):
+    """Return the pixels of all images in the figure of a display, thumbnails among them."""
+    found = []
+    for artist in display.figure_.findobj(lambda artist: isinstance(artist, AxesImage)):
+        found.append(np.ma.filled(artist.get_array(), np.nan))
+    for artist in display.figure_.findobj(lambda artist: isinstance(artist, OffsetImage)):
+        found.append(np.ma.filled(artist.get_data(), np.nan))
+    return found
+
+
+DISPLAYS = {
+    "reconstruction": lambda model, X, shape: ReconstructionDisplay.from_estimator(
+        model, X, image_shape=shape
+    ),
+    "given": lambda model, X, shape: ReconstructionDisplay.from_predictions(
+        X, X[::-1], image_shape=shape or model.image_shape_
+    ),
+    "interpolation": lambda model, X, shape: InterpolationDisplay.from_estimator(
+        model, X[:2], image_shape=shape
+    ),
+    "manifold": lambda model, X, shape: ManifoldDisplay.from_estimator(
+        model, X, n_points=3, image_shape=shape
+    ),
+    "weights": lambda model, X, shape: WeightsDisplay.from_estimator(model, image_shape=shape),
+    "components": lambda model, X, shape: WeightsDisplay(
+        X, np.arange(len(X)), image_shape=shape or model.image_shape_
+    ).plot(),
+    "feature maps": lambda model, X, shape: FeatureMapsDisplay.from_estimator(
+        model, X[:2], image_shape=shape
+    ),
+    "thumbnails": lambda model, X, shape: LatentSpaceDisplay.from_estimator(
+        model, X, thumbnails=5, image_shape=shape
+    ),
+    "clusters": lambda model, X, shape: ClusterDisplay.from_estimator(
+        model, X, n_clusters=2, n_leaves=5, image_shape=shape
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def orders():
+    """Models of the same images with channels last and first, these as rows, and their shapes."""
+    images = np.random.RandomState(0).uniform(size=(30, 6, 5, 3))
+    found = []
+    for shape, X in (((6, 5, 3), images), ((3, 6, 5), np.moveaxis(images, -1, 1))):
+        model = ConvolutionalAutoencoderTransformer(
+            2, image_shape=shape, channels=4, max_iter=2, early_stopping=False, random_state=0
+        )
+        rows = X.reshape(30, -1)
+        found.append((model.fit(rows), rows, shape))
+    return found
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["shape of the estimator", "shape given"])
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_channels_last_are_drawn_as_channels_first(orders, name, told):
+    last, first = (
+        drawn(DISPLAYS[name](model, X, shape if told else None)) for model, X, shape in orders
+    )
+    assert len(last) == len(first) > 0
+    for image, expected in zip(last, first, strict=True):
+        np.testing.assert_array_equal(image, expected)
+
+
+def test_a_display_that_is_made_by_hand_takes_any_shape():
+    images = np.random.RandomState(0).uniform(size=(2, 5, 4, 3))
+    display = InterpolationDisplay(*2 * [images.reshape(2, -1)], image_shape=(5, 4, 3)).plot()
+    left = display.axes_[0].images[0].get_array()[:5, :4, :3]
+    low, high = images.min(), images.max()
+    np.testing.assert_allclose(left, (images[0] - low) / (high - low))
 
 
 # Mosaics
