@@ -23,6 +23,7 @@ from ._assembly import (
     output_names,
     reconstruction_loss,
 )
+from ._checked_rows import check_rows, target_of
 from ._contract import BaseEstimator, _fit_context
 from ._fitting import (
     LEAST_SCALE,
@@ -32,7 +33,6 @@ from ._fitting import (
     Fitted,
     OnlyWith,
     Start,
-    check_rows,
     checked_part,
     fit_network,
     layer_sizes,
@@ -40,7 +40,6 @@ from ._fitting import (
     penalties_of,
     refuse_other_structure,
     structure_of,
-    target_of,
     training_settings,
     undisturbed,
     validation_set,
@@ -708,7 +707,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             checked_part(loss)
 
     def _training_settings(self, n_rows):
-        return training_settings(self, n_rows, self.noise)
+        return training_settings(self, n_rows, self._own(self.noise))
 
     def _starts_at_pca(self):
         return self.init == "pca"
@@ -753,6 +752,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         parts = [self.noise, self.callbacks, self.latent_activation, *penalties, *losses]
         return parts + self._given_layers()
 
+    def _own(self, part):
+        """Return a part such that it sees the columns of X, in whatever order the layers do."""
+        return part
+
+    def _trained(self):
+        """Return the network of the last fit, to be trained on, with its mean and scale."""
+        return copy.deepcopy(self.module_), self.mean_, self.scale_
+
     def _given_layers(self):
         return [self.encoder, self.decoder]
 
@@ -778,7 +785,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         """Return a network before training, its loss and its standardized rows."""
         generator = torch_generator(settings.seed)
         if resumed:
-            network, mean, scale = copy.deepcopy(self.module_), self.mean_, self.scale_
+            network, mean, scale = self._trained()
         else:
             targets = self._targets(X)
             mean, scale = mean_and_scale(targets, indices, weight)
@@ -797,14 +804,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 groups=groups,
                 between=NestedDropout() if self._is_ordered() else None,
             )
-        loss = reconstruction_loss(network.encoder.standardize, self.loss, groups)
+        loss = reconstruction_loss(network.encoder.standardize, self._own(self.loss), groups)
         if self.missing == "mask" and has_holes(X):
             loss = ObservedLoss(loss)
         kind = StandardizedRows if X.shape[1] == len(mean) else PairedRows
         rows = kind(X, indices, weight, mean, scale)
         if not resumed:
             self._pretrain(network, loss, rows, settings, pretraining)
-        penalties = penalties_of(self.penalty)
+        penalties = [self._own(part) for part in penalties_of(self.penalty)]
         if penalties:
             loss = PenalizedLoss(loss, penalties, network.encoder.from_standardized)
         return Start(network, loss, rows)

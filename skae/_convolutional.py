@@ -4,12 +4,14 @@ import math
 from numbers import Integral, Real
 from typing import ClassVar
 
+import numpy as np
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from torch import nn
 
 from ._assembly import LOSSES, Layers
 from ._autoencoder import AutoencoderTransformer
+from ._column_order import on_columns_of_X
 from ._fitting import (
     NOISE_CONSTRAINT,
     PENALTY_CONSTRAINT,
@@ -17,17 +19,23 @@ from ._fitting import (
     training_settings,
 )
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
+from ._rows import reordered
 from ._training import resolve_device
 from .nn import (
     ACTIVATIONS,
     IMAGE_NORMALIZATIONS,
     POOLINGS,
     UPSAMPLINGS,
-    ConvolutionLevel,
+    ChannelsLast,
     MapShape,
+    ReorderedNetwork,
+    check_all_pixels_are_seen,
+    check_levels_fit,
+    convolution_levels,
     convolutional_decoder,
     convolutional_encoder,
     map_shapes,
+    read_image_shape,
 )
 
 _LARGEST_BATCH = 64  # rows, that batch_size="auto" takes
@@ -53,11 +61,12 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         codes that explain it on rows not trained on; see `ordered`. None takes the last map of
         the encoder as the code, flattened; its shape is ``code_shape_``.
 
-    image_shape : array-like of int, default=None
-        How a row is read as an image: (channels, height, width), or (height, width) for one
-        channel. The values of a row are in this order: all of the first channel, line by line,
-        then all of the second. None reads rows as square images of one channel if the number of
-        columns is a square, and as a single line of pixels otherwise.
+    image_shape : array-like of int or dict, default=None
+        How a row is read, in the order of its values: (height, width); (channels, height, width);
+        (height, width, channels), if the last is 1, 3 or 4 and the first is larger; (length,) for
+        a series. A dictionary says it in words: ``{"height": 9, "width": 9, "channels": 5}``, or
+        ``{"channels": 2, "length": 50}`` for series of two channels. None is a square of one
+        channel, or a line if the number of columns is no square.
 
     channels : int or array-like of int, default=(16, 64)
         Filters of the convolution of each level, from the image to the code.
@@ -244,11 +253,12 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         explain, on rows not trained on (on the training rows without early stopping).
 
     image_shape_ : tuple of int
-        Channels, height and width of the images.
+        How rows were read, as a named tuple in the order of ``X.reshape(-1, *image_shape_)``. An
+        `image_shape` elsewhere reads it by its names.
 
     code_shape_ : tuple of int
-        With ``n_components=None`` only: channels, height and width of the map that a code is,
-        so that ``codes.reshape(-1, *code_shape_)`` shows it.
+        With ``n_components=None`` only: the same of the map that a code is, in the same order, for
+        ``codes.reshape(-1, *code_shape_)``.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -309,6 +319,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     (1, 2, 2)
     """
 
+    image_shape_: MapShape | ChannelsLast
+    code_shape_: MapShape | ChannelsLast
     # What a network that is trained on can't change any more.
     _structural: ClassVar[tuple[str, ...]] = (
         "n_components",
@@ -334,7 +346,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
             Interval(RealNotInt, 0, 1, closed="neither"),
             None,
         ],
-        "image_shape": ["array-like", None],
+        "image_shape": ["array-like", dict, None],
         "channels": ["array-like", Interval(Integral, 1, None, closed="left")],
         "kernel_size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "pool_size": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -442,14 +454,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
                 )
             reason = "with n_components=None all places of the code share their weights"
             refuse_contradiction(self, "ordered", reason)
-        for name, value in (("pooling", "stride"), ("upsampling", "transposed")):
-            for number, level in enumerate(self._levels(), start=1):
-                if getattr(self, name) == value and level.kernel_size < level.pool_size:
-                    raise ValueError(
-                        f"{name}={value!r} with kernel_size={level.kernel_size} and "
-                        f"pool_size={level.pool_size} in level {number} leaves out pixels. Take "
-                        f"a kernel_size of at least the pool_size, or another {name}."
-                    )
+        check_all_pixels_are_seen(self._levels(), self.pooling, self.upsampling)
         warn_of_idle(self, self._idle_parameters())
 
     def _idle_parameters(self):
@@ -464,22 +469,13 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _check_data(self, X, weight, groups):
         """Refuse values that the loss can't express, and rows that are no such images."""
         X = super()._check_data(X, weight, groups)
-        levels = self._levels()
-        shapes = map_shapes(self._image_shape(self.n_features_in_), levels)
-        if self.image_shape is None:
-            return X  # tables have as few columns as they like
-        for number, (level, shape) in enumerate(zip(levels, shapes, strict=False), start=1):
-            if level.pool_size > max(shape.height, shape.width):
-                raise ValueError(
-                    f"pool_size={self.pool_size!r} is {level.pool_size} in level {number}, where "
-                    f"the image is {shape.height} by {shape.width} pixels. Take fewer levels, or "
-                    "a smaller pool_size there."
-                )
+        if self.image_shape is not None:  # tables have as few columns as they like
+            check_levels_fit(self._map_shape(self.n_features_in_), self._levels(), self.pool_size)
         return X
 
     def _training_settings(self, n_rows):
         # What a step costs beyond its rows is little, so more steps are better than larger ones.
-        return training_settings(self, n_rows, self.noise, largest_batch=_LARGEST_BATCH)
+        return training_settings(self, n_rows, self._own(self.noise), largest_batch=_LARGEST_BATCH)
 
     def _starts_at_pca(self):
         return self.init == "pca" or (self.init == "auto" and self.n_components is not None)
@@ -487,57 +483,68 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _given_layers(self):
         return []
 
-    def _levels(self) -> list[ConvolutionLevel]:
-        """Return the levels from the image to the code."""
-        filters = _positive_ints("channels", self.channels)
-        if not filters:
-            raise ValueError(
-                f"channels={self.channels!r} has no level; give the filters of at least one."
-            )
-        sizes = []
-        for name in ("kernel_size", "pool_size"):
-            value = getattr(self, name)
-            given = _positive_ints(name, value)
-            if isinstance(value, Integral):
-                given *= len(filters)
-            if len(given) != len(filters):
-                raise ValueError(
-                    f"{name}={value!r} has {len(given)} numbers, but channels={self.channels!r} "
-                    f"has {len(filters)} levels. Give one number for all levels, or one for each."
-                )
-            sizes.append(given)
-        return [ConvolutionLevel(*level) for level in zip(filters, *sizes, strict=True)]
+    def _levels(self):
+        return convolution_levels(self.channels, self.kernel_size, self.pool_size)
 
-    def _image_shape(self, n_features) -> MapShape:
-        """Return channels, height and width of the image that a row is."""
+    def _map_shape(self, n_features) -> MapShape:
+        """Return channels, height and width of the image that a row is, in this order."""
         if self.image_shape is None:
             side = math.isqrt(n_features)
             return MapShape(1, side, side) if side**2 == n_features else MapShape(1, 1, n_features)
-        given = _positive_ints("image_shape", self.image_shape)
-        if len(given) not in (2, 3):
+        shape = read_image_shape(self.image_shape)
+        if math.prod(shape) != n_features:
             raise ValueError(
-                f"image_shape={self.image_shape!r} has {len(given)} numbers; expected (channels, "
-                "height, width) or (height, width)."
+                f"image_shape={self.image_shape!r} has {math.prod(shape)} values, but X has "
+                f"{n_features} columns. Set it to the shape of the images that rows of X are."
             )
-        if math.prod(given) != n_features:
-            raise ValueError(
-                f"image_shape={self.image_shape!r} has {math.prod(given)} values, but X has "
-                f"{n_features} columns. Set it to channels, height and width of the images that "
-                "the rows of X are."
-            )
-        return MapShape(*(1, *given)[-3:])
+        return shape.map_shape
+
+    def _column_order(self):
+        """Return which columns of X come first for the layers, None if they are in its order."""
+        shape = None if self.image_shape is None else read_image_shape(self.image_shape)
+        return shape.columns if isinstance(shape, ChannelsLast) else None
+
+    def _paired(self, X, y, sample_weight, *, reset):
+        """Return rows with their channels first, beside them their targets, and their weights."""
+        X, weight = super()._paired(X, y, sample_weight, reset=reset)
+        self._map_shape(self.n_features_in_)  # which is refused before columns are moved
+        order = self._column_order()
+        if order is not None:
+            starts = range(0, X.shape[1], self.n_features_in_)
+            X = reordered(X, np.concatenate([order.numpy() + start for start in starts]))
+        return X, weight
+
+    def _column_groups(self):
+        groups, order = super()._column_groups(), self._column_order()
+        if groups is None or order is None:
+            return groups
+        back = order.argsort().numpy()
+        return groups._replace(columns=[back[columns] for columns in groups.columns])
+
+    def _own(self, part):
+        order = self._column_order()
+        return part if order is None else on_columns_of_X(part, order)
+
+    def _trained(self):
+        network, mean, scale = super()._trained()
+        order = self._column_order()
+        return (
+            (network, mean, scale)
+            if order is None
+            else (network.without(), mean[order.numpy()], scale)
+        )
 
     def _n_codes(self, X, indices, weight, resumed, **options):
         """Return how many codes to train: the size of the last map, if that is the code."""
         if self.n_components is None and not resumed:
-            image_shape = self._image_shape(self.n_features_in_)
+            image_shape = self._map_shape(self.n_features_in_)
             return math.prod(map_shapes(image_shape, self._levels())[-1])
         return super()._n_codes(X, indices, weight, resumed, **options)
 
     def _layers(self, n_features, n_codes, generator) -> Layers:
         """Return the convolutions, which start at zero beside a linear path."""
         build = {
-            "image_shape": self._image_shape(n_features),
+            "image_shape": self._map_shape(n_features),
             "levels": self._levels(),
             "activation": self.activation,
             "n_components": None if self.n_components is None else n_codes,
@@ -570,16 +577,15 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
             next(m.unflattened_size for m in part.modules() if isinstance(m, nn.Unflatten))
             for part in (self.module_.encoder, self.module_.decoder)
         ]
-        self.image_shape_ = tuple(shapes[0])
+        self.image_shape_, codes = MapShape(*shapes[0]), None
         self.__dict__.pop("code_shape_", None)
         if self.n_components is None:
-            self.code_shape_ = tuple(shapes[1])
-
-
-def _positive_ints(name, value) -> tuple[int, ...]:
-    """Return one number or several as a tuple of ints, each at least 1."""
-    numbers = (value,) if isinstance(value, Integral) else tuple(value)
-    for number in numbers:
-        if not isinstance(number, Integral) or number < 1:
-            raise ValueError(f"{name} must be of positive integers; got {number!r} in {value!r}.")
-    return tuple(int(number) for number in numbers)
+            self.code_shape_ = MapShape(*shapes[1])
+        order = self._column_order()
+        if order is not None:
+            self.image_shape_ = self.image_shape_.channels_last
+            if self.n_components is None:
+                self.code_shape_ = self.code_shape_.channels_last
+                codes = self.code_shape_.columns
+            self.mean_ = self.mean_[order.argsort().numpy()]
+            self.module_ = ReorderedNetwork(self.module_, order, codes)

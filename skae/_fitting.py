@@ -11,16 +11,13 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
 from torch import nn
 
 from ._holding_out import FitRows, is_splitter
-from ._rows import StandardizedRows, canonical
+from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
 from ._threads import single_thread
 from ._training import (
@@ -37,8 +34,6 @@ from ._training import (
 from .nn import RowLoss
 from .noise import NOISES
 from .penalty import PENALTIES
-
-DTYPES = [np.float64, np.float32]  # that are kept; others become the first
 
 # Of the parameters that say how to train.
 TRAINING_CONSTRAINTS: dict[str, list] = {
@@ -139,6 +134,7 @@ def structure_of(estimator: BaseEstimator, names: tuple[str, ...]) -> dict[str, 
 
 
 def _as_text(value) -> str:
+    value = value._asdict() if hasattr(value, "_asdict") else value
     if isinstance(value, dict):
         return ", ".join(f"{_as_text(key)}: {_as_text(which)}" for key, which in value.items())
     if isinstance(value, np.ndarray | list | tuple):
@@ -161,59 +157,6 @@ def refuse_other_structure(
             )
 
 
-def validated_rows(estimator: BaseEstimator, X, *, reset: bool, allow_nan: bool, **how):
-    """Return rows, dense or sparse, as scikit-learn's validation does.
-
-    Its errors say what to do with an estimator of skae.
-    """
-    try:
-        return validate_data(
-            estimator,
-            X,
-            accept_sparse="csr",
-            dtype=DTYPES,
-            reset=reset,
-            ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(X) else True,
-            **how,
-        )
-    except ValueError as error:
-        message, *_ = str(error).split("\n")
-        if "contains NaN" not in message or not hasattr(estimator, "missing"):
-            raise
-        way_out = (
-            "Give dense rows: X.toarray()."
-            if allow_nan
-            else "With missing='mask' it takes missing values, and learns from the others."
-        )
-        raise ValueError(f"{message}\n{type(estimator).__name__}: {way_out}") from error
-
-
-def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow_nan: bool = False):
-    """Return training rows and their weights as arrays."""
-    X = validated_rows(
-        estimator,
-        X,
-        reset=reset,
-        allow_nan=allow_nan,
-        ensure_min_samples=2 if reset else 1,
-    )
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if np.count_nonzero(weight) < min(2, X.shape[0]):
-        raise ValueError(
-            f"sample_weight is positive for {np.count_nonzero(weight)} of {len(weight)} "
-            f"rows, but {type(estimator).__name__} needs at least two rows to fit."
-        )
-    X = canonical(X)
-    if allow_nan and reset and not sp.issparse(X):
-        empty = np.flatnonzero(np.isnan(X[weight > 0]).all(axis=0))
-        if len(empty):
-            raise ValueError(
-                f"X has no value in column {empty[0]}, so nothing can be learnt about it. Remove "
-                f"the columns without a value: {empty.tolist()}."
-            )
-    return X, weight
-
-
 def layer_sizes(sizes):
     """Return one number or several as a tuple of ints, each at least 1."""
     sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
@@ -224,44 +167,6 @@ def layer_sizes(sizes):
                 f"{size!r} in {sizes!r}."
             )
     return sizes
-
-
-def target_of(X, y, *, allow_nan: bool = False):
-    """Return y as the rows that X is to be rebuilt as, if it can only mean that, or None.
-
-    It does if it has the shape of X and holds numbers that are not those of X. Any other y is
-    ignored, as scikit-learn's transformers do.
-    """
-    try:
-        y = y if sp.issparse(y) else np.asarray(y)
-    except ValueError:  # lists of different lengths
-        return None
-    if y.shape != X.shape:
-        return None
-    if y.dtype.kind not in "biuf":
-        return None
-    y = check_array(
-        y,
-        accept_sparse="csr",
-        dtype=X.dtype,
-        ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(y) else True,
-        input_name="y",
-    )
-    if sp.issparse(X) or sp.issparse(y):
-        same = abs(sp.csr_array(X) - sp.csr_array(y)).sum() == 0
-    else:
-        same = np.array_equal(X, y, equal_nan=True)
-    return None if same else y
-
-
-def refuse_target(estimator: BaseEstimator, X, y) -> None:
-    """Raise an error if y is what the rows of X are to be rebuilt as, which is not done here."""
-    if target_of(X, y, allow_nan=True) is not None:
-        raise ValueError(
-            f"y has numbers in the shape of X, {X.shape}, as clean rows to learn from noisy ones "
-            f"have, but {type(estimator).__name__} does not learn from pairs. Use "
-            "AutoencoderTransformer, or leave y out."
-        )
 
 
 def validation_set(estimator: BaseEstimator) -> tuple[Any, Any] | None:

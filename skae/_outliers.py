@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._autoencoder import AutoencoderTransformer
 from ._calibration import CodeSpace, HoleCalibration, average, share_below, threshold
+from ._checked_rows import check_rows, refuse_target, validated_rows
 from ._contract import BaseEstimator, OutlierMixin, _fit_context
-from ._fitting import check_rows, fit_seed, or_as_before, refuse_target, validated_rows
+from ._fitting import fit_seed, or_as_before
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
 from ._principal_axes import n_principal_axes

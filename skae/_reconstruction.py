@@ -11,8 +11,8 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from ._checked_rows import DTYPES, says_way_out, target_of, validated_rows
 from ._contract import TransformerMixin
-from ._fitting import DTYPES, target_of, validated_rows
 from ._rows import beside, fill_holes, mean_and_scale
 from ._training import apply
 from ._warnings import warn
@@ -62,7 +62,8 @@ class ReconstructionMixin(TransformerMixin):
             If X has another number of columns than there are components.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=DTYPES, input_name="X")
+        with says_way_out(X):
+            X = check_array(X, dtype=DTYPES, input_name="X")
         n_codes = self._n_features_out
         if hasattr(self, "explained_variance_ratio_") and X.shape[1] < n_codes:
             X = np.pad(X, ((0, 0), (0, n_codes - X.shape[1])))

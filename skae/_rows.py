@@ -91,6 +91,15 @@ def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     return ((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=1)
 
 
+def reordered(X, columns: np.ndarray):
+    """Return the columns of X in another order; rows remain together in memory."""
+    if not sp.issparse(X):
+        return np.take(X, columns, axis=1)
+    X = X[:, columns]
+    X.sort_indices()
+    return X
+
+
 def dense_chunks(
     X, indices: np.ndarray, n_values: int = CHUNK_VALUES
 ) -> Iterator[tuple[slice, np.ndarray]]:

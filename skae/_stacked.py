@@ -22,14 +22,13 @@ from ._assembly import (
     reconstruction_loss,
     standardization,
 )
+from ._checked_rows import DTYPES, check_rows, says_way_out, validated_rows
 from ._contract import BaseEstimator, ClassifierMixin, TransformerMixin, _fit_context, available_if
 from ._fitting import (
-    DTYPES,
     LEAST_SCALE,
     NOISE_CONSTRAINT,
     PENALTY_CONSTRAINT,
     TRAINING_CONSTRAINTS,
-    check_rows,
     checked_part,
     fit_seed,
     layer_sizes,
@@ -40,7 +39,6 @@ from ._fitting import (
     structure_of,
     training_settings,
     undisturbed,
-    validated_rows,
     validation_set,
 )
 from ._holding_out import FitRows
@@ -1132,7 +1130,8 @@ class StackedAutoencoderClassifier(
             If X has another number of columns than the last hidden layer has units.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=DTYPES, input_name="X")
+        with says_way_out(X):
+            X = check_array(X, dtype=DTYPES, input_name="X")
         if X.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "

@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ._checked_rows import DTYPES, check_rows, refuse_target, says_way_out, validated_rows
 from ._conditions import (
     CodesGivenCondition,
     LabelCondition,
@@ -26,22 +27,18 @@ from ._conditions import (
 )
 from ._contract import BaseEstimator, TransformerMixin, _fit_context
 from ._fitting import (
-    DTYPES,
     LEAST_SCALE,
     TRAINING_CONSTRAINTS,
     Fitted,
     Start,
-    check_rows,
     fit_network,
     fit_seed,
     layer_sizes,
     or_as_before,
     refuse_other_structure,
-    refuse_target,
     structure_of,
     training_settings,
     undisturbed,
-    validated_rows,
     validation_set,
 )
 from ._holding_out import FitRows
@@ -750,7 +747,8 @@ class VariationalAutoencoderTransformer(
             unknown or without effect.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=DTYPES, input_name="X")
+        with says_way_out(X):
+            X = check_array(X, dtype=DTYPES, input_name="X")
         if X.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "

@@ -5,6 +5,7 @@ import warnings
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
@@ -24,7 +25,7 @@ from torch import nn
 
 from skae import ConvolutionalAutoencoderTransformer
 from skae.activation import TopK
-from skae.nn import PenalizedBatch
+from skae.nn import ChannelsLast, MapShape, PenalizedBatch
 from skae.noise import MaskingNoise
 from skae.penalty import Contraction
 
@@ -108,7 +109,8 @@ def test_the_start_is_pca(digits, n_components):
         {"pooling": "stride"},
         {"pooling": "average", "upsampling": "nearest"},
         {"normalization": "batch", "dropout": 0.3},
-        {"image_shape": (4, 4, 4)},
+        {"image_shape": {"channels": 4, "height": 4, "width": 4}},
+        {"image_shape": (16, 1, 4)},
         {"image_shape": (2, 32)},
         {"channels": 5, "pool_size": 1},
         {"loss": "absolute_error"},
@@ -216,17 +218,40 @@ def test_a_warm_start_keeps_its_shapes(digits, n_components):
 @pytest.mark.parametrize(
     ("n_features", "given", "expected"),
     [
-        (64, None, (1, 8, 8)),
-        (6, None, (1, 1, 6)),
-        (1, None, (1, 1, 1)),
-        (64, (4, 16), (1, 4, 16)),
-        (64, (4, 4, 4), (4, 4, 4)),
-        (64, np.array([2, 4, 8]), (2, 4, 8)),
+        (64, None, MapShape(1, 8, 8)),
+        (6, None, MapShape(1, 1, 6)),
+        (1, None, MapShape(1, 1, 1)),
+        (64, (4, 16), MapShape(1, 4, 16)),
+        (64, {"channels": 4, "height": 4, "width": 4}, MapShape(4, 4, 4)),
+        (64, np.array([2, 4, 8]), MapShape(2, 4, 8)),
+        (64, [8, 8, 1], ChannelsLast(8, 8, 1)),
+        (75, (5, 5, 3), ChannelsLast(5, 5, 3)),
+        (50, (50,), MapShape(1, 1, 50)),
+        (50, {"channels": 2, "length": 25}, MapShape(2, 1, 25)),
+        (50, {"length": 25, "channels": 2}, ChannelsLast(1, 25, 2)),
     ],
+    ids=str,
 )
 def test_rows_are_read_as_images(n_features, given, expected):
     X = np.random.RandomState(0).normal(size=(8, n_features))
-    assert quick(1, image_shape=given, max_iter=1).fit(X).image_shape_ == expected
+    fitted = quick(1, image_shape=given, max_iter=1).fit(X)
+    assert fitted.image_shape_ == expected
+    assert type(fitted.image_shape_) is type(expected)
+    if n_features > 1:  # one pixel is too small for an image
+        again = clone(fitted).set_params(image_shape=fitted.image_shape_).fit(X)
+        np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
+
+
+def test_grey_images_with_a_channel_at_the_end_are_grey_images(digits):
+    fits = [quick(4, image_shape=shape).fit(digits) for shape in ((8, 8), (8, 8, 1))]
+    codes = [fitted.transform(digits) for fitted in fits]
+    np.testing.assert_array_equal(*codes)
+
+
+def test_a_length_is_a_line_of_one_channel(digits):
+    fits = [quick(4, image_shape=shape).fit(digits) for shape in ((1, 1, 64), (64,), (1, 64))]
+    for fitted in fits[1:]:
+        np.testing.assert_array_equal(fitted.transform(digits), fits[0].transform(digits))
 
 
 @pytest.mark.parametrize("n_components", [4, None])
@@ -259,6 +284,183 @@ def test_it_does_better_than_pca_where_things_move():
     of_pca = 1 - np.square(test - restored).sum() / np.square(test - test.mean(axis=0)).sum()
     assert fitted.best_iter_ > 0
     assert fitted.score(test) > of_pca + 0.2
+
+
+# Channels last
+
+
+@pytest.fixture(scope="module")
+def photos():
+    """The same colour images of 6 by 9 pixels, with channels last and with channels first."""
+    random = np.random.RandomState(0)
+    images = np.tanh(random.normal(size=(100, 5)) @ random.normal(size=(5, 162)))
+    images = images.reshape(100, 6, 9, 3)
+    images[:5] = images[5:10]  # equal rows
+    return images.reshape(100, -1), np.moveaxis(images, -1, 1).reshape(100, -1)
+
+
+def channels_first(rows, shape):
+    """Return rows of images, or codes that are maps, with their channels first."""
+    return np.moveaxis(rows.reshape(-1, *shape), -1, 1).reshape(len(rows), -1)
+
+
+def fit_both(photos, **parameters):
+    """Return a model for images with channels last, and one for the same with channels first."""
+    model = quick(**{"channels": (4, 6), "max_iter": 4, **parameters})
+    shapes = (6, 9, 3), (3, 6, 9)
+    models = [clone(model).set_params(image_shape=shape) for shape in shapes]
+    return [model.fit(X) for model, X in zip(models, photos, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"early_stopping": True},
+        {"early_stopping": True, "validation_fraction": 0.2, "shuffle": False},
+        {"n_components": None},
+        {"n_components": 0.6, "early_stopping": True, "max_iter": 2},
+        {"noise": "swap", "penalty": ["l1", Contraction(1e-3)], "dropout": 0.1},
+        {"init": "random", "normalization": "batch", "pooling": "stride"},
+        {"latent_activation": TopK(2), "output_activation": "tanh", "n_components": None},
+    ],
+    ids=str,
+)
+def test_channels_last_and_first_give_the_same_bits(photos, parameters):
+    X, X_first = photos
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        last, first = fit_both(photos, **parameters)
+    codes, codes_first = last.transform(X), first.transform(X_first)
+    if last.n_components is None:
+        assert last.code_shape_ == first.code_shape_.channels_last
+        np.testing.assert_array_equal(channels_first(codes, last.code_shape_), codes_first)
+    else:
+        np.testing.assert_array_equal(codes, codes_first)
+    rebuilt, rebuilt_first = last.inverse_transform(codes), first.inverse_transform(codes_first)
+    np.testing.assert_array_equal(channels_first(rebuilt, (6, 9, 3)), rebuilt_first)
+    np.testing.assert_array_equal(channels_first(last.mean_[None], (6, 9, 3))[0], first.mean_)
+    assert last.loss_curve_ == first.loss_curve_
+    assert last.validation_loss_curve_ == first.validation_loss_curve_
+    # Sums over columns round in their order.
+    assert last.score(X) == pytest.approx(first.score(X_first), rel=1e-12)
+    np.testing.assert_allclose(last.score_samples(X), first.score_samples(X_first), rtol=1e-12)
+
+
+def test_channels_last_keep_holes_sparse_rows_weights_and_precision(photos):
+    holes = np.random.RandomState(0).uniform(size=photos[0].shape) < 0.1
+    holey = np.where(holes, np.nan, photos[0])
+    pair = holey, channels_first(holey, (6, 9, 3))
+    last, first = fit_both(pair, missing="mask", noise="masking")
+    filled = channels_first(last.impute(pair[0]), (6, 9, 3))
+    np.testing.assert_array_equal(filled, first.impute(pair[1]))
+
+    dense, _ = fit_both(photos)
+    sparse, sparse_first = fit_both([sp.csr_array(X) for X in photos])
+    np.testing.assert_array_equal(sparse.transform(photos[0]), sparse_first.transform(photos[1]))
+    np.testing.assert_array_equal(sparse.transform(photos[0]), dense.transform(photos[0]))
+
+    single = [X.astype(np.float32) for X in photos]
+    last, first = fit_both(single)
+    assert last.transform(single[0]).dtype == np.float32
+    np.testing.assert_array_equal(last.transform(single[0]), first.transform(single[1]))
+
+
+@pytest.mark.parametrize("n_components", [3, None])
+def test_channels_last_are_trained_on_as_they_were(photos, n_components):
+    models = fit_both(photos, n_components=n_components, warm_start=True)
+    for model, X in zip(models, photos, strict=True):
+        model.fit(X)
+        for rows in np.array_split(X, 3):
+            model.partial_fit(rows)
+    rebuilt, expected = (
+        m.inverse_transform(m.transform(X)) for m, X in zip(models, photos, strict=True)
+    )
+    np.testing.assert_array_equal(channels_first(rebuilt, (6, 9, 3)), expected)
+    with pytest.raises(ValueError, match=r"image_shape was \(6, 9, 3\) when the network was built"):
+        models[0].set_params(image_shape=(3, 6, 9)).fit(photos[1])
+
+
+def test_the_network_of_channels_last_is_one_for_rows_of_X(photos):
+    X = photos[0]
+    fitted = pickle.loads(pickle.dumps(quick(3, image_shape=(6, 9, 3)).fit(X)))
+    with torch.no_grad():
+        codes = fitted.module_.encoder(torch.from_numpy(X).float())
+        rows = fitted.module_.decoder(codes).numpy()
+    np.testing.assert_allclose(codes, fitted.transform(X), atol=1e-5)
+    np.testing.assert_allclose(rows, fitted.inverse_transform(codes.numpy()), atol=1e-5)
+
+
+def test_columns_and_their_names_are_those_of_X_where_channels_are_last(photos):
+    frame = pd.DataFrame(photos[0]).add_prefix("p")
+    top, rest = list(frame.columns[:81]), list(frame.columns[81:])
+    model = quick(2, image_shape=(6, 9, 3), loss={"log_loss": top, "squared_error": rest})
+    frame[top] = (frame[top] + 1) / 2
+    fitted = model.fit(frame)
+    assert list(fitted.feature_names_in_) == list(frame.columns)
+    rebuilt = fitted.inverse_transform(10 * fitted.transform(frame))
+    assert ((rebuilt[:, :81] >= 0) & (rebuilt[:, :81] <= 1)).all()
+    assert rebuilt[:, 81:].min() < 0
+
+
+class Told:
+    """Parts of a user's that note what they are given."""
+
+    seen: ClassVar[dict] = {}
+
+    def corrupt(self, rows, generator):
+        self.seen["noise"] = rows.clone()
+        return rows
+
+    def penalize(self, batch):
+        self.seen["penalty"] = batch.rows.clone()
+        assert batch.reconstruction.shape == batch.rows.shape
+        torch.testing.assert_close(batch.encode(batch.rows), batch.code)
+        return batch.code.square().sum(dim=1) * 0
+
+    def __call__(self, reconstruction, X):
+        self.seen["loss"] = X.clone()
+        return (reconstruction - X) ** 2
+
+
+def test_parts_of_ones_own_see_the_columns_of_X_where_channels_are_last(photos):
+    X = photos[0] + np.arange(162) * 10
+    told = Told()
+    model = quick(2, image_shape=(6, 9, 3), loss=told, noise=told, penalty=[told], batch_size=95)
+    fitted = model.set_params(max_iter=1, shuffle=False).fit(X)
+    for name in ("noise", "penalty"):
+        rows = told.seen[name].numpy() * fitted.scale_ + fitted.mean_
+        np.testing.assert_allclose(rows.mean(axis=0), np.arange(162) * 10, atol=2)
+    np.testing.assert_allclose(told.seen["loss"].mean(dim=0), np.arange(162) * 10, atol=2)
+    assert fitted.loss is told
+    assert fitted.noise is told
+
+
+def test_a_loss_that_is_a_module_sees_the_columns_of_X_where_channels_are_last(photos):
+    X = photos[0]
+
+    class Weighted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(1.0 * (torch.arange(162) < 3))  # of the first pixel
+
+        def forward(self, reconstruction, X):
+            return (reconstruction - X) ** 2 * self.weight
+
+    model = quick(1, image_shape=(6, 9, 3), loss=Weighted(), max_iter=60, init="random")
+    fitted = model.set_params(learning_rate_init=0.03).fit(X)
+    errors = fitted.reconstruction_error(X, per_feature=True).mean(axis=0) / X.var(axis=0)
+    assert errors[:3].mean() < 0.8 < errors[3:].mean()
+
+
+def test_a_fit_to_channels_last_that_fails_leaves_the_old_model(photos):
+    X = photos[0]
+    model = quick(image_shape=(6, 9, 3), warm_start=True).fit(X)
+    codes = model.transform(X)
+    with pytest.raises(ValueError, match="features"):
+        model.fit(X[:, :-3])
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(np.full_like(X, np.nan))
+    np.testing.assert_array_equal(model.transform(X), codes)
 
 
 # What all autoencoders can do
@@ -473,7 +675,10 @@ def test_batches_are_smaller_than_those_of_dense_layers():
     ("parameters", "message"),
     [
         ({"image_shape": (5, 5)}, r"image_shape=\(5, 5\) has 25 values, but X has 64 columns"),
-        ({"image_shape": (64,)}, r"has 1 numbers; expected \(channels, height, width\)"),
+        ({"image_shape": (65,)}, r"\(65,\) has 65 values, but X has 64 columns"),
+        ({"image_shape": (8, 8, 3)}, r"\(8, 8, 3\) has 192 values, but X has 64 columns"),
+        ({"image_shape": (4, 4, 4)}, r"may be meant in two ways. Write {'channels': 4, 'heig"),
+        ({"image_shape": {"width": 8, "height": 8}}, r"keys \['width', 'height'\]; expected one"),
         ({"image_shape": (1, 1, 8, 8)}, "has 4 numbers"),
         ({"image_shape": (8, 8.0)}, r"positive integers; got 8.0 in \(8, 8.0\)"),
         ({"image_shape": (-8, -8)}, "positive integers"),

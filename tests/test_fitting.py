@@ -1,12 +1,20 @@
 """What all fits share: folds, the best epoch, measuring on rows held out, and what is undone."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
 
-from skae import AutoencoderTransformer
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    ConvolutionalAutoencoderTransformer,
+    StackedAutoencoderClassifier,
+    VariationalAutoencoderTransformer,
+)
 from skae._fitting import (
     Start,
     checked_part,
@@ -116,3 +124,50 @@ def test_penalties_are_none_one_or_several():
     assert penalties_of(l1) == [l1]
     kinds = [type(part) for part in penalties_of(["contraction", l1])]
     assert kinds == [Contraction, L1Sparsity]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        AutoencoderTransformer(max_iter=1, early_stopping=False),
+        VariationalAutoencoderTransformer(max_iter=1, early_stopping=False),
+        ConvolutionalAutoencoderTransformer(max_iter=1, early_stopping=False),
+        StackedAutoencoderClassifier(max_iter=1, early_stopping=False),
+        AutoencoderOutlierDetector(
+            AutoencoderTransformer(max_iter=1, early_stopping=False), n_folds=2
+        ),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_arrays_that_are_no_tables_are_told_how_to_be_one(estimator):
+    images, y = X[:20].reshape(20, 8, 8), np.arange(20) % 2
+    message = (
+        r"(?s)Found array with dim 3, while dim <= 2 .*X has shape \(20, 8, 8\); make each of its "
+        r"20 samples a row: X.reshape\(len\(X\), -1\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(images, y)
+    fitted = estimator.fit(images.reshape(len(images), -1), y)
+    for method in ("transform", "inverse_transform", "predict", "score_samples"):
+        if hasattr(fitted, method):
+            with pytest.raises(ValueError, match=message):
+                getattr(fitted, method)(images)
+
+
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((8, 9), "image_shape=(8, 9) for images of 8 by 9 pixels, {'length': 8, 'channels': 9} "),
+        ((50, 2), "{'length': 50, 'channels': 2} for series of 50 times, or {'channels': 50, "),
+        ((8, 9, 3), "set image_shape=(8, 9, 3)."),
+        ((3, 8, 9), "set image_shape=(3, 8, 9)."),
+        ((3, 9, 3), "image_shape={'channels': 3, 'height': 9, 'width': 3} or image_shape={'hei"),
+        ((8, 9, 2), "or image_shape={'height': 8, 'width': 9, 'channels': 2}."),
+        ((2, 2, 2, 2), "set image_shape to channels, height and width"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [np.asarray, np.ndarray.tolist])
+def test_arrays_of_images_and_series_are_told_their_shape(shape, advice, kind):
+    with pytest.raises(ValueError, match=re.escape(advice)):
+        ConvolutionalAutoencoderTransformer().fit(kind(np.zeros((5, *shape))))

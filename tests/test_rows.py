@@ -20,6 +20,7 @@ from skae._rows import (
     fill_holes,
     mean_and_scale,
     merge_equal_rows,
+    reordered,
 )
 from skae._seeding import torch_generator
 
@@ -354,6 +355,18 @@ def test_rows_far_beyond_those_that_the_scale_comes_from_stay_finite():
     Z, _ = rows[slice(None)]
     assert torch.isfinite(Z.square()).all()
     np.testing.assert_allclose(Z[1], 1)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_columns_are_reordered_and_rows_stay_together_in_memory(container):
+    X = np.random.RandomState(0).poisson(0.7, size=(6, 5)).astype(float)
+    columns = np.array([3, 0, 4, 1, 2])
+    found = reordered(container(X), columns)
+    if sp.issparse(found):
+        assert found.has_sorted_indices
+        found = found.toarray()
+    assert found.flags.c_contiguous
+    np.testing.assert_array_equal(found, X[:, columns])
 
 
 def test_rows_differ_if_their_labels_do():

@@ -13,10 +13,12 @@ from ._convolution import (
     UPSAMPLINGS,
     Convolution,
     ConvolutionLevel,
-    MapShape,
     TransposedConvolution,
     Upsample,
+    check_all_pixels_are_seen,
+    check_levels_fit,
     convolution,
+    convolution_levels,
     convolutional_decoder,
     convolutional_encoder,
     map_shapes,
@@ -24,6 +26,7 @@ from ._convolution import (
     pool_sizes,
     values_per_row,
 )
+from ._image_shape import ChannelsLast, MapShape, read_image_shape
 from ._ladder import LadderLayer, LadderLoss, LadderNetwork, LadderOutput
 from ._losses import (
     AbsoluteError,
@@ -64,6 +67,7 @@ from ._network import (
     Standardize,
 )
 from ._random import Dropout, NestedDropout, RandomLayer, fixed_draws, seed_layers
+from ._reorder import Reorder, ReorderedNetwork
 from ._variational import (
     LIKELIHOODS,
     BernoulliLikelihood,
@@ -92,6 +96,7 @@ __all__ = [
     "BernoulliLikelihood",
     "Binarize",
     "CallableLoss",
+    "ChannelsLast",
     "Classified",
     "ClassifierNetwork",
     "ClassifierOutput",
@@ -126,6 +131,8 @@ __all__ = [
     "Penalty",
     "RandomLayer",
     "ReconstructionLoss",
+    "Reorder",
+    "ReorderedNetwork",
     "RowLoss",
     "SkipConnection",
     "SquaredError",
@@ -136,7 +143,10 @@ __all__ = [
     "VariationalEncoder",
     "VariationalNetwork",
     "VariationalOutput",
+    "check_all_pixels_are_seen",
+    "check_levels_fit",
     "convolution",
+    "convolution_levels",
     "convolutional_decoder",
     "convolutional_encoder",
     "fixed_draws",
@@ -148,6 +158,7 @@ __all__ = [
     "mlp",
     "multiplications",
     "pool_sizes",
+    "read_image_shape",
     "seed_layers",
     "transposed_mlp",
     "values_per_row",

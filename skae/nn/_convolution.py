@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from ._image_shape import MapShape
 from ._mlp import ACTIVATIONS, linear
 from ._random import Dropout
 
@@ -22,12 +24,61 @@ class ConvolutionLevel(NamedTuple):
     pool_size: int  # 1 is none
 
 
-class MapShape(NamedTuple):
-    """Of an image, or of what a level makes of it."""
+def convolution_levels(channels, kernel_size, pool_size) -> list[ConvolutionLevel]:
+    """Return the levels from the image to the code, of the parameters of these names."""
+    filters = _positive_ints("channels", channels)
+    if not filters:
+        raise ValueError(f"channels={channels!r} has no level; give the filters of at least one.")
+    sizes = []
+    for name, value in (("kernel_size", kernel_size), ("pool_size", pool_size)):
+        given = _positive_ints(name, value)
+        if isinstance(value, Integral):
+            given *= len(filters)
+        if len(given) != len(filters):
+            raise ValueError(
+                f"{name}={value!r} has {len(given)} numbers, but channels={channels!r} has "
+                f"{len(filters)} levels. Give one number for all levels, or one for each."
+            )
+        sizes.append(given)
+    return [ConvolutionLevel(*level) for level in zip(filters, *sizes, strict=True)]
 
-    channels: int
-    height: int
-    width: int
+
+def check_all_pixels_are_seen(
+    levels: Sequence[ConvolutionLevel], pooling: str, upsampling: str
+) -> None:
+    """Refuse convolutions with a stride that is larger than their kernel."""
+    for name, value, strides in (
+        ("pooling", pooling, "stride"),
+        ("upsampling", upsampling, "transposed"),
+    ):
+        for number, level in enumerate(levels, start=1):
+            if value == strides and level.kernel_size < level.pool_size:
+                raise ValueError(
+                    f"{name}={value!r} with kernel_size={level.kernel_size} and "
+                    f"pool_size={level.pool_size} in level {number} leaves out pixels. Take a "
+                    f"kernel_size of at least the pool_size, or another {name}."
+                )
+
+
+def check_levels_fit(image_shape: MapShape, levels: Sequence[ConvolutionLevel], pool_size) -> None:
+    """Refuse levels that pool more pixels than there are left."""
+    shapes = map_shapes(image_shape, levels)
+    for number, (level, shape) in enumerate(zip(levels, shapes, strict=False), start=1):
+        if level.pool_size > max(shape.height, shape.width):
+            raise ValueError(
+                f"pool_size={pool_size!r} is {level.pool_size} in level {number}, where the image "
+                f"is {shape.height} by {shape.width} pixels. Take fewer levels, or a smaller "
+                "pool_size there."
+            )
+
+
+def _positive_ints(name: str, value) -> tuple[int, ...]:
+    """Return one number or several as a tuple of ints, each at least 1."""
+    numbers = (value,) if isinstance(value, Integral) else tuple(value)
+    for number in numbers:
+        if not isinstance(number, Integral) or number < 1:
+            raise ValueError(f"{name} must be of positive integers; got {number!r} in {value!r}.")
+    return tuple(int(number) for number in numbers)
 
 
 # Mean or maximum of each window; the last ones may reach beyond the image.

@@ -40,13 +40,13 @@ class ClusterDisplay:
     labels : ndarray of shape (n_samples,)
         The cluster of each row, from 0, the largest first.
 
-    images : list of ndarray of shape (n_images, height, width) or (n_images, height, width, 3)
+    images : list of ndarray of shape (n_images, height, width) or (n_images, height, width, 3 or 4)
         Images of each cluster.
 
     leaves : ndarray of shape (n_leaves,)
         Where the rows of the dendrogram are in X.
 
-    leaf_images : ndarray of shape (n_leaves, height, width) or (n_leaves, height, width, 3)
+    leaf_images : ndarray of shape (n_leaves, height, width) or (n_leaves, height, width, 3 or 4)
         Their images.
 
     links : ndarray of shape (n_leaves - 1, 4)
@@ -146,9 +146,9 @@ class ClusterDisplay:
         n_leaves : int, default=24
             Leaves of the dendrogram, at most, but one of each cluster.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of the rows. None takes that of a
-            convolutional estimator.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of the rows.
+            None takes that of a convolutional estimator.
 
         random_state : int, RandomState instance or None, default=0
             Decides where k-means starts, which rows the number of clusters is chosen by, and which
@@ -223,8 +223,8 @@ class ClusterDisplay:
         n_leaves : int, default=24
             Leaves of the dendrogram, at most, but one of each cluster.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of the rows.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of the rows.
 
         random_state : int, RandomState instance or None, default=0
             Decides where k-means starts, which rows the number of clusters is chosen by, and which

@@ -10,7 +10,8 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skae._labels import is_unlabeled
-from skae.plotting._images import N_COLOR_CHANNELS, check_image_shape
+from skae.nn import read_image_shape
+from skae.plotting._images import check_image_shape, is_drawable
 
 
 def fitted(estimator, *methods):
@@ -98,11 +99,11 @@ def image_shape_in(estimator, image_shape, n_features):
     found = getattr(last_step(estimator), "image_shape_", None)
     if found is None or np.prod(found) != n_features:
         return None
-    return found if found[0] in (1, N_COLOR_CHANNELS) else None
+    return found if is_drawable(read_image_shape(found)) else None
 
 
 def checked_image_shape(estimator, image_shape, n_features):
-    """Return (channels, height, width) of rows that an estimator takes, or None if not images."""
+    """Return the shape of the rows that an estimator takes, or None if they are no images."""
     return check_image_shape(image_shape_in(estimator, image_shape, n_features), n_features)
 
 
@@ -139,9 +140,8 @@ def _first_layer(encoder):
     """Return the weights of the first layer of the nonlinear path, if there is one."""
     from torch import nn
 
-    body = getattr(encoder, "body", encoder)
-    body = getattr(body, "correction", body)
-    for layer in body.modules():
+    paths = [m.correction for m in encoder.modules() if hasattr(m, "correction")]
+    for layer in (paths or [getattr(encoder, "body", encoder)])[0].modules():
         if isinstance(layer, nn.Linear | nn.Conv2d):
             return layer.weight.detach().cpu().double().numpy()
     raise TypeError(

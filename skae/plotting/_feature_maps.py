@@ -42,8 +42,8 @@ class FeatureMapsDisplay:
     filters : ndarray of shape (n_shown,)
         The numbers of the filters, from 0.
 
-    image_shape : tuple of int
-        (channels, height, width) of the images.
+    image_shape : tuple of int or dict
+        (channels, height, width) or (height, width, channels) of the images.
 
     layer : int
         The number of the convolution, from 0.
@@ -113,9 +113,9 @@ class FeatureMapsDisplay:
         n_maps : int, default=16
             How many maps to show, at most: of more, those that vary most over these images.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of the rows. None takes that of the
-            estimator.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of the rows.
+            None takes that of the estimator.
 
         ax : matplotlib Axes, default=None
             Where to draw; it is divided. None makes a figure.

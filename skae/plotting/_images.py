@@ -5,25 +5,20 @@ import math
 import numpy as np
 
 from skae._drawing import GREY
+from skae.nn import ChannelsLast, read_image_shape
 
-N_COLOR_CHANNELS = 3
+COLOR_CHANNELS = 3, 4  # red, green and blue, and opacity
 
 
 def check_image_shape(image_shape, n_features):
-    """Return (channels, height, width), or None for rows that are no images."""
+    """Return what `read_image_shape` does, or None for rows that are no images."""
     if image_shape is None:
         return None
-    shape = tuple(np.ravel(image_shape).tolist())
-    if len(shape) not in (2, 3) or not all(isinstance(n, int) and n > 0 for n in shape):
+    shape = read_image_shape(image_shape)
+    if not is_drawable(shape):
         raise ValueError(
-            f"image_shape={image_shape!r}, but an image has a (height, width) or a (channels, "
-            "height, width), positive whole numbers."
-        )
-    shape = (1, *shape)[-3:]
-    if shape[0] not in (1, N_COLOR_CHANNELS):
-        raise ValueError(
-            f"image_shape={image_shape!r} has {shape[0]} channels; drawn are images of one channel "
-            f"or of {N_COLOR_CHANNELS} (red, green and blue)."
+            f"image_shape={image_shape!r} has {shape.channels} channels; drawn are images of one "
+            "channel or of 3 (red, green and blue) or 4 (and opacity)."
         )
     if math.prod(shape) != n_features:
         raise ValueError(
@@ -33,19 +28,31 @@ def check_image_shape(image_shape, n_features):
     return shape
 
 
+def is_drawable(shape):
+    """Return whether images of a shape have one channel, or those of a color."""
+    return shape.channels in (1, *COLOR_CHANNELS)
+
+
 def need_image_shape(shape, display, instead):
     """Raise an error if rows are no images, where nothing else can be drawn."""
     if shape is None:
         raise ValueError(
-            f"{display} draws rows as images: set image_shape=(height, width), or (channels, "
-            f"height, width). {instead}"
+            f"{display} draws rows as images: set image_shape=(height, width), (channels, height, "
+            f"width) or (height, width, channels). {instead}"
         )
 
 
-def as_images(rows, shape):
-    """Return images, (n_samples, height, width) or (n_samples, height, width, 3)."""
+def channels_of(rows, shape):
+    """Return the channels of images, (n_samples, channels, height, width)."""
+    shape = read_image_shape(shape)
     images = np.asarray(rows, dtype=float).reshape(-1, *shape)
-    return images[:, 0] if shape[0] == 1 else np.moveaxis(images, 1, -1)
+    return np.moveaxis(images, -1, 1) if isinstance(shape, ChannelsLast) else images
+
+
+def as_images(rows, shape):
+    """Return images, (n_samples, height, width), or (n_samples, height, width, 3 or 4) in color."""
+    images = channels_of(rows, shape)
+    return images[:, 0] if images.shape[1] == 1 else np.moveaxis(images, 1, -1)
 
 
 def value_range(rows):
@@ -84,9 +91,10 @@ def pixels(canvas, limits):
     if canvas.ndim == 2:
         return np.ma.masked_invalid(canvas)
     low, high = limits
-    color = np.clip((canvas - low) / (high - low), 0, 1)
-    opaque = np.isfinite(color).all(axis=-1, keepdims=True)
-    return np.concatenate([np.where(opaque, color, 0), opaque], axis=-1)
+    values = np.clip((canvas - low) / (high - low), 0, 1)
+    known = np.isfinite(values).all(axis=-1, keepdims=True)
+    values = np.where(known, values, 0)
+    return values if values.shape[-1] == 4 else np.concatenate([values, known], axis=-1)
 
 
 def show(ax, canvas, *, limits, cmap, extent=None):

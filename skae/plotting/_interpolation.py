@@ -31,8 +31,8 @@ class InterpolationDisplay:
     decoded : ndarray of shape (n_steps, n_features)
         What the straight line between their codes stands for.
 
-    image_shape : tuple of int, default=None
-        (channels, height, width) of rows that are images.
+    image_shape : tuple of int or dict, default=None
+        (channels, height, width) or (height, width, channels) of rows that are images.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class InterpolationDisplay:
         n_steps : int, default=10
             Rows on each way with both ends, at least 2.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of rows that are images. None takes that
-            of a convolutional estimator, and draws curves for others.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of rows that are
+            images. None takes that of a convolutional estimator, and draws curves for others.
 
         ax : matplotlib Axes, default=None
             Where to draw; for curves it is divided. None makes a figure.

@@ -21,7 +21,7 @@ from skae._labels import kind_of_target
 from skae.plotting._canvas import color_bar, one_axes, size_in_points, tidy
 from skae.plotting._estimators import checked_image_shape, encode, numbers, rows_of, target_of
 from skae.plotting._images import (
-    N_COLOR_CHANNELS,
+    COLOR_CHANNELS,
     as_images,
     need_image_shape,
     stick,
@@ -45,7 +45,7 @@ class LatentSpaceDisplay:
     y : ndarray of shape (n_samples,), default=None
         What colors them.
 
-    images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3), \
+    images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3 or 4), \
             default=None
         Images of the rows, for thumbnails.
 
@@ -119,9 +119,9 @@ class LatentSpaceDisplay:
             How many images to draw in the plane, at most, in the place of points that are far
             enough apart.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of rows that are images, for thumbnails.
-            None takes that of a convolutional estimator.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of rows that are
+            images, for thumbnails. None takes that of a convolutional estimator.
 
         ax : matplotlib Axes, default=None
             Where to draw; in space an Axes3D (``projection="3d"``). None makes a figure.
@@ -172,7 +172,7 @@ class LatentSpaceDisplay:
             Labels or values, which color the points.
 
         images : array-like of shape (n_samples, height, width) or \
-                (n_samples, height, width, 3), default=None
+                (n_samples, height, width, 3 or 4), default=None
             Images of the rows, for thumbnails.
 
         n_dimensions : {1, 2, 3}, default=None
@@ -202,10 +202,10 @@ class LatentSpaceDisplay:
         check_consistent_length(codes, y, images)
         if images is not None:
             images = np.asarray(images, dtype=float)
-            if images.ndim != 3 and (images.ndim != 4 or images.shape[-1] != N_COLOR_CHANNELS):
+            if images.ndim != 3 and (images.ndim != 4 or images.shape[-1] not in COLOR_CHANNELS):
                 raise ValueError(
                     f"images has shape {images.shape}, but images are (n_samples, height, width), "
-                    f"or (n_samples, height, width, {N_COLOR_CHANNELS})."
+                    "or (n_samples, height, width, 3), or 4 with opacity."
                 )
         display = cls(codes, y, images=images)
         return display.plot(ax=ax, n_dimensions=n_dimensions, thumbnails=thumbnails, cmap=cmap)

@@ -37,8 +37,8 @@ class ManifoldDisplay:
     components : tuple of int
         The numbers of these codes, from 0.
 
-    image_shape : tuple of int, default=None
-        (channels, height, width) of rows that are images.
+    image_shape : tuple of int or dict, default=None
+        (channels, height, width) or (height, width, channels) of rows that are images.
 
     limits : tuple of float, default=None
         Where the colors end: at the smallest and the largest value of rows that are images, and
@@ -135,9 +135,9 @@ class ManifoldDisplay:
             The share of the rows of X that the region covers along each axis, in (0, 1]; as many
             are left out on one side as on the other. The curve in the plane covers all.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of rows that are images. None takes that
-            of a convolutional estimator.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of rows that are
+            images. None takes that of a convolutional estimator.
 
         ax : matplotlib Axes, default=None
             Where to draw. None makes a figure.

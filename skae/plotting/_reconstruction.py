@@ -52,8 +52,8 @@ class ReconstructionDisplay:
     n_samples : int
         Number of the rows that they were chosen from.
 
-    image_shape : tuple of int, default=None
-        (channels, height, width) of rows that are images.
+    image_shape : tuple of int or dict, default=None
+        (channels, height, width) or (height, width, channels) of rows that are images.
 
     feature_names : list of str, default=None
         Names of the columns.
@@ -133,9 +133,10 @@ class ReconstructionDisplay:
             Which rows: evenly apart in the order of their errors, from the best to the worst;
             those with the smallest or with the largest errors; or those at some positions.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of rows that are images. None takes that
-            of a convolutional estimator, and draws bars or curves for others.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of rows that are
+            images. None takes that of a convolutional estimator, and draws bars or curves for
+            others.
 
         ax : matplotlib Axes, default=None
             Where to draw; for curves and bars it is divided. None makes a figure.
@@ -195,8 +196,9 @@ class ReconstructionDisplay:
             Which rows: evenly apart in the order of their errors, from the best to the worst;
             those with the smallest or with the largest errors; or those at some positions.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of rows that are images.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of rows that are
+            images.
 
         ax : matplotlib Axes, default=None
             Where to draw; for curves and bars it is divided. None makes a figure.

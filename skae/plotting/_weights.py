@@ -6,9 +6,10 @@ from typing import Self
 import numpy as np
 
 from skae._drawing import DARK, literal
+from skae.nn import MapShape
 from skae.plotting._canvas import LARGEST_WIDTH, color_bar, one_axes
 from skae.plotting._estimators import checked_image_shape, first_weights, last_step
-from skae.plotting._images import as_images, gap_between, mosaic, show
+from skae.plotting._images import channels_of, gap_between, mosaic, show
 
 COLORMAP = "RdBu_r"  # white is no weight; red and blue stay apart for the color-blind
 MOST_NAMES = 40  # of features
@@ -29,8 +30,9 @@ class WeightsDisplay:
     units : ndarray of shape (n_shown,)
         The numbers of the units, from 0.
 
-    image_shape : tuple of int, default=None
-        (channels, height, width), if the features are pixels. Channels are drawn side by side.
+    image_shape : tuple of int or dict, default=None
+        (channels, height, width) or (height, width, channels), if the features are pixels. Channels
+        are drawn side by side.
 
     feature_names : list of str, default=None
         Names of the features, written under a table of at most 40.
@@ -85,9 +87,10 @@ class WeightsDisplay:
             How many units to show, at most: of more, those with the largest weights (by the
             root of the sum of their squares), in the order of the layer.
 
-        image_shape : tuple of int, default=None
-            (height, width) or (channels, height, width) of rows that are images. None takes the
-            features for columns of a table; filters of a convolution are images in any case.
+        image_shape : tuple of int or dict, default=None
+            (height, width), (channels, height, width) or (height, width, channels) of rows that are
+            images. None takes the features for columns of a table; filters of a convolution are
+            images in any case.
 
         ax : matplotlib Axes, default=None
             Where to draw. None makes a figure.
@@ -114,7 +117,7 @@ class WeightsDisplay:
             raise ValueError(f"n_units={n_units}, but at least one unit is to be shown.")
         weights = first_weights(estimator)
         if weights.ndim == 4:  # filters, whatever the number of channels that they look at
-            shape = weights.shape[1:]
+            shape = MapShape(*weights.shape[1:])
             weights = weights.reshape(len(weights), -1)
         else:
             shape = checked_image_shape(estimator, image_shape, weights.shape[1])
@@ -160,10 +163,10 @@ class WeightsDisplay:
         return self
 
     def _draw_images(self, ax, cmap):
-        weights = self.weights.reshape(-1, *self.image_shape)
+        weights = channels_of(self.weights, self.image_shape)
         # The channels of a unit beside one another: a weight has a sign, and no color has.
         images = np.concatenate(
-            [as_images(weights[:, c], (1, *self.image_shape[1:])) for c in range(weights.shape[1])],
+            np.moveaxis(weights, 1, 0),
             axis=2,
         )
         n_images, height, width = images.shape

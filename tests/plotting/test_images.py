@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib import pyplot as plt
+from matplotlib.image import AxesImage
+from matplotlib.offsetbox import OffsetImage
 
+from skae import ConvolutionalAutoencoderTransformer
+from skae.plotting import (
+    ClusterDisplay,
+    FeatureMapsDisplay,
+    InterpolationDisplay,
+    LatentSpaceDisplay,
+    ManifoldDisplay,
+    ReconstructionDisplay,
+    WeightsDisplay,
+)
 from skae.plotting._images import (
     as_images,
     centers,
@@ -36,7 +48,12 @@ def some_images(draw):
 # Rows as images
 
 
-@given(st.sampled_from([None, 1, 3]), SIDES, SIDES, st.sampled_from([tuple, list, np.array]))
+@given(
+    st.sampled_from([None, 1, 3]),
+    SIDES,
+    st.integers(5, 9),
+    st.sampled_from([tuple, list, np.array]),
+)
 def test_a_shape_that_fits_is_channels_height_and_width(channels, height, width, kind):
     given_shape = (height, width) if channels is None else (channels, height, width)
     n_features = math.prod(given_shape)
@@ -56,7 +73,7 @@ def test_rows_without_a_shape_are_no_images():
 
 
 @pytest.mark.parametrize(
-    "image_shape", [64, (64,), (8.0, 8), (8, -8), (0, 8), (1, 1, 8, 8), "8x8", ("8", "8"), ()]
+    "image_shape", [64, (8.0, 8), (8, -8), (0, 8), (1, 1, 8, 8), "8x8", ("8", "8"), ()]
 )
 def test_what_is_no_shape_is_an_error_that_says_what_one_is(image_shape):
     with pytest.raises(ValueError, match=r"\(height, width\) or a \(channels, height, width\)"):
@@ -68,13 +85,108 @@ def test_two_channels_are_no_colors():
         check_image_shape((2, 4, 8), 64)
 
 
-@given(st.sampled_from([1, 3]), SIDES, SIDES, st.integers(1, 4))
+@pytest.mark.parametrize("image_shape", [(2, 4, 8), {"height": 4, "width": 8, "channels": 2}])
+def test_two_channels_are_no_colors_in_any_order(image_shape):
+    with pytest.raises(ValueError, match="2 channels"):
+        check_image_shape(image_shape, 64)
+
+
+@given(st.sampled_from([1, 3, 4]), SIDES, SIDES, st.integers(1, 4))
 def test_pixels_of_rows_lie_channel_by_channel_and_line_by_line(channels, height, width, n):
     rows = np.random.RandomState(0).normal(size=(n, channels * height * width))
-    images = as_images(rows, (channels, height, width))
+    images = as_images(rows, {"channels": channels, "height": height, "width": width})
     for i, c, h, w in np.ndindex(n, channels, height, width):
         value = rows[i, c * height * width + h * width + w]
         assert (images[i, h, w] if channels == 1 else images[i, h, w, c]) == value
+
+
+@given(st.sampled_from([1, 3, 4]), SIDES, SIDES, st.integers(1, 4))
+def test_pixels_with_their_channels_together_are_the_images_as_they_were(
+    channels, height, width, n
+):
+    images = np.random.RandomState(0).normal(size=(n, height, width, channels))
+    shape = {"height": height, "width": width, "channels": channels}
+    found = as_images(images.reshape(n, -1), shape)
+    np.testing.assert_array_equal(found, images[..., 0] if channels == 1 else images)
+
+
+def test_a_fourth_channel_is_opacity():
+    image = np.random.RandomState(0).uniform(size=(2, 3, 4))
+    np.testing.assert_array_equal(pixels(image, (0.0, 1.0)), image)
+    image[0, 0] = np.nan  # between the images of a mosaic
+    np.testing.assert_array_equal(pixels(image, (0.0, 1.0))[0, 0], np.zeros(4))
+
+
+def drawn(display):
+    """Return the pixels of all images in the figure of a display, thumbnails among them."""
+    found = []
+    for artist in display.figure_.findobj(lambda artist: isinstance(artist, AxesImage)):
+        found.append(np.ma.filled(artist.get_array(), np.nan))
+    for artist in display.figure_.findobj(lambda artist: isinstance(artist, OffsetImage)):
+        found.append(np.ma.filled(artist.get_data(), np.nan))
+    return found
+
+
+DISPLAYS = {
+    "reconstruction": lambda model, X, shape: ReconstructionDisplay.from_estimator(
+        model, X, image_shape=shape
+    ),
+    "given": lambda model, X, shape: ReconstructionDisplay.from_predictions(
+        X, X[::-1], image_shape=shape or model.image_shape_
+    ),
+    "interpolation": lambda model, X, shape: InterpolationDisplay.from_estimator(
+        model, X[:2], image_shape=shape
+    ),
+    "manifold": lambda model, X, shape: ManifoldDisplay.from_estimator(
+        model, X, n_points=3, image_shape=shape
+    ),
+    "weights": lambda model, X, shape: WeightsDisplay.from_estimator(model, image_shape=shape),
+    "components": lambda model, X, shape: WeightsDisplay(
+        X, np.arange(len(X)), image_shape=shape or model.image_shape_
+    ).plot(),
+    "feature maps": lambda model, X, shape: FeatureMapsDisplay.from_estimator(
+        model, X[:2], image_shape=shape
+    ),
+    "thumbnails": lambda model, X, shape: LatentSpaceDisplay.from_estimator(
+        model, X, thumbnails=5, image_shape=shape
+    ),
+    "clusters": lambda model, X, shape: ClusterDisplay.from_estimator(
+        model, X, n_clusters=2, n_leaves=5, image_shape=shape
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def orders():
+    """Models of the same images with channels last and first, these as rows, and their shapes."""
+    images = np.random.RandomState(0).uniform(size=(30, 6, 5, 3))
+    found = []
+    for shape, X in (((6, 5, 3), images), ((3, 6, 5), np.moveaxis(images, -1, 1))):
+        model = ConvolutionalAutoencoderTransformer(
+            2, image_shape=shape, channels=4, max_iter=2, early_stopping=False, random_state=0
+        )
+        rows = X.reshape(30, -1)
+        found.append((model.fit(rows), rows, shape))
+    return found
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["shape of the estimator", "shape given"])
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_channels_last_are_drawn_as_channels_first(orders, name, told):
+    last, first = (
+        drawn(DISPLAYS[name](model, X, shape if told else None)) for model, X, shape in orders
+    )
+    assert len(last) == len(first) > 0
+    for image, expected in zip(last, first, strict=True):
+        np.testing.assert_array_equal(image, expected)
+
+
+def test_a_display_that_is_made_by_hand_takes_any_shape():
+    images = np.random.RandomState(0).uniform(size=(2, 5, 4, 3))
+    display = InterpolationDisplay(*2 * [images.reshape(2, -1)], image_shape=(5, 4, 3)).plot()
+    left = display.axes_[0].images[0].get_array()[:5, :4, :3]
+    low, high = images.min(), images.max()
+    np.testing.assert_allclose(left, (images[0] - low) / (high - low))
 
 
 # Mosaics

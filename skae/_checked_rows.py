@@ -1,0 +1,139 @@
+"""Rows as they are given: scikit-learn's validation, with the ways out that skae knows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ._rows import canonical
+from .nn import read_image_shape
+
+DTYPES = [np.float64, np.float32]  # that are kept; others become the first
+
+
+def validated_rows(estimator: BaseEstimator, X, *, reset: bool, allow_nan: bool = False, **how):
+    """Return rows, dense or sparse, as scikit-learn's validation does."""
+    with says_way_out(X, estimator):
+        return validate_data(
+            estimator,
+            X,
+            accept_sparse="csr",
+            dtype=DTYPES,
+            reset=reset,
+            ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(X) else True,
+            **how,
+        )
+
+
+@contextmanager
+def says_way_out(X, estimator: BaseEstimator | None = None) -> Iterator[None]:
+    """Say in an error of scikit-learn what to do with an estimator of skae.
+
+    With an array that is no table, and with missing values.
+    """
+    try:
+        yield
+    except ValueError as error:
+        message, *_ = str(error).split("\n")
+        missing = getattr(estimator, "missing", None)
+        if "contains NaN" in message and missing is not None:
+            way_out = "With missing='mask' it takes missing values, and learns from the others."
+            if missing == "mask":
+                way_out = "It takes missing values in dense rows: X.toarray()."
+            raise ValueError(f"{message}\n{type(estimator).__name__}: {way_out}") from error
+        if not message.startswith("Found array with dim"):
+            raise
+        shape = np.shape(X)
+        advice = f"X has shape {shape}; make each of its {shape[0]} samples a row: "
+        advice += "X.reshape(len(X), -1)"
+        if hasattr(estimator, "image_shape"):
+            advice += f", and set {_image_shapes(shape[1:])}"
+        raise ValueError(f"{error}\n{advice}.") from error
+
+
+def _image_shapes(shape: tuple[int, ...]) -> str:
+    """Return what to set for arrays of samples of a shape."""
+    if len(shape) == 2:
+        first, last = shape
+        return (
+            f"image_shape={shape} for images of {first} by {last} pixels, "
+            f"{{'length': {first}, 'channels': {last}}} for series of {first} times, or "
+            f"{{'channels': {first}, 'length': {last}}} for series of {last}"
+        )
+    if len(shape) != 3:
+        return "image_shape to channels, height and width of the images"
+    try:
+        if read_image_shape(shape).channels in (1, 3, 4):
+            return f"image_shape={shape}"
+    except ValueError:  # that may be meant in two ways
+        pass
+    orders = [("channels", "height", "width"), ("height", "width", "channels")]
+    return " or ".join(f"image_shape={dict(zip(names, shape, strict=True))}" for names in orders)
+
+
+def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow_nan: bool = False):
+    """Return training rows and their weights as arrays."""
+    X = validated_rows(
+        estimator,
+        X,
+        reset=reset,
+        allow_nan=allow_nan,
+        ensure_min_samples=2 if reset else 1,
+    )
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if np.count_nonzero(weight) < min(2, X.shape[0]):
+        raise ValueError(
+            f"sample_weight is positive for {np.count_nonzero(weight)} of {len(weight)} "
+            f"rows, but {type(estimator).__name__} needs at least two rows to fit."
+        )
+    X = canonical(X)
+    if allow_nan and reset and not sp.issparse(X):
+        empty = np.flatnonzero(np.isnan(X[weight > 0]).all(axis=0))
+        if len(empty):
+            raise ValueError(
+                f"X has no value in column {empty[0]}, so nothing can be learnt about it. Remove "
+                f"the columns without a value: {empty.tolist()}."
+            )
+    return X, weight
+
+
+def target_of(X, y, *, allow_nan: bool = False):
+    """Return y as the rows that X is to be rebuilt as, if it can only mean that, or None.
+
+    It does if it has the shape of X and holds numbers that are not those of X. Any other y is
+    ignored, as scikit-learn's transformers do.
+    """
+    try:
+        y = y if sp.issparse(y) else np.asarray(y)
+    except ValueError:  # lists of different lengths
+        return None
+    if y.shape != X.shape:
+        return None
+    if y.dtype.kind not in "biuf":
+        return None
+    y = check_array(
+        y,
+        accept_sparse="csr",
+        dtype=X.dtype,
+        ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(y) else True,
+        input_name="y",
+    )
+    if sp.issparse(X) or sp.issparse(y):
+        same = abs(sp.csr_array(X) - sp.csr_array(y)).sum() == 0
+    else:
+        same = np.array_equal(X, y, equal_nan=True)
+    return None if same else y
+
+
+def refuse_target(estimator: BaseEstimator, X, y) -> None:
+    """Raise an error if y is what the rows of X are to be rebuilt as, which is not done here."""
+    if target_of(X, y, allow_nan=True) is not None:
+        raise ValueError(
+            f"y has numbers in the shape of X, {X.shape}, as clean rows to learn from noisy ones "
+            f"have, but {type(estimator).__name__} does not learn from pairs. Use "
+            "AutoencoderTransformer, or leave y out."
+        )
