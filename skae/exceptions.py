@@ -1,6 +1,6 @@
 """Warnings of skae, by which `warnings.filterwarnings` can tell them from others."""
 
-__all__ = ["DependentRowsWarning"]
+__all__ = ["DependentRowsWarning", "MarkerAmongClassesWarning"]
 
 
 class DependentRowsWarning(UserWarning):
@@ -9,4 +9,12 @@ class DependentRowsWarning(UserWarning):
     Learning them by heart then looks like progress. Say which rows belong together with
     ``groups`` in `fit`, or hold rows out by a splitter of scikit-learn as
     ``validation_fraction``.
+    """
+
+
+class MarkerAmongClassesWarning(UserWarning):
+    """-1 is taken as a class, beside others that count from zero.
+
+    scikit-learn's semi-supervised estimators mark rows without a label by -1; here they are
+    marked as ``unlabeled`` says, which is None by default, for no marker.
     """

@@ -22,7 +22,7 @@ LAYERS = [
     {"comparison"},
     {"_convolutional", "_outliers"},
     {"_autoencoder", "_stacked", "_variational"},
-    {"_assembly", "_pretraining", "_reconstruction"},
+    {"_assembly", "_classifier_rows", "_pretraining", "_reconstruction"},
     {"_fitting"},
     {"_holding_out", "_principal_axes", "_training"},
     {"activation", "joint", "metrics", "noise", "penalty"},
