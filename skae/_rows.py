@@ -313,18 +313,19 @@ def _residuals(pairs: Tensor, n_features: int, weight: np.ndarray) -> Tensor:
 
 
 class LabeledRows(StandardizedRows):
-    """Standardized rows whose target is a label.
+    """Standardized rows whose target is their labels.
 
     Parameters
     ----------
     X, indices, weight, mean, scale
         As for `StandardizedRows`.
-    labels : ndarray of int of shape (n_rows,)
+    labels : ndarray of shape (n_rows,) or (n_rows, n_labels)
+        Class numbers as int64, or indicators as float32.
     """
 
     def __init__(self, X, indices, weight, mean, scale, labels) -> None:
         super().__init__(X, indices, weight, mean, scale)
-        self.labels = torch.from_numpy(np.asarray(labels, dtype=np.int64))
+        self.labels = torch.from_numpy(labels)
 
     def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
         Z, (_, weight) = super().__getitem__(index)
@@ -332,7 +333,7 @@ class LabeledRows(StandardizedRows):
 
 
 class PartlyLabeledRows(LabeledRows):
-    """Standardized rows of which some have a label, and the others -1.
+    """Standardized rows of which some have labels that count.
 
     A batch is some of the rows, for what can be learnt without labels, and then some of the
     labelled ones, for theirs. Where all rows are labelled, each counts for both.
@@ -342,16 +343,15 @@ class PartlyLabeledRows(LabeledRows):
     X, indices, weight, mean, scale, labels
         As for `LabeledRows`.
     label_weight : ndarray of shape (n_rows,)
-        What a row counts where its label is learnt. Those of labelled rows are scaled to a mean
-        of 1.
+        What a row counts where its label is learnt, 0 for one without. Those of labelled rows are
+        scaled to a mean of 1.
     """
 
     fills_holes = False
 
     def __init__(self, X, indices, weight, mean, scale, labels, label_weight) -> None:
         super().__init__(X, indices, weight, mean, scale, labels)
-        self.labeled = torch.from_numpy(np.flatnonzero((labels >= 0) & (label_weight > 0)))
-        label_weight = np.where(labels >= 0, label_weight, 0.0)
+        self.labeled = torch.from_numpy(np.flatnonzero(label_weight > 0))
         if len(self.labeled):
             label_weight = label_weight * len(self.labeled) / label_weight.sum()
         self.label_weight = torch.from_numpy(label_weight.astype(np.float32))
@@ -441,8 +441,9 @@ class JointBatches(Batches):
     """Batches of partly labelled rows: some rows, and some that are there for their labels only.
 
     The input is the rows and a mask of the latter, which come last; the target is the labels,
-    what each counts, and what each row counts without its label. Labelled rows come in rounds,
-    each in a new order, however many rounds there are in a pass through all rows.
+    what each counts, and what each row counts without its label. As the rows are a target, too,
+    what is missing in them is NaN. Labelled rows come in rounds, each in a new order, however many
+    rounds there are in a pass through all rows.
 
     Parameters
     ----------
@@ -467,9 +468,10 @@ class JointBatches(Batches):
             while len(waiting) < n_labeled:
                 waiting = torch.cat([waiting, self._in_order(labeled)])
             extra, waiting = waiting[:n_labeled], waiting[n_labeled:]
-            Z, (labels, weight) = rows[torch.cat([index, extra])]
+            both = torch.cat([index, extra])
+            Z, (labels, weight) = rows[both]
             is_extra = torch.arange(len(Z)) >= len(index)
-            label_weight = rows.label_weight[torch.cat([index, extra])]
+            label_weight = rows.label_weight[both]
             if apart:
                 label_weight = label_weight * is_extra
             Z = Z if self.corrupt is None else self.corrupt(Z)

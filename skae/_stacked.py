@@ -2,8 +2,9 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from ._assembly import (
     standardization,
 )
 from ._checked_rows import DTYPES, check_rows, says_way_out, validated_rows
+from ._classifier_rows import classifier_rows, hold_out
 from ._contract import BaseEstimator, ClassifierMixin, TransformerMixin, _fit_context, available_if
 from ._fitting import (
     LEAST_SCALE,
@@ -44,12 +46,12 @@ from ._fitting import (
 from ._holding_out import FitRows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._labels import (
-    NO_LABEL,
     as_labels,
     encode_labels,
+    has_columns,
+    has_minus_one_beside_counts,
     is_unlabeled,
     plain_labels,
-    weighted_by_class,
 )
 from ._pretraining import Level, blocks, encoded_rows, levels_of, pretrain
 from ._reconstruction import decoded, encoded, standardization_of
@@ -64,6 +66,8 @@ from ._rows import (
 from ._seeding import torch_generator
 from ._training import apply, evaluate, train, train_with_validation
 from ._unit_interval import lies_in_unit_interval, to_unit_interval
+from ._warnings import warn
+from .exceptions import MarkerAmongClassesWarning
 from .joint import JOINT
 from .nn import (
     ACTIVATIONS,
@@ -75,8 +79,8 @@ from .nn import (
     LadderLoss,
     LadderNetwork,
     ObservedLoss,
+    Outputs,
     PenalizedLoss,
-    RowLoss,
     hidden_layers,
     linear,
     mlp,
@@ -105,47 +109,6 @@ _OF_PRETRAINING = (
     "tied_weights",
     "penalty",
 )
-
-
-class _Rows(NamedTuple):
-    """What a fit learns from: rows that differ, in their values or in their label."""
-
-    X: Any  # {ndarray, csr_array} of shape (n_samples, n_features)
-    indices: np.ndarray  # (n_rows,), which rows of X
-    weight: np.ndarray  # (n_rows,)
-    label_weight: np.ndarray  # (n_rows,), 0 without a label
-    labels: np.ndarray  # (n_rows,), class numbers or NO_LABEL
-    held_out: np.ndarray  # (n_rows,) of bool
-    mean: np.ndarray  # (n_features,)
-    scale: float
-
-    def to_encode(self) -> StandardizedRows:
-        """Return the rows that are not held out, with or without a label."""
-        these = ~self.held_out
-        return StandardizedRows(
-            self.X, self.indices[these], self.weight[these], self.mean, self.scale
-        )
-
-    def to_join(self) -> PartlyLabeledRows:
-        """Return the same rows with the labels that some of them have."""
-        these = ~self.held_out
-        which = self.indices[these], self.weight[these]
-        labels = self.labels[these], self.label_weight[these]
-        return PartlyLabeledRows(self.X, *which, self.mean, self.scale, *labels)
-
-    def to_learn(self) -> LabeledRows | None:
-        """Return those of them whose label counts, if there are any."""
-        return self._labeled(~self.held_out & (self.label_weight > 0))
-
-    def to_judge(self) -> LabeledRows | None:
-        """Return the rows held out, if there are any."""
-        return self._labeled(self.held_out & (self.label_weight > 0))
-
-    def _labeled(self, these: np.ndarray) -> LabeledRows | None:
-        if not these.any():
-            return None
-        which = self.indices[these], self.label_weight[these]
-        return LabeledRows(self.X, *which, self.mean, self.scale, self.labels[these])
 
 
 def _has_decoder(classifier) -> bool:
@@ -200,10 +163,6 @@ class StackedAutoencoderClassifier(
     label_smoothing : float, default=0.0
         How much of each label is spread over all classes, in [0, 1) [4]_.
 
-    missing : {"error", "mask"}, default="error"
-        What to do with missing values (NaN) in dense X. "mask" takes the mean of the column for
-        them, and what is learnt of rows without labels counts no error where nothing is known.
-
     pretrain : bool, default=True
         Whether the layers are first trained as autoencoders, one after the other.
 
@@ -255,6 +214,10 @@ class StackedAutoencoderClassifier(
         What stands in y for a row without a label, such as -1, "?" or ``np.nan``, which stands
         for None too. Such rows take part in pretraining, and in what is learnt jointly without
         labels, and in nothing else. None: all rows have a label.
+
+    missing : {"error", "mask"}, default="error"
+        What to do with missing values (NaN) in dense X. "mask" takes the mean of the column for
+        them, and what is learnt of rows without labels counts no error where nothing is known.
 
     class_weight : dict or "balanced", default=None
         What the labels of each class weigh, by the class. "balanced" gives all classes the same
@@ -447,7 +410,6 @@ class StackedAutoencoderClassifier(
         "pretrain_noise": NOISE_CONSTRAINT,
         "pretrain_max_iter": ["array-like", *TRAINING_CONSTRAINTS["max_iter"]],
         "pretrain_learning_rate_init": TRAINING_CONSTRAINTS["learning_rate_init"],
-        "missing": [StrOptions({"error", "mask"})],
         "loss": [StrOptions({"auto", *LOSSES}), callable],
         "tied_weights": ["boolean"],
         "penalty": PENALTY_CONSTRAINT,
@@ -457,6 +419,7 @@ class StackedAutoencoderClassifier(
         "freeze_encoder": ["boolean"],
         "joint": [StrOptions(set(JOINT)), HasMethods("noise_and_weights"), None],
         "unlabeled": [Real, str, None],
+        "missing": [StrOptions({"error", "mask"})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         **TRAINING_CONSTRAINTS,
         "scoring": [StrOptions(set(_JUDGES))],
@@ -473,7 +436,6 @@ class StackedAutoencoderClassifier(
         dropout=0.0,
         noise=None,
         label_smoothing=0.0,
-        missing="error",
         pretrain=True,
         pretrain_noise="masking",
         pretrain_max_iter="auto",
@@ -487,6 +449,7 @@ class StackedAutoencoderClassifier(
         freeze_encoder=False,
         joint=None,
         unlabeled=None,
+        missing="error",
         class_weight=None,
         alpha=0.0,
         solver="adam",
@@ -514,7 +477,6 @@ class StackedAutoencoderClassifier(
         self.dropout = dropout
         self.noise = noise
         self.label_smoothing = label_smoothing
-        self.missing = missing
         self.pretrain = pretrain
         self.pretrain_noise = pretrain_noise
         self.pretrain_max_iter = pretrain_max_iter
@@ -528,6 +490,7 @@ class StackedAutoencoderClassifier(
         self.freeze_encoder = freeze_encoder
         self.joint = joint
         self.unlabeled = unlabeled
+        self.missing = missing
         self.class_weight = class_weight
         self.alpha = alpha
         self.solver = solver
@@ -589,44 +552,53 @@ class StackedAutoencoderClassifier(
         if resumed:
             refuse_other_structure(self, self._structural, self._structure)
         seed = fit_seed(self.random_state)
-        known = self.classes_ if resumed else None
-        X, weight, classes, labels = self._check_data(X, y, sample_weight, known, reset=not resumed)
+        known = (self.classes_, self.multilabel_) if resumed else (None, None)
+        X, weight, labels = self._check_data(X, y, sample_weight, *known, reset=not resumed)
+        if not resumed and self.unlabeled is None and has_minus_one_beside_counts(labels.classes):
+            warn(
+                f"y has the classes {labels.classes[:5].tolist()}: -1 is taken as a class like any "
+                "other. If it stands for rows without a label, as in scikit-learn's "
+                "semi-supervised estimators, say so: unlabeled=-1.",
+                MarkerAmongClassesWarning,
+            )
+        fit_rows, labels = self._rows_to_fit(X, y, weight, labels, groups)
+        standardized = (self.mean_, self.scale_) if resumed else None
+        how = self.validation_fraction if self.early_stopping else None
+        rows = hold_out(fit_rows, labels, self.class_weight, how, seed, standardized)
+        with undisturbed(self._parts(), seed):
+            self._run_stages(rows, seed, resumed=resumed)
+        self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
+        return self
+
+    def _rows_to_fit(self, X, y, weight, labels, groups):
+        """Return the rows that differ, and the labels of all, those of a validation set too."""
         given, validation, others = validation_set(self), None, None
         if given is not None:
-            validation, _, _, others = self._check_data(*given, None, classes, reset=False)
-        fit_rows = FitRows(
+            if given[1] is None:
+                raise ValueError(
+                    "validation_fraction has rows without labels, but a classifier is judged by "
+                    "the labels of the rows held out. Give both: validation_fraction=(X, y)."
+                )
+            known = labels.classes, labels.multilabel
+            validation, _, others = self._check_data(*given, None, *known, reset=False)
+        rows = FitRows(
             X,
             weight,
             shuffle=self.shuffle,
-            labels=labels,
+            labels=labels.numbers,
             y=y,
             groups=groups,
             validation=validation,
-            validation_labels=others,
+            validation_labels=None if others is None else others.numbers,
         )
-        labels = labels if others is None else np.concatenate([labels, others])
-        label_weight = self._label_weight(labels[fit_rows.indices], fit_rows.weight, classes)
-        indices, weight = fit_rows.indices, fit_rows.weight
-        held_out = np.zeros(len(indices), dtype=bool)
-        if self.early_stopping:
-            counted = np.where(label_weight > 0, labels[indices], NO_LABEL)
-            split = fit_rows.split_by_class(self.validation_fraction, seed, counted)
-            indices, weight = (np.concatenate(both) for both in zip(*split[:2], strict=True))
-            held_out = np.arange(len(indices)) >= len(split.training.indices)
-            label_weight = self._label_weight(labels[indices], weight, classes)
-            for side, name in ((~held_out, "to train on"), (held_out, "held out")):
-                if not label_weight[side].any():
-                    raise ValueError(
-                        f"None of the {np.count_nonzero(side)} rows {name} has a label that "
-                        "counts. Give another validation_fraction, or set early_stopping=False."
-                    )
-        rows = self._rows(
-            fit_rows.X, indices, weight, label_weight, labels[indices], held_out, resumed
-        )
-        with undisturbed(self._parts(), seed):
-            self._run_stages(rows, classes, seed, resumed=resumed)
-        self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
-        return self
+        labels = labels if others is None else labels.then(others)
+        label_weight = labels.of(rows.indices).weigh_rows(rows.weight, self.class_weight)
+        if not label_weight.any():
+            raise ValueError(
+                f"None of {len(rows)} rows has a label that counts: unlabeled="
+                f"{self.unlabeled!r}, class_weight={self.class_weight!r}. Give some labels."
+            )
+        return rows, labels
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
@@ -671,6 +643,7 @@ class StackedAutoencoderClassifier(
     def _partial_fit(self, X, y, classes, sample_weight):
         resumed = hasattr(self, "module_")
         self._check_combination()
+        multilabel = self.multilabel_ if resumed else None
         known = None
         if classes is not None:
             known = as_labels(list(classes))
@@ -683,26 +656,27 @@ class StackedAutoencoderClassifier(
                     f"in fit: {self.classes_.tolist()}."
                 )
             known = self.classes_
-        elif known is None:
+        elif known is None and not has_columns(y):
             raise ValueError("classes must be given in the first call of partial_fit.")
         seed = fit_seed(self.random_state)
         if resumed:  # other noise than in the last call
             seed = (seed + self.n_iter_) % 2**31
-        X, weight, classes, labels = self._check_data(X, y, sample_weight, known, reset=not resumed)
+        X, weight, labels = self._check_data(
+            X, y, sample_weight, known, multilabel, reset=not resumed
+        )
         indices = np.flatnonzero(weight)
-        weight, labels = weight[indices], labels[indices]
+        standardized = (self.mean_, self.scale_) if resumed else None
+        which = X, indices, weight[indices], labels, self.class_weight
+        rows = classifier_rows(*which, standardized=standardized)
         can_do_without = self.joint is not None or (self.pretrain and not resumed)
-        label_weight = weighted_by_class(labels, weight, self.class_weight, classes)
-        if not can_do_without and not label_weight.any():
+        if not can_do_without and not rows.label_weight.any():
             raise ValueError(
-                f"y has no label that counts in {len(labels)} rows: unlabeled="
+                f"y has no label that counts in {len(indices)} rows: unlabeled="
                 f"{self.unlabeled!r}, class_weight={self.class_weight!r}. Rows without a label are "
                 "for pretraining, in the first call of partial_fit, or for joint='ladder'."
             )
-        held_out = np.zeros(len(labels), dtype=bool)
-        rows = self._rows(X, indices, weight, label_weight, labels, held_out, resumed)
         with undisturbed(self._parts(), seed):
-            self._run_stages(rows, classes, seed, resumed=resumed, one_epoch=True)
+            self._run_stages(rows, seed, resumed=resumed, one_epoch=True)
         return self
 
     def _check_combination(self):
@@ -752,53 +726,34 @@ class StackedAutoencoderClassifier(
     def _has_softmax_stage(self):
         return not self.fine_tune or (self.pretrain and not self.freeze_encoder)
 
-    def _label_weight(self, labels, weight, classes):
-        """Return what the label of each row counts; refuse rows none of which counts."""
-        label_weight = weighted_by_class(labels, weight, self.class_weight, classes)
-        if not label_weight.any():
-            raise ValueError(
-                f"None of {len(labels)} rows has a label that counts: unlabeled="
-                f"{self.unlabeled!r}, class_weight={self.class_weight!r}. Give some labels."
-            )
-        return label_weight
-
-    def _check_data(self, X, y, sample_weight, known_classes, *, reset):
-        """Return rows, their weights, the classes, and the class numbers of the rows."""
+    def _check_data(self, X, y, sample_weight, classes, multilabel, *, reset):
+        """Return rows, their weights and their labels, whose classes and kind may be known."""
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         holes = self.missing == "mask"
         X, weight = check_rows(self, X, sample_weight, reset=reset, allow_nan=holes)
-        classes, labels = encode_labels(y, X, weight, self.unlabeled, known_classes)
+        labels = encode_labels(y, X, weight, self.unlabeled, classes, multilabel)
         if self.loss == "log_loss" and self.pretrain and self.joint is None:
             X = to_unit_interval(X, weight, reason="loss='log_loss'", otherwise="use loss='auto'")
-        return X, weight, classes, labels
+        return X, weight, labels
 
     def _parts(self):
         """Return what may be of the user's making, and draw random numbers."""
         penalties = self.penalty if isinstance(self.penalty, list | tuple) else [self.penalty]
         return [self.noise, self.pretrain_noise, self.loss, self.callbacks, *penalties]
 
-    def _rows(self, X, indices, weight, label_weight, labels, held_out, resumed):
-        """Return what to learn from, and how it is standardized."""
-        if resumed:
-            mean, scale = self.mean_, self.scale_
-        else:
-            mean, scale = mean_and_scale(X, indices[~held_out], weight[~held_out])
-            scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
-        return _Rows(X, indices, weight, label_weight, labels, held_out, mean, scale)
-
-    def _run_stages(self, rows, classes, seed, *, resumed, one_epoch=False):
+    def _run_stages(self, rows, seed, *, resumed, one_epoch=False):
         """Train stage after stage, the last one only if resumed, and keep what they gave."""
         stages: list[Stage] = []
         autoencoders: list[nn.Module] = []
         if resumed:
             network, autoencoders = copy.deepcopy(self.module_), self.autoencoders_
         elif self.joint is not None:
-            network = self._ladder(rows, classes, seed)
+            network = self._ladder(rows, seed)
         else:
-            network, autoencoders, stages = self._stack(rows, classes, seed)
+            network, autoencoders, stages = self._stack(rows, seed)
             if self._has_softmax_stage():
                 stages += self._train_softmax_layer(network, rows, seed)
         state = None
@@ -808,10 +763,10 @@ class StackedAutoencoderClassifier(
             stages += last
         if resumed and one_epoch:
             stages = _continued(self.stages_, stages)
-        self._keep(network.eval(), autoencoders, stages, rows, classes)
+        self._keep(network.eval(), autoencoders, stages, rows)
         self._solver_state = state
 
-    def _stack(self, rows, classes, seed):
+    def _stack(self, rows, seed):
         """Return a network whose layers are trained as autoencoders, if that is wanted.
 
         And a copy of each autoencoder, and what its training gave.
@@ -848,7 +803,7 @@ class StackedAutoencoderClassifier(
             groups=None,
             between=None,
         )
-        head = linear(sizes[-1], len(classes), generator=generator, zero=True)
+        head = linear(sizes[-1], len(rows.labels.classes), generator=generator, zero=True)
         if not self.pretrain:
             return ClassifierNetwork(network.encoder, head), [], []
         loss = reconstruction_loss(network.encoder.standardize, loss_name, None)
@@ -903,16 +858,16 @@ class StackedAutoencoderClassifier(
         stage, _ = self._train(
             "softmax layer",
             ClassifierNetwork(identity, network.head),
-            CrossEntropy(self.label_smoothing),
+            CrossEntropy(rows.outputs, self.label_smoothing),
             _codes_of(network.encoder, data),
             None if judged is None else _codes_of(network.encoder, judged),
             settings,
         )
         return [stage]
 
-    def _ladder(self, rows, classes, seed):
+    def _ladder(self, rows, seed):
         """Return the network of a joint training."""
-        sizes = (rows.X.shape[1], *layer_sizes(self.hidden_layer_sizes), len(classes))
+        sizes = (rows.X.shape[1], *layer_sizes(self.hidden_layer_sizes), len(rows.labels.classes))
         noise, weights = part_of(self.joint, JOINT, "joint").noise_and_weights(len(sizes) - 1)
         return LadderNetwork(
             standardization(rows.mean, rows.scale),
@@ -920,18 +875,20 @@ class StackedAutoencoderClassifier(
             self.activation,
             noise=noise,
             weights=weights,
+            outputs=rows.outputs,
             generator=torch_generator(seed),
         )
 
     def _train_last_stage(self, network, rows, seed, state, *, one_epoch):
         """Train the network for labels and all that is learnt with them, if there is anything."""
         data: LabeledRows | None
-        loss: RowLoss
+        loss: CrossEntropy | LadderLoss
         if self.joint is not None:
-            name, data, loss = "joint training", rows.to_join(), LadderLoss(self.label_smoothing)
+            loss = LadderLoss(rows.outputs, self.label_smoothing)
+            name, data = "joint training", rows.to_join()
             settings = self._settings_for_labels(len(data), seed)
         else:
-            data, loss = rows.to_learn(), CrossEntropy(self.label_smoothing)
+            data, loss = rows.to_learn(), CrossEntropy(rows.outputs, self.label_smoothing)
             if data is None:
                 return [], None
             network.freeze(self.freeze_encoder or not self.fine_tune)
@@ -957,11 +914,11 @@ class StackedAutoencoderClassifier(
             curve, state = train(network, loss, data, settings, solver_state=state, label=name)
             validation_curve, best_iter = None, len(curve)
         else:
-            judge = _JUDGES[self.scoring]()
+            judge = _JUDGES[self.scoring](loss.outputs)
             curve, validation_curve, best_iter = train_with_validation(
                 [(network, loss, data)], [judged], settings, judge=judge, label=name
             )
-        score = _accuracy(network, data if judged is None else judged)
+        score = _accuracy(network, loss.outputs, data if judged is None else judged)
         return Stage(name, curve, validation_curve, best_iter, score), state
 
     def _softmax_settings(self, n_rows, seed):
@@ -984,9 +941,10 @@ class StackedAutoencoderClassifier(
         """
         return replace(self._settings(n_rows, seed, noise, **of_stage), enough=self.tol)
 
-    def _keep(self, network, autoencoders, stages, rows, classes):
+    def _keep(self, network, autoencoders, stages, rows):
         """Set the fitted attributes, all at once."""
-        self.classes_ = classes
+        self.classes_, self.multilabel_ = rows.labels.classes, rows.labels.multilabel
+        self._outputs = rows.outputs
         self.mean_, self.scale_ = rows.mean, rows.scale
         self.module_, self.autoencoders_, self.stages_ = network, autoencoders, stages
         last = stages[-1]
@@ -996,7 +954,7 @@ class StackedAutoencoderClassifier(
         self._n_features_out = layer_sizes(self.hidden_layer_sizes)[-1]
 
     def predict(self, X) -> np.ndarray:
-        """Tell the class of rows.
+        """Tell the class of rows, or which labels they have.
 
         Parameters
         ----------
@@ -1005,11 +963,13 @@ class StackedAutoencoderClassifier(
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            The class of the largest probability, one of ``classes_``.
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The class of the largest probability, one of ``classes_``; after an indicator matrix
+            another one, with 1 for each label whose probability is above a half.
         """
-        probability = self.predict_proba(X)
-        return self.classes_[probability.argmax(axis=1)]
+        probability = torch.from_numpy(self.predict_proba(X))
+        decided = self._outputs.decide(probability).numpy()
+        return decided if self.multilabel_ else self.classes_[decided]
 
     def predict_proba(self, X) -> np.ndarray:
         """Return the probability of each class.
@@ -1023,7 +983,8 @@ class StackedAutoencoderClassifier(
         -------
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_`` and in the dtype of X (float32 or
-            float64).
+            float64). Those of a row add up to one, but for labels of an indicator matrix: each
+            has a probability of its own.
         """
         return self._apply(_probabilities, X)
 
@@ -1047,7 +1008,7 @@ class StackedAutoencoderClassifier(
         """Apply the network to rows, after validation."""
         check_is_fitted(self)
         X = self._validate_rows(X)
-        before = standardization_of(self)
+        function, before = partial(function, self._outputs), standardization_of(self)
         return apply(function, self.module_, X, device=self.device, before=before)
 
     def _validate_rows(self, X):
@@ -1056,12 +1017,15 @@ class StackedAutoencoderClassifier(
     def score(self, X, y, sample_weight=None) -> float:
         """Return the accuracy on the rows that have a label.
 
+        For an indicator matrix, that is the share of rows all of whose labels are told correctly,
+        as for scikit-learn's multilabel classifiers.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows in the units of the training rows.
 
-        y : array-like of shape (n_samples,)
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
             Their labels. Rows marked as `unlabeled` says are left out.
 
         sample_weight : array-like of shape (n_samples,), default=None
@@ -1070,7 +1034,7 @@ class StackedAutoencoderClassifier(
         Returns
         -------
         float
-            Share of the labelled rows whose class is told correctly.
+            Share of the labelled rows that are told correctly.
 
         Raises
         ------
@@ -1148,15 +1112,15 @@ class StackedAutoencoderClassifier(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self.missing == "mask"
+        tags.classifier_tags.multi_label = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
 def _codes_of(encoder, rows: LabeledRows) -> LabeledRows:
     codes = encoded_rows(encoder, rows)
-    return LabeledRows(
-        codes.X, codes.indices, codes.sample_weight, codes.mean, codes.scale, rows.labels
-    )
+    how = codes.indices, codes.sample_weight, codes.mean, codes.scale
+    return LabeledRows(codes.X, *how, rows.labels.numpy())
 
 
 def _continued(before: list[Stage], now: list[Stage]) -> list[Stage]:
@@ -1169,8 +1133,8 @@ def _continued(before: list[Stage], now: list[Stage]) -> list[Stage]:
 
 def _explained(network, rows: StandardizedRows) -> float:
     """Return the share of the variance of training rows that an autoencoder explains."""
-    X = fill_holes(rows.X, rows.mean)
-    _, scale = mean_and_scale(X, rows.indices, rows.sample_weight)
+    filled = fill_holes(rows.X, rows.mean)
+    _, scale = mean_and_scale(filled, rows.indices, rows.sample_weight)
     variance = (scale / rows.scale) ** 2 * rows.X.shape[1]
     errors = evaluate(_squared_error, network, rows).double().numpy()
     error = float(np.average(errors, weights=rows.sample_weight))
@@ -1178,27 +1142,27 @@ def _explained(network, rows: StandardizedRows) -> float:
 
 
 def _squared_error(network, Z, target):
-    errors = (network(Z).reconstruction - target).square()
-    return errors.masked_fill(target.isnan(), 0.0).sum(dim=1)
+    error = network(Z).reconstruction - target
+    return error.square().masked_fill(target.isnan(), 0.0).sum(dim=1)
 
 
-def _accuracy(network, rows: LabeledRows) -> float:
+def _accuracy(network, outputs: Outputs, rows: LabeledRows) -> float:
     """Return the share of rows whose label is told, each as often as its weight says."""
-    told = evaluate(_is_told, network, rows).double().numpy()
+    told = evaluate(partial(_is_told, outputs), network, rows).double().numpy()
     weight = (
         rows.label_weight.numpy() if isinstance(rows, PartlyLabeledRows) else rows.sample_weight
     )
     return float(np.average(told, weights=weight)) if weight.any() else float("nan")
 
 
-def _is_told(network, Z, labels):
-    return network(Z).logits.argmax(dim=1) == labels
+def _is_told(outputs, network, Z, labels):
+    return ~outputs.are_wrong(network(Z).logits, labels)
 
 
-def _probabilities(network, Z):
-    probability = network(Z.nan_to_num(0.0)).logits.softmax(dim=1)
+def _probabilities(outputs, network, Z):
+    probability = outputs.probabilities(network(Z.nan_to_num(0.0)).logits)
     return probability.clamp(min=torch.finfo(probability.dtype).tiny)  # it has a logarithm
 
 
-def _log_probabilities(network, Z):
-    return network(Z.nan_to_num(0.0)).logits.log_softmax(dim=1)
+def _log_probabilities(outputs, network, Z):
+    return outputs.log_probabilities(network(Z.nan_to_num(0.0)).logits)

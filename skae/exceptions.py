@@ -1,6 +1,6 @@
 """Warnings of skae, by which `warnings.filterwarnings` can tell them from others."""
 
-__all__ = ["DependentRowsWarning", "IdleParameterWarning"]
+__all__ = ["DependentRowsWarning", "IdleParameterWarning", "MarkerAmongClassesWarning"]
 
 
 class DependentRowsWarning(UserWarning):
@@ -17,4 +17,12 @@ class IdleParameterWarning(UserWarning):
 
     The fit goes on, so that a grid may have such combinations; for those,
     ``warnings.simplefilter("ignore", IdleParameterWarning)`` leaves them unsaid.
+    """
+
+
+class MarkerAmongClassesWarning(UserWarning):
+    """-1 is taken as a class, beside others that count from zero.
+
+    scikit-learn's semi-supervised estimators mark rows without a label by -1; here they are
+    marked as ``unlabeled`` says, which is None by default, for no marker.
     """

@@ -24,6 +24,7 @@ LAYERS = [
     {"_autoencoder", "_stacked", "_variational"},
     {
         "_assembly",
+        "_classifier_rows",
         "_column_order",
         "_conditions",
         "_pretraining",

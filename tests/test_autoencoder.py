@@ -1267,5 +1267,5 @@ def test_who_has_missing_values_is_told_of_the_way(iris):
         quick(2).fit(holes)
     with pytest.raises(ValueError, match="missing='mask'"):
         quick(2).fit(iris).transform(holes)
-    with pytest.raises(ValueError, match="in dense rows: X.toarray"):
+    with pytest.raises(ValueError, match="takes missing values in dense rows"):
         quick(2, missing="mask").fit(sp.csr_array(holes))

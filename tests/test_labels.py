@@ -3,17 +3,36 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skae._labels import NO_LABEL, encode_labels, is_unlabeled, plain_labels, weighted_by_class
+from skae._labels import (
+    NO_LABEL,
+    ClassNumbers,
+    encode_labels,
+    has_columns,
+    has_minus_one_beside_counts,
+    is_unlabeled,
+    plain_labels,
+)
 
 
-def encoded(y, marker=None, classes=None, weight=None):
-    n_rows = len(y)
+def labels_of(y, marker=None, classes=None, weight=None, multilabel=None):
+    n_rows = y.shape[0] if hasattr(y, "shape") else len(y)
     weight = np.ones(n_rows) if weight is None else np.asarray(weight, dtype=float)
-    return encode_labels(y, np.zeros((n_rows, 1)), weight, marker, classes)
+    return encode_labels(y, np.zeros((n_rows, 1)), weight, marker, classes, multilabel)
+
+
+def encoded(*y, **how):
+    """Return classes and class numbers."""
+    labels = labels_of(*y, **how)
+    return labels.classes, labels.numbers
+
+
+def weighted_by_class(numbers, weight, class_weight, classes):
+    return ClassNumbers(classes, numbers).weigh_rows(weight, class_weight)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +89,6 @@ def test_known_classes_decide_the_numbers():
         ([0.0, np.inf], "contains infinity"),
         ([0.5, 1.25, 2.0], "Unknown label type"),
         ([1, 1], "a single class, 1"),
-        ([[0, 1], [1, 0]], "1d array"),
         (["a", None, "b"], "unlabeled=np.nan"),
         (["a", 1, "b"], "mixes text and numbers"),
     ],
@@ -119,3 +137,122 @@ def test_missing_values_of_pandas_are_no_class():
     with pytest.raises(ValueError, match="missing value, which is no class"):
         encoded(y, "?")
     assert encoded(y[:3], np.nan)[1].tolist() == [0, 1, NO_LABEL]
+
+
+# Several labels for each row
+
+
+INDICATORS = np.array([[1, 0, 1], [0, 0, 0], [1, 0, 1], [0, 1, 1]])
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        INDICATORS,
+        INDICATORS.astype(float),
+        INDICATORS.astype(bool),
+        INDICATORS.astype(object),
+        INDICATORS.tolist(),
+        list(INDICATORS),
+        sp.csr_array(INDICATORS),
+        sp.csc_matrix(INDICATORS),
+        pd.DataFrame(INDICATORS, columns=list("abc")),
+    ],
+)
+def test_an_indicator_matrix_of_any_kind_is_one(y):
+    assert has_columns(y)
+    labels = labels_of(y)
+    assert labels.multilabel
+    assert labels.classes.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(labels.values, INDICATORS)
+    # Rows are told apart by their sets of labels.
+    assert labels.numbers[0] == labels.numbers[2]
+    assert len(set(labels.numbers.tolist())) == 3
+    assert labels.strata.tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "y", [[0, 1], ["a", "b"], np.array([[0], [1]]), sp.csr_array([[0], [1]]), pd.Series([0, 1])]
+)
+def test_a_single_column_is_none(y):
+    assert not has_columns(y)
+
+
+def test_a_row_of_the_marker_has_no_labels():
+    for marker in (-1, np.nan):
+        y = INDICATORS.astype(float)
+        y[1] = marker
+        labels = labels_of(y, marker)
+        assert labels.numbers[1] == labels.strata[1] == NO_LABEL
+        assert labels.weigh_rows(np.array([1, 2, 3, 4.0]), None).tolist() == [1, 0, 3, 4]
+        assert not labels.values[1].any()
+        y[2, 0] = marker
+        with pytest.raises(ValueError, match=r"Row 2 of y is .*some labels and not for others"):
+            labels_of(y, marker)
+
+
+@pytest.mark.parametrize(
+    ("y", "how", "message"),
+    [
+        ([[0, 2], [1, 0]], {}, r"values \[0, 2, 1\], but an indicator matrix has 1"),
+        ([[0, 1], [-1, -1]], {}, "unlabeled=-1"),
+        ([["a", "b"], ["b", "a"]], {}, "several columns with the values"),
+        ([[0, 1], [np.nan, np.nan]], {}, "unlabeled=np.nan"),
+        ([[-1, -1], [-1, -1]], {"marker": -1}, "y has no label in 2 rows"),
+        ([[0, 1], [1, 0]], {"classes": np.arange(3)}, r"matrix of 2 columns.*\[0, 1, 2\] are"),
+        ([[0, 1], [1, 0]], {"multilabel": False}, "one label for each row is expected"),
+        ([0, 1], {"multilabel": True}, "an indicator matrix is expected"),
+    ],
+)
+def test_what_is_no_indicator_matrix_is_refused(y, how, message):
+    with pytest.raises(ValueError, match=message):
+        labels_of(y, **how)
+
+
+def test_rows_of_a_validation_set_come_after_the_others():
+    first, second = labels_of(INDICATORS), labels_of(INDICATORS[[3, 3]] * 1.0)
+    both = first.then(second)
+    np.testing.assert_array_equal(both.values, INDICATORS[[0, 1, 2, 3, 3, 3]])
+    assert both.numbers[3] == both.numbers[4] == both.numbers[5] != both.numbers[0]
+    np.testing.assert_array_equal(both.of(np.array([4, 0])).values, INDICATORS[[3, 0]])
+    numbers = ClassNumbers(np.arange(2), np.array([0, 1]))
+    assert numbers.then(numbers).of(np.array([3, 0])).values.tolist() == [1, 0]
+
+
+@given(st.integers(0, 100))
+def test_balanced_weights_of_labels_are_those_of_scikit_learn(seed):
+    """For each label, those of a classifier of this label alone."""
+    random = np.random.RandomState(seed)
+    y = np.r_[[[0, 1, 1], [1, 0, 1]], random.randint(0, 2, (9, 3)) | [0, 0, 1]]
+    more = random.randint(1, 4, len(y))
+    weight = labels_of(y).weigh_classes(more.astype(float), "balanced")
+    assert weight.shape == (2, 3)
+    for label in range(2):
+        repeated = np.repeat(y[:, label], more)
+        expected = compute_sample_weight("balanced", repeated)
+        np.testing.assert_allclose(weight[repeated, label], expected)
+    assert weight[:, 2].tolist() == [1, 1]  # there is no row without this label
+
+
+def test_weights_of_labels_by_name():
+    labels = labels_of(INDICATORS)
+    assert labels.weigh_classes(np.ones(4), {1: 5}).tolist() == [[1, 5, 1], [1, 5, 1]]
+    assert labels.weigh_classes(np.ones(4), None).tolist() == [[1, 1, 1], [1, 1, 1]]
+    with pytest.raises(ValueError, match=r"names \[3\], which are not among the classes \[0, 1, 2"):
+        labels.weigh_classes(np.ones(4), {3: 1})
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ([-1, 0, 1], True),
+        ([-1, 0, 1, 2], True),
+        ([-1, 1], False),
+        ([-1, 0], False),
+        ([0, 1], False),
+        ([-2, -1, 0, 1], False),
+        (["-1", "0", "1"], False),
+    ],
+)
+def test_minus_one_is_noticed_beside_classes_that_count_from_zero(classes, expected):
+    assert has_minus_one_beside_counts(np.array(classes)) == expected

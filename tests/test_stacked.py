@@ -24,6 +24,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, StackedAutoencoderClassifier
+from skae.exceptions import MarkerAmongClassesWarning
 from skae.joint import Ladder
 from skae.noise import NOISES, GaussianNoise, MaskingNoise
 from skae.penalty import KLSparsity, L1Sparsity
@@ -503,7 +504,9 @@ def test_marked_rows_take_no_part_in_what_is_supervised(iris):
 
 def test_the_marker_is_a_class_if_it_is_not_said_to_be_one(iris):
     X, y = iris
-    assert quick().fit(X, y - 1).classes_.tolist() == [-1, 0, 1]
+    with pytest.warns(MarkerAmongClassesWarning, match="say so: unlabeled=-1"):
+        assert quick().fit(X, y - 1).classes_.tolist() == [-1, 0, 1]
+    quick().fit(X, np.where(y == 0, -1, 1))  # two classes, as they are common
 
 
 def test_unlabeled_rows_help_where_labels_are_few(digits):
@@ -959,7 +962,7 @@ def test_of_a_splitter_the_first_split_is_held_out(digits):
 
 def test_a_given_set_needs_labels(digits):
     X, _, y, _ = digits
-    with pytest.raises(ValueError, match="requires y to be passed"):
+    with pytest.raises(ValueError, match="rows without labels"):
         quick(early_stopping=True, validation_fraction=X[:50]).fit(X[50:], y[50:])
     strange = (X[:50], np.full(50, 77))
     with pytest.raises(ValueError, match=r"labels \[77\], which are not among the classes"):

@@ -1,4 +1,4 @@
-"""Classifiers: an encoder and a softmax layer on its codes, and what they are judged by."""
+"""Classifiers: an encoder and a layer on its codes, what its logits mean, and their losses."""
 
 from typing import NamedTuple, Protocol
 
@@ -16,12 +16,88 @@ class ClassifierOutput(NamedTuple):
     logits: Tensor  # (batch, n_classes)
 
 
+class Outputs(Protocol):
+    """What logits stand for, and what labels beside them are.
+
+    The labels of a batch have the shape of its decisions: class numbers, or indicators.
+    """
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return the probability of each class, (batch, n_classes)."""
+
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        """Return their logarithms, (batch, n_classes)."""
+
+    def decide(self, probabilities: Tensor) -> Tensor:
+        """Return what a row is most probably."""
+
+    def cross_entropy(self, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        """Return the cross-entropy of each row's labels, (batch,), in nats."""
+
+    def are_wrong(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return which rows are told to be what they are not, (batch,)."""
+
+
+class Softmax:
+    """A row is of one class, and the probabilities of all add up to one. Labels are numbers."""
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.softmax(dim=1)
+
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        return logits.log_softmax(dim=1)
+
+    def decide(self, probabilities: Tensor) -> Tensor:
+        """Return the number of the class of the largest probability, (batch,)."""
+        return probabilities.argmax(dim=1)
+
+    def cross_entropy(self, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        return F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+
+    def are_wrong(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return logits.argmax(dim=1) != labels
+
+
+class Logistic:
+    """A row has any of the classes, each with a probability of its own. Labels are indicators.
+
+    Parameters
+    ----------
+    weight : Tensor of shape (2, n_classes)
+        What the cross-entropy of each class counts, for rows without it and for rows with it.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.sigmoid()
+
+    def log_probabilities(self, logits: Tensor) -> Tensor:
+        return F.logsigmoid(logits)
+
+    def decide(self, probabilities: Tensor) -> Tensor:
+        """Return 1 for each class that is more probable than not, (batch, n_classes)."""
+        return (probabilities > 0.5).long()
+
+    def cross_entropy(self, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        """Return the sum over the classes; smooth labels are mixed with a half."""
+        aim = labels * (1 - smoothing) + smoothing / 2
+        losses = F.binary_cross_entropy_with_logits(logits, aim, reduction="none")
+        absent, present = self.weight.to(logits.device)
+        return (losses * torch.where(labels > 0, present, absent)).sum(dim=1)
+
+    def are_wrong(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return whether any class of a row is told wrongly."""
+        return ((logits > 0) != (labels > 0)).any(dim=1)
+
+
 class Classified(Protocol):
     """The record of any classifier."""
 
     @property
     def logits(self) -> Tensor:
-        """What the softmax is taken of, (batch, n_classes)."""
+        """What probabilities are made of, (batch, n_classes)."""
 
 
 class ClassifierNetwork(nn.Module):
@@ -61,18 +137,21 @@ class CrossEntropy(RowLoss):
     Szegedy et al. 2016, arXiv:1512.00567.
     """
 
-    def __init__(self, label_smoothing: float = 0.0) -> None:
+    def __init__(self, outputs: Outputs, label_smoothing: float = 0.0) -> None:
         super().__init__()
+        self.outputs = outputs
         self.label_smoothing = label_smoothing
 
     def rows(self, output: Classified, labels: Tensor) -> Tensor:
-        return F.cross_entropy(
-            output.logits, labels, reduction="none", label_smoothing=self.label_smoothing
-        )
+        return self.outputs.cross_entropy(output.logits, labels, self.label_smoothing)
 
 
 class ErrorRate(RowLoss):
-    """1 for a row whose largest logit is another class's, and 0 for the others."""
+    """1 for a row that is told to be what it is not, and 0 for the others."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        super().__init__()
+        self.outputs = outputs
 
     def rows(self, output: Classified, labels: Tensor) -> Tensor:
-        return (output.logits.argmax(dim=1) != labels).to(torch.float32)
+        return self.outputs.are_wrong(output.logits, labels).to(torch.float32)

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from ._classifier import CrossEntropy
+from ._classifier import CrossEntropy, Outputs
 from ._losses import RowLoss
 from ._mlp import ACTIVATIONS, BatchNorm, linear
 from ._network import Encoder, Standardize
@@ -87,6 +87,8 @@ class LadderNetwork(RandomLayer):
         Standard deviation of the noise on the rows and on each layer, of unit variance.
     weights : sequence of float
         What the denoising of the rows and of each layer counts.
+    outputs : Outputs
+        What the logits stand for.
     generator : torch.Generator
     """
 
@@ -98,6 +100,7 @@ class LadderNetwork(RandomLayer):
         *,
         noise: Sequence[float],
         weights: Sequence[float],
+        outputs: Outputs,
         generator: Generator,
     ) -> None:
         super().__init__()
@@ -105,7 +108,7 @@ class LadderNetwork(RandomLayer):
         body = [LadderLayer(*sizes, activation, generator=generator) for sizes in hidden]
         self.encoder = Encoder(standardize, nn.Sequential(*body), nn.Identity())
         self.head = LadderLayer(*top, "identity", generator=generator)
-        self.noise, self.weights = tuple(noise), tuple(weights)
+        self.noise, self.weights, self.outputs = tuple(noise), tuple(weights), outputs
         # Below the lowest layer that is denoised, nothing has to be decoded.
         self.lowest = next((i for i, weight in enumerate(weights) if weight), len(weights))
         decoded = range(self.lowest, len(layer_sizes) - 1)
@@ -121,8 +124,8 @@ class LadderNetwork(RandomLayer):
     def forward(self, inputs: Tensor | list[Tensor]) -> LadderOutput:
         """Classify rows, or train on rows and a mask of those there for their labels only.
 
-        Those come last, and have batch statistics of their own, as they may come often. A missing
-        value (NaN) is the mean of its column, and nothing that has to be denoised.
+        Those come last, and have batch statistics of their own, as they may come often. NaN is
+        the mean on its way in, and in what denoising costs nothing.
         """
         if isinstance(inputs, Tensor):
             logits = self.head(self.encoder.from_standardized(inputs.nan_to_num(0.0)))
@@ -133,9 +136,9 @@ class LadderNetwork(RandomLayer):
         noisy, logits = self._corrupted(Z, n_rows)
         denoising = torch.zeros_like(logits[:, 0])
         if n_rows and self.lowest < len(self.weights):
-            rows = slice(0, n_rows)
-            costs = self._denoise(Z[rows], missing[rows], [z[rows] for z in noisy], logits[rows])
-            denoising[rows] = costs
+            noisy = [z[:n_rows] for z in noisy]
+            costs = self._denoise(Z[:n_rows], missing[:n_rows], noisy, logits[:n_rows])
+            denoising[:n_rows] = costs
         elif n_rows:
             self._clean(Z[:n_rows])  # which moves the running statistics
         return LadderOutput(logits, denoising)
@@ -176,9 +179,9 @@ class LadderNetwork(RandomLayer):
         return values
 
     def _denoise(self, Z: Tensor, missing: Tensor, noisy: list[Tensor], logits: Tensor) -> Tensor:
-        """Return what denoising costs for each row, (batch,)."""
+        """Return what denoising costs for each row, (batch,): missing values of it nothing."""
         clean = self._clean(Z)
-        u = _normalized(logits.softmax(dim=1), None)
+        u = _normalized(self.outputs.probabilities(logits), None)
         costs = []
         for depth in range(len(noisy) - 1, self.lowest - 1, -1):
             estimate = self.combinators[depth - self.lowest](noisy[depth], u)
@@ -195,12 +198,13 @@ class LadderNetwork(RandomLayer):
 class LadderLoss(RowLoss):
     """The cross-entropy of rows that have a label, plus the denoising of all rows."""
 
-    def __init__(self, label_smoothing: float = 0.0) -> None:
+    def __init__(self, outputs: Outputs, label_smoothing: float = 0.0) -> None:
         super().__init__()
-        self.supervised = CrossEntropy(label_smoothing)
+        self.outputs = outputs
+        self.supervised = CrossEntropy(outputs, label_smoothing)
 
     def forward(self, output: LadderOutput, target: list[Tensor]) -> Tensor:
-        labels, label_weight, weight = target  # (batch,) each
+        labels, label_weight, weight = target  # (batch, ...), (batch,), (batch,)
         losses = self.rows(output, labels.clamp(min=0)) * label_weight
         denoising = output.denoising * weight
         n_labeled, n_rows = (label_weight > 0).sum(), (weight > 0).sum()

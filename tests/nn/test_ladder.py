@@ -7,10 +7,20 @@ from torch import nn
 from torch.nn import functional as F
 
 from skae._seeding import torch_generator
-from skae.nn import LadderLoss, LadderNetwork, LadderOutput, Standardize, seed_layers
+from skae.nn import (
+    LadderLoss,
+    LadderNetwork,
+    LadderOutput,
+    Logistic,
+    Softmax,
+    Standardize,
+    seed_layers,
+)
+
+WEIGHTS = (10.0, 1.0, 0.5, 0.1)
 
 
-def network(sizes=(4, 6, 5, 3), noise=0.3, weights=(10.0, 1.0, 0.5, 0.1), activation="relu"):
+def network(sizes=(4, 6, 5, 3), noise=0.3, weights=WEIGHTS, activation="relu", outputs=None):
     standardize = Standardize(torch.zeros(sizes[0]), torch.tensor(1.0))
     ladder = LadderNetwork(
         standardize,
@@ -18,6 +28,7 @@ def network(sizes=(4, 6, 5, 3), noise=0.3, weights=(10.0, 1.0, 0.5, 0.1), activa
         activation,
         noise=[noise] * len(sizes),
         weights=weights,
+        outputs=outputs or Softmax(),
         generator=torch_generator(0),
     )
     with torch.no_grad():  # away from the start, where estimates are zero
@@ -39,7 +50,7 @@ def batch_norm(z):
     return (z - z.mean(dim=0)) / (z.var(dim=0, correction=0) + 1e-5).sqrt()
 
 
-def by_hand(ladder, Z, generator):
+def by_hand(ladder, Z, generator, *, missing=None, probabilities=None):
     """Algorithm 1 of Rasmus et al., with loops over layers and columns."""
     layers = [*ladder.encoder.body, ladder.head]
 
@@ -61,7 +72,7 @@ def by_hand(ladder, Z, generator):
 
     noisy, _, _, logits = path(True)
     clean, means, deviations, _ = path(False)
-    u = batch_norm(logits.softmax(dim=1))
+    u = batch_norm(logits.softmax(dim=1) if probabilities is None else probabilities(logits))
     cost = torch.zeros(len(Z))
     for depth in range(len(layers), -1, -1):
         curves = ladder.combinators[depth].curves
@@ -73,6 +84,8 @@ def by_hand(ladder, Z, generator):
             )
             estimate[:, j] = (noisy[depth][:, j] - mean) * weight + mean
         error = (estimate - means[depth]) / deviations[depth] - clean[depth]
+        if depth == 0 and missing is not None:
+            error = torch.where(missing, 0.0, error)
         cost += ladder.weights[depth] * error.square().mean(dim=1)
         if depth:
             u = batch_norm(estimate @ ladder.down[depth - 1].weight.T)
@@ -87,6 +100,27 @@ def test_the_forward_pass_is_the_algorithm_of_the_paper(activation):
     logits, cost = by_hand(ladder, Z, torch_generator(0))
     torch.testing.assert_close(output.logits, logits, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(output.denoising, cost, rtol=1e-4, atol=1e-5)
+
+
+def test_labels_of_which_a_row_has_several_go_down_as_probabilities_of_their_own():
+    ladder = network(outputs=Logistic(torch.ones(2, 3)))
+    Z = rows(20)
+    output = ladder([Z, none_extra(Z)])
+    logits, cost = by_hand(ladder, Z, torch_generator(0), probabilities=torch.sigmoid)
+    torch.testing.assert_close(output.logits, logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(output.denoising, cost, rtol=1e-4, atol=1e-5)
+
+
+def test_a_missing_value_is_the_mean_and_costs_nothing():
+    ladder = network()
+    missing = torch.rand(20, 4, generator=torch_generator(3)) < 0.3
+    Z = rows(20).masked_fill(missing, 0.0)
+    output = ladder([Z.masked_fill(missing, torch.nan), none_extra(Z)])
+    logits, cost = by_hand(ladder, Z, torch_generator(0), missing=missing)
+    torch.testing.assert_close(output.logits, logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(output.denoising, cost, rtol=1e-4, atol=1e-5)
+    (output.logits.sum() + output.denoising.sum()).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in ladder.parameters())
 
 
 def test_gradients_are_those_of_the_algorithm():
@@ -164,9 +198,13 @@ def test_the_loss_averages_labels_and_denoising_over_the_rows_that_count():
     labels = torch.tensor([-1, 0, 1])
     label_weight, weight = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([1.0, 1.0, 0.0])
     expected = F.cross_entropy(logits[2:], labels[2:]) + 4.0
-    torch.testing.assert_close(LadderLoss()(output, [labels, label_weight, weight]), expected)
+    torch.testing.assert_close(
+        LadderLoss(Softmax())(output, [labels, label_weight, weight]), expected
+    )
     nothing = torch.zeros(3)
-    torch.testing.assert_close(LadderLoss()(output, [labels, nothing, weight]), torch.tensor(4.0))
+    torch.testing.assert_close(
+        LadderLoss(Softmax())(output, [labels, nothing, weight]), torch.tensor(4.0)
+    )
 
 
 def test_it_learns_a_curve_from_two_labels():
@@ -182,6 +220,7 @@ def test_it_learns_a_curve_from_two_labels():
         "relu",
         noise=(0.3, 0.3, 0.3, 0.3),
         weights=(10.0, 1.0, 0.1, 0.1),
+        outputs=Softmax(),
         generator=torch_generator(0),
     )
     seed_layers(ladder, 0)
