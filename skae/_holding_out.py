@@ -120,6 +120,7 @@ class FitRows:
         """
         if self.fixed is not None:
             return [Split(Rows(self.indices, self.weight), self.fixed, None)]
+        _refuse_names(how, known=("auto",))
         if is_splitter(how):
             return self._of_splitter(how)
         if self.groups is None:
@@ -151,6 +152,7 @@ class FitRows:
         labels : ndarray of int of shape (n_rows,)
             Class numbers, or a negative number: such rows are not held out.
         """
+        _refuse_names(how, known=())
         if self.fixed is not None or is_splitter(how):
             return self.splits(how, seed)[0]
         if self.groups is None:
@@ -209,6 +211,16 @@ class FitRows:
 def is_splitter(how) -> bool:
     """Whether this is one of scikit-learn's splitters, or like them."""
     return hasattr(how, "split") and not isinstance(how, str)
+
+
+def _refuse_names(how, *, known: tuple[str, ...]) -> None:
+    """Raise an error for text that stands for nothing: it has a method `split`, as splitters do."""
+    if isinstance(how, str) and how not in known:
+        names = "".join(f"{name!r}, " for name in known)
+        raise ValueError(
+            f"validation_fraction={how!r} is not known; give {names}a share of the rows in (0, 1), "
+            "a splitter of scikit-learn, or rows to hold out."
+        )
 
 
 def folds(how, X, sample_weight, indices: np.ndarray, groups, seed: int) -> np.ndarray:

@@ -14,7 +14,7 @@ NO_LABEL = -1  # in the place of a class number
 
 def has_columns(y) -> bool:
     """Whether a target has several columns, as an indicator matrix does."""
-    shape = y.shape if hasattr(y, "shape") else np.shape(y)
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     return len(shape) == 2 and shape[1] > 1
 
 

@@ -136,6 +136,11 @@ class StackedAutoencoderClassifier(
     while the labels are learnt [3]_. It takes several times as long, and is what to use where
     few of many rows have a label.
 
+    A row may have several labels: y is then an indicator matrix, as for
+    `sklearn.neural_network.MLPClassifier`, and the last layer a logistic one, which tells each
+    label by itself. A one-hot matrix is an indicator matrix like any other; where exactly one
+    label is right for each row, ``y.argmax(axis=1)`` lets the labels compete.
+
     Pretraining pays where labels are few, and where a network is regularized by its noise; with
     many labels and today's activations and solvers it changes little. See the benchmarks.
 
@@ -161,7 +166,8 @@ class StackedAutoencoderClassifier(
         ``corrupt(rows, generator)``. Rows held out are not corrupted.
 
     label_smoothing : float, default=0.0
-        How much of each label is spread over all classes, in [0, 1) [4]_.
+        How much of each label is spread over all classes, in [0, 1) [4]_; of an indicator matrix,
+        over having the label and having it not.
 
     pretrain : bool, default=True
         Whether the layers are first trained as autoencoders, one after the other.
@@ -213,15 +219,20 @@ class StackedAutoencoderClassifier(
     unlabeled : scalar, default=None
         What stands in y for a row without a label, such as -1, "?" or ``np.nan``, which stands
         for None too. Such rows take part in pretraining, and in what is learnt jointly without
-        labels, and in nothing else. None: all rows have a label.
+        labels, and in nothing else. A row of an indicator matrix is one of them if it has the
+        marker for every label. None: all rows have a label.
 
     missing : {"error", "mask"}, default="error"
         What to do with missing values (NaN) in dense X. "mask" takes the mean of the column for
-        them, and what is learnt of rows without labels counts no error where nothing is known.
+        them, in `predict` too, and counts no error of reconstruction or of denoising where nothing
+        is known. With masking noise, the default of pretraining, the network learns to do without
+        some values.
 
     class_weight : dict or "balanced", default=None
         What the labels of each class weigh, by the class. "balanced" gives all classes the same
-        weight together.
+        weight together. Of an indicator matrix the classes are its columns: the weight is that of
+        a column's cross-entropy, and "balanced" gives, for each label by itself, the rows with it
+        and the rows without it the same weight together.
 
     alpha : float, default=0.0
         Weight decay: "adam", "nadam" and "radam" take the share ``learning_rate * alpha`` off
@@ -248,17 +259,19 @@ class StackedAutoencoderClassifier(
         "auto" aims at 2000 steps, with at least 20 and at most 300 epochs.
 
     early_stopping : bool, default=False
-        Whether to hold labelled rows out, of each class the same share, and to keep the epoch
-        that tells them best, the start counted. They take no part in any stage.
+        Whether to hold labelled rows out, of each class the same share (of an indicator matrix,
+        any of them), and to keep the epoch that tells them best, the start counted. They take no
+        part in any stage.
 
     scoring : {"accuracy", "loss"}, default="accuracy"
         What tells the best epoch: how many rows held out are told correctly, or their
         cross-entropy.
 
-    validation_fraction : float, splitter or rows, default=0.1
-        Share of the labelled rows to hold out, in (0, 1), the same of each class; with `groups` in
-        `fit`, whole groups. Of a splitter of scikit-learn, the first split is held out, and rows of
-        your own, a tuple (X, y), are not trained on.
+    validation_fraction : float, splitter or tuple (X, y), default=0.1
+        What early stopping holds out: a share of the labelled rows, in (0, 1); what the first
+        split of a splitter tests on, such as `sklearn.model_selection.GroupShuffleSplit`, which
+        sees X, y and the groups of `fit`, rows without a label among them; or rows and labels of
+        your own, none of which are trained on. Rows held out without a label judge nothing.
 
     n_iter_no_change : int or "auto", default="auto"
         With early stopping, epochs to wait for what is judged to get better by ``tol``. "auto" is
@@ -299,7 +312,11 @@ class StackedAutoencoderClassifier(
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The classes, sorted; the marker of unlabelled rows is not among them.
+        The classes, sorted; the marker of unlabelled rows is not among them. Those of an
+        indicator matrix are the numbers of its columns.
+
+    multilabel_ : bool
+        Whether y was an indicator matrix, so that a row may have several labels.
 
     module_ : torch.nn.Module
         The network, on the CPU. ``module_.encoder`` takes rows in the units of X and returns
@@ -318,7 +335,8 @@ class StackedAutoencoderClassifier(
         epochs after which its weights were kept, and its ``score``. That is the share of
         variance that a layer's autoencoder explains of its training rows, and the accuracy
         after the later stages: on the rows held out if there are any, else on the labelled
-        training rows, each counted as its weight and that of its class say.
+        training rows, each counted as its weight and that of its class say. For an indicator
+        matrix the accuracy is the share of rows all of whose labels are told.
 
     loss_curve_ : list of float
         Training loss of each epoch of the last stage.
@@ -521,8 +539,9 @@ class StackedAutoencoderClassifier(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows.
 
-        y : array-like of shape (n_samples,)
-            Their labels, of any type, or the marker `unlabeled`.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
+            Their labels, of any type, or the marker `unlabeled`. Several columns are an indicator
+            matrix: 1 for a label that a row has, and 0 for one that it has not.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative, in all stages. A row of weight two is the same as
@@ -587,7 +606,7 @@ class StackedAutoencoderClassifier(
             shuffle=self.shuffle,
             labels=labels.numbers,
             y=y,
-            groups=groups,
+            groups=groups if self.early_stopping else None,
             validation=validation,
             validation_labels=None if others is None else others.numbers,
         )
@@ -617,11 +636,12 @@ class StackedAutoencoderClassifier(
             A batch of training rows. Those without a label count in the first call and in joint
             training only.
 
-        y : array-like of shape (n_samples,)
-            Their labels, or the marker `unlabeled`.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
+            Their labels, or the marker `unlabeled`, as in `fit`.
 
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be. The first call needs them; later ones may leave them out.
+            All classes there will be. The first call needs them, but for an indicator matrix,
+            which has a column for each; later ones may leave them out.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative.

@@ -13,19 +13,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_blobs
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    make_blobs,
+    make_multilabel_classification,
+)
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import GridSearchCV, GroupKFold, PredefinedSplit, train_test_split
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    PredefinedSplit,
+    ShuffleSplit,
+    train_test_split,
+)
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import (
+    check_classifier_multioutput,
+    parametrize_with_checks,
+)
 from skorch.callbacks import Callback
 
 from skae import AutoencoderTransformer, StackedAutoencoderClassifier
 from skae.exceptions import MarkerAmongClassesWarning
 from skae.joint import Ladder
+from skae.metrics import labeled_scorer
 from skae.noise import NOISES, GaussianNoise, MaskingNoise
 from skae.penalty import KLSparsity, L1Sparsity
 
@@ -68,6 +86,7 @@ CHECKED = [
         pretrain_max_iter=3,
         softmax_max_iter=20,
         max_iter=40,
+        missing="mask",
         class_weight="balanced",
     ),
     StackedAutoencoderClassifier(
@@ -76,6 +95,7 @@ CHECKED = [
         activation="silu",
         alpha=0.01,
         unlabeled="?",
+        missing="mask",
         max_iter=40,
     ),
 ]
@@ -502,11 +522,18 @@ def test_marked_rows_take_no_part_in_what_is_supervised(iris):
     assert one.stages_[-1].score == one.score(X, labels)
 
 
+@pytest.mark.filterwarnings("error")
 def test_the_marker_is_a_class_if_it_is_not_said_to_be_one(iris):
     X, y = iris
-    with pytest.warns(MarkerAmongClassesWarning, match="say so: unlabeled=-1"):
-        assert quick().fit(X, y - 1).classes_.tolist() == [-1, 0, 1]
-    quick().fit(X, np.where(y == 0, -1, 1))  # two classes, as they are common
+    assert quick().fit(X, 2 * (y > 0) - 1).classes_.tolist() == [-1, 1]
+    with pytest.warns(MarkerAmongClassesWarning, match="say so: unlabeled=-1") as warned:
+        classifier = quick().fit(X, y - 1)
+    assert classifier.classes_.tolist() == [-1, 0, 1]
+    assert warned[0].filename == __file__
+    # Who says what it is, or what there is, hears nothing.
+    assert quick(unlabeled=-1).fit(X, y - 1).classes_.tolist() == [0, 1]
+    assert quick(unlabeled="?").fit(X, y - 1).classes_.tolist() == [-1, 0, 1]
+    quick().partial_fit(X, y - 1, classes=[-1, 0, 1])
 
 
 def test_unlabeled_rows_help_where_labels_are_few(digits):
@@ -539,6 +566,294 @@ def test_a_grid_search_scores_labelled_rows(iris):
     ).fit(X, labels)
     assert search.best_params_ == {"stackedautoencoderclassifier__max_iter": 100}
     assert search.best_score_ > 0.7
+
+
+# Several labels for each row
+
+
+@pytest.fixture(scope="module")
+def topics():
+    X, y = make_multilabel_classification(
+        600, n_features=15, n_classes=4, n_labels=2, random_state=1
+    )
+    return train_test_split(StandardScaler().fit_transform(X), y, random_state=0)
+
+
+def test_an_indicator_matrix_is_learnt_as_well_as_by_scikit_learn(topics):
+    X, X_test, y, y_test = topics
+    how = {"max_iter": 40, "random_state": 0}
+    classifier = StackedAutoencoderClassifier((32, 16), pretrain_max_iter=5, **how).fit(X, y)
+    assert classifier.multilabel_
+    assert classifier.classes_.tolist() == [0, 1, 2, 3]
+    peer = MLPClassifier((32, 16), learning_rate_init=0.003, batch_size=32, **how)
+    with pytest.warns(ConvergenceWarning):  # it takes no fewer epochs than it is given
+        peer.fit(X, y)
+    assert classifier.score(X_test, y_test) > peer.score(X_test, y_test) - 0.05
+    ours, theirs = (
+        f1_score(y_test, model.predict(X_test), average="micro") for model in (classifier, peer)
+    )
+    assert ours > max(0.7, theirs - 0.03)
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_what_is_told_of_indicators_has_the_shape_that_scikit_learn_gives_it(topics, joint):
+    X, X_test, y, y_test = topics
+    classifier = quick(joint=joint, max_iter=15).fit(X, y)
+    probability = classifier.predict_proba(X_test)
+    predicted = classifier.predict(X_test)
+    assert probability.shape == predicted.shape == y_test.shape
+    assert predicted.dtype == y.dtype
+    np.testing.assert_array_equal(predicted, probability > 0.5)
+    np.testing.assert_allclose(classifier.predict_log_proba(X_test), np.log(probability), atol=1e-6)
+    assert classifier.score(X_test, y_test) == accuracy_score(y_test, predicted)
+    assert classifier.stages_[-1].score == classifier.score(X, y)
+    assert f1_score(y_test, predicted, average="micro") > 0.5
+    single = quick(joint=joint).fit(X.astype(np.float32), y).predict_proba(X.astype(np.float32))
+    assert single.dtype == np.float32
+    loaded = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(loaded.predict(X_test), predicted)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"joint": "ladder"}, {"early_stopping": True}])
+def test_it_passes_the_check_for_several_outputs(parameters):
+    check_classifier_multioutput("classifier", quick(**parameters))
+
+
+@pytest.mark.parametrize(
+    "container", [np.ndarray.tolist, list, sp.csr_array, sp.csc_matrix, pd.DataFrame]
+)
+def test_indicators_of_any_kind_are_the_same(topics, container):
+    X, _, y, _ = topics
+    plain = quick().fit(X, y)
+    other = quick().fit(X, container(y))
+    np.testing.assert_array_equal(plain.predict_proba(X), other.predict_proba(X))
+    assert plain.score(X, y) == plain.score(X, container(y))
+
+
+def test_a_matrix_of_one_column_is_a_column(iris):
+    X, y = iris
+    with pytest.warns(DataConversionWarning, match="column-vector y was passed"):
+        classifier = quick().fit(X, y[:, None])
+    np.testing.assert_array_equal(classifier.predict(X), quick().fit(X, y).predict(X))
+
+
+def test_one_hot_labels_are_indicators(iris):
+    X, y = iris
+    classifier = quick(max_iter=80).fit(X, np.eye(3)[y])
+    assert classifier.predict(X).shape == (150, 3)
+    assert (classifier.predict_proba(X).argmax(axis=1) == y).mean() > 0.8
+
+
+def test_the_training_loss_of_indicators_is_the_sum_of_their_cross_entropies(topics):
+    X, _, y, _ = topics
+    for smoothing in (0.0, 0.2):
+        classifier = quick(
+            pretrain=False, max_iter=1, learning_rate_init=1e-12, label_smoothing=smoothing
+        ).fit(X, y)
+        probability = classifier.predict_proba(X)
+        target = y * (1 - smoothing) + smoothing / 2
+        losses = target * np.log(probability) + (1 - target) * np.log(1 - probability)
+        assert classifier.loss_curve_[0] == pytest.approx(-losses.sum(axis=1).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_a_weight_of_two_is_a_row_of_indicators_twice(topics, joint):
+    X, _, y, _ = topics
+    X, y = X[:150], y[:150]
+    weight = np.random.RandomState(0).randint(0, 3, len(y))
+    weighted = quick(joint=joint).fit(X, y, sample_weight=weight)
+    repeated = quick(joint=joint).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
+    np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_balanced_labels_are_told_as_often_as_not(topics, joint):
+    X, _, y, _ = topics
+    rare = np.flatnonzero((y[:, 0] == 0) | (np.arange(len(y)) % 8 == 0))
+    plain, balanced, by_name = (
+        quick(joint=joint, class_weight=weight, max_iter=20, softmax_max_iter=1)
+        if joint is None
+        else quick(joint=joint, class_weight=weight, max_iter=20)
+        for weight in (None, "balanced", {1: 0.0})
+    )
+    shares = [
+        model.fit(X[rare], y[rare]).predict_proba(X)[:, 0].mean() for model in (plain, balanced)
+    ]
+    assert shares[1] > shares[0] + 0.03
+    # A label of no weight is not learnt; the others are.
+    told, all_told = (model.fit(X, y).predict(X) == y for model in (by_name, plain))
+    assert told[:, 1].mean() < all_told[:, 1].mean() - 0.05
+    assert told[:, [0, 2, 3]].mean() > all_told[:, [0, 2, 3]].mean() - 0.05
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+@pytest.mark.parametrize("marker", [-1, np.nan])
+def test_marked_rows_of_indicators_change_the_encoder_alone(topics, marker, joint):
+    X, _, y, _ = topics
+    labels = y.astype(float)
+    labels[50:] = marker
+    partly = quick(joint=joint, unlabeled=marker).fit(X, labels)
+    alone = quick(joint=joint).fit(X[:50], y[:50])
+    assert partly.predict(X).shape == y.shape
+    assert not same(partly.module_.encoder.state_dict(), alone.module_.encoder.state_dict())
+    assert partly.score(X, labels) == accuracy_score(y[:50], partly.predict(X[:50]))
+    with pytest.raises(ValueError, match="marked unlabeled"):
+        partly.score(X[50:], labels[50:])
+
+
+def test_a_search_scores_labelled_rows_of_indicators(topics):
+    X, _, y, _ = topics
+    labels = np.where(np.arange(len(y))[:, None] % 3 == 0, -1, y)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), quick(unlabeled=-1, pretrain_max_iter=1)),
+        {"stackedautoencoderclassifier__max_iter": [1, 40]},
+        scoring=labeled_scorer("f1_micro", unlabeled=-1),
+        cv=3,
+    ).fit(X, labels)
+    assert search.best_params_ == {"stackedautoencoderclassifier__max_iter": 40}
+    assert search.best_score_ > 0.6
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+@pytest.mark.parametrize("scoring", ["accuracy", "loss"])
+def test_indicators_held_out_tell_the_best_epoch(topics, scoring, joint):
+    X, X_test, y, y_test = topics
+    for fraction in (0.3, (X_test, y_test)):
+        classifier = quick(
+            early_stopping=True, scoring=scoring, validation_fraction=fraction, joint=joint
+        ).set_params(max_iter=15)
+        curve = classifier.fit(X, y).validation_loss_curve_
+        assert classifier.best_iter_ == int(np.argmin(curve)) > 0
+    score = classifier.score(X_test, y_test)
+    assert classifier.stages_[-1].score == pytest.approx(score)
+    if scoring == "accuracy":
+        assert min(curve) == pytest.approx(1 - score)
+    else:
+        losses = [log_loss(y_test[:, j], classifier.predict_proba(X_test)[:, j]) for j in range(4)]
+        assert min(curve) == pytest.approx(sum(losses), rel=1e-4)
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_partial_fit_knows_the_labels_by_their_columns(topics, joint):
+    X, X_test, y, y_test = topics
+    classifier = quick(joint=joint)
+    for rows in np.array_split(np.arange(len(X)), 3) * 8:
+        classifier.partial_fit(X[rows], y[rows])
+    assert f1_score(y_test, classifier.predict(X_test), average="micro") > 0.6
+    classifier.partial_fit(X, y, classes=range(4))
+    with pytest.raises(ValueError, match="are other than in the first call"):
+        classifier.partial_fit(X, y, classes=range(5))
+    with pytest.raises(ValueError, match=r"matrix of 3 columns.*\[0, 1, 2, 3\] are expected"):
+        classifier.partial_fit(X, y[:, :3])
+    with pytest.raises(ValueError, match="an indicator matrix is expected"):
+        classifier.partial_fit(X, y[:, 0])
+
+
+def test_a_warm_start_keeps_the_kind_of_labels(topics):
+    X, _, y, _ = topics
+    classifier = quick(warm_start=True).fit(X, y)
+    first = classifier.loss_curve_[-1]
+    assert classifier.fit(X, y).loss_curve_[-1] < first
+    with pytest.raises(ValueError, match="an indicator matrix is expected"):
+        classifier.fit(X, y[:, 0])
+    classifier.set_params(warm_start=False).fit(X, y[:, 0])
+    assert not classifier.multilabel_
+    with pytest.raises(ValueError, match="one label for each row is expected"):
+        classifier.set_params(warm_start=True).fit(X, y)
+
+
+def test_several_columns_of_classes_are_refused(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="for one that it has not"):
+        quick().fit(X, np.c_[y, y])
+
+
+# Missing values
+
+
+def with_holes(X, share=0.2):
+    X = X.copy()
+    X[np.random.RandomState(0).uniform(size=X.shape) < share] = np.nan
+    return X
+
+
+@pytest.mark.parametrize("parameters", [{}, {"joint": "ladder"}, {"early_stopping": True}])
+def test_without_holes_a_mask_changes_nothing(iris, parameters):
+    X, y = iris
+    plain, masked = (
+        quick(missing=missing, **parameters).fit(X, y) for missing in ("error", "mask")
+    )
+    assert same(plain.module_.state_dict(), masked.module_.state_dict())
+    assert plain.loss_curve_ == masked.loss_curve_
+    assert plain.stages_ == masked.stages_
+    np.testing.assert_array_equal(plain.predict_proba(X), masked.predict_proba(X))
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_a_hole_is_the_mean_of_its_column(iris, joint):
+    X, y = iris
+    X = with_holes(X)
+    classifier = quick(missing="mask", joint=joint).fit(X, y)
+    np.testing.assert_allclose(classifier.mean_, np.nanmean(X, axis=0))
+    filled = np.where(np.isnan(X), classifier.mean_, X)
+    for method in ("predict_proba", "predict_log_proba", "transform"):
+        apply = getattr(classifier, method)
+        np.testing.assert_allclose(apply(X), apply(filled), atol=1e-9)
+    assert classifier.score(X, y) == classifier.score(filled, y)
+    classifier.partial_fit(X, y)
+    assert np.isfinite(classifier.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+def test_pretraining_counts_known_values_only(digits, loss):
+    """The loss of an epoch with next to no step, by hand, and the R2 of the first layer."""
+    X, _, y, _ = digits
+    X = with_holes(X)
+    classifier = quick(
+        missing="mask",
+        loss=loss,
+        pretrain_noise=None,
+        pretrain_max_iter=1,
+        pretrain_learning_rate_init=1e-12,
+    ).fit(X, y)
+    first = classifier.stages_[0]
+    rows = torch.from_numpy(np.where(np.isnan(X), classifier.mean_, X)).float()
+    autoencoder = classifier.autoencoders_[0]
+    with torch.no_grad():
+        rebuilt = autoencoder.decoder(autoencoder.encoder(rows)).double().numpy()
+    error = np.where(np.isnan(X), 0, rebuilt - X)
+    if loss == "squared_error":
+        expected = np.square(error / classifier.scale_).mean()
+    else:
+        known = np.nan_to_num(X)
+        terms = known * np.log(rebuilt) + (1 - known) * np.log(1 - rebuilt)
+        expected = -np.where(np.isnan(X), 0, terms).mean()
+    assert first.loss_curve[0] == pytest.approx(expected, rel=1e-4)
+    variance = np.nansum(np.square(X - np.nanmean(X, axis=0)))
+    assert first.score == pytest.approx(1 - np.square(error).sum() / variance, abs=1e-4)
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_rows_with_holes_are_learnt_from(digits, joint):
+    X, X_test, y, y_test = digits
+    classifier = quick(
+        (64, 32), missing="mask", joint=joint, max_iter=30, penalty=None if joint else "l1"
+    ).fit(with_holes(X), y)
+    assert classifier.score(with_holes(X_test), y_test) > 0.8
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_holes_are_refused_where_they_are_not_expected(iris, joint):
+    X, y = iris
+    holes = with_holes(X)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        quick(joint=joint).fit(holes, y)
+    classifier = quick(joint=joint).fit(X, y)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        classifier.predict(holes)
+    holes[:, 2] = np.nan
+    with pytest.raises(ValueError, match="X has no value in column 2"):
+        quick(joint=joint, missing="mask").fit(holes, y)
 
 
 # Joint training
@@ -595,6 +910,170 @@ def test_rows_held_out_are_a_share_of_each_class_and_seen_by_no_stage(digits):
     assert few.validation_loss_curve_[0] in (0.0, 1.0)  # one row
     with pytest.raises(ValueError, match="each of 3 classes has a single one"):
         quick(early_stopping=True).fit(X[:3], [0, 1, 2])
+
+
+def numbered(n_rows, numbers=None):
+    """Return rows of noise beside a column for each number, with 1 for the row's own.
+
+    After a fit, the means of those columns tell which numbers were trained on.
+    """
+    noise = np.random.RandomState(0).normal(size=(n_rows, 3))
+    numbers = np.arange(n_rows) if numbers is None else numbers
+    return np.c_[noise, numbers[:, None] == np.unique(numbers)]
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_groups_are_held_out_as_a_whole(joint):
+    groups = np.repeat(np.arange(12), 5)
+    y = np.tile([0, 1], 30)
+    X = numbered(60, groups)
+    how = {"early_stopping": True, "validation_fraction": 0.25, "joint": joint}
+    classifier = quick(**how).fit(X, y, groups=[f"person {group}" for group in groups])
+    trained = classifier.mean_[3:]
+    np.testing.assert_allclose(trained[trained > 0], 1 / np.count_nonzero(trained))
+    assert 2 <= np.count_nonzero(trained == 0) <= 4
+    # Without groups, some of each are trained on.
+    assert (quick(**how).fit(X, y).mean_[3:] > 0).all()
+
+
+def test_groups_do_not_matter_where_none_are_held_out(iris):
+    X, y = iris
+    plain, grouped = (quick().fit(X, y, groups=groups) for groups in (None, np.arange(150) % 7))
+    np.testing.assert_array_equal(plain.predict_proba(X), grouped.predict_proba(X))
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+def test_the_first_split_of_a_splitter_is_held_out(joint):
+    X, y = numbered(40), np.tile([0, 1], 20)
+    splitter = ShuffleSplit(3, test_size=0.3, random_state=1)
+    training, held_out = next(splitter.split(X, y))
+    classifier = quick(early_stopping=True, validation_fraction=splitter, joint=joint).fit(X, y)
+    np.testing.assert_allclose(classifier.mean_[3:][training], 1 / len(training))
+    assert not classifier.mean_[3:][held_out].any()
+    score = classifier.score(X[held_out], y[held_out])
+    assert classifier.stages_[-1].score == pytest.approx(score)
+
+
+def test_a_splitter_sees_the_groups():
+    groups = np.repeat(np.arange(10), 4)
+    X, y = numbered(40, groups), np.tile([0, 1], 20)
+    splitter = GroupShuffleSplit(1, test_size=0.2, random_state=0)
+    classifier = quick(early_stopping=True, validation_fraction=splitter)
+    classifier.fit(X, y, groups=groups)
+    held_out = next(splitter.split(X, y, groups))[1]
+    np.testing.assert_array_equal(
+        np.flatnonzero(classifier.mean_[3:] == 0), np.unique(groups[held_out])
+    )
+
+
+@pytest.mark.parametrize("joint", [None, "ladder"])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_a_validation_set_judges_and_is_not_trained_on(digits, container, joint):
+    X, X_test, y, y_test = digits
+    X_test, y_test = X_test[:200], y_test[:200]
+    classifier = quick(
+        early_stopping=True, validation_fraction=(container(X_test), y_test), joint=joint
+    ).fit(container(X), y)
+    np.testing.assert_allclose(classifier.mean_, X.mean(axis=0))
+    score = classifier.score(X_test, y_test)
+    assert classifier.stages_[-1].score == pytest.approx(score)
+    assert min(classifier.validation_loss_curve_) == pytest.approx(1 - score)
+    # Other labels there choose another epoch at most: all curves of training are the same.
+    other = clone(classifier).set_params(validation_fraction=(container(X_test), y_test[::-1]))
+    other.fit(container(X), y)
+    n_epochs = min(len(classifier.loss_curve_), len(other.loss_curve_))
+    if joint is None:
+        assert classifier.stages_[0].loss_curve == other.stages_[0].loss_curve
+    else:
+        assert classifier.loss_curve_[:n_epochs] == other.loss_curve_[:n_epochs]
+
+
+def test_rows_without_a_label_judge_nothing(iris):
+    X, y = iris
+    labels = some_unlabeled(y, 30)
+    some = np.r_[0:10, 40:60, 100:110]
+    how = {"early_stopping": True, "unlabeled": -1}
+    classifier = quick(validation_fraction=(X[some], labels[some]), **how).fit(X, labels)
+    known = labels[some] >= 0
+    score = classifier.score(X[some][known], y[some][known])
+    assert classifier.stages_[-1].score == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "message"),
+    [
+        (np.zeros((4, 4)), "validation_fraction has rows without labels"),
+        ((np.zeros((4, 4)), None), "validation_fraction has rows without labels"),
+        ((np.zeros((4, 3)), [0, 1, 2, 0]), "X has 3 features"),
+        ((np.zeros((4, 4)), [0, 1, 2, 9]), r"labels \[9\], which are not among the classes"),
+        ((np.zeros((4, 4)), np.eye(4)), "one label for each row is expected"),
+        ((np.eye(4), [-1] * 4), "None of the 4 rows held out has a label"),
+        (PredefinedSplit([-1] * 150), "has no split"),
+        (PredefinedSplit([0] * 50 + [-1] * 100), "None of the .* rows to train on has a label"),
+        (1.5, "validation_fraction"),
+        ("auto", "validation_fraction='auto' is not known; give a share"),
+    ],
+)
+def test_what_can_not_be_held_out_is_refused(iris, fraction, message):
+    X, y = iris
+    labels = np.where(np.arange(150) < 50, y, -1)  # of the first class alone, but for two
+    labels[[0, 1]] = 1, 2
+    classifier = quick(early_stopping=True, validation_fraction=fraction, unlabeled=-1)
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(X, labels)
+
+
+def test_groups_that_can_not_be_held_out_are_refused(iris):
+    X, y = iris
+    for groups, message in (
+        (np.zeros(150), "a single one that differs"),
+        (np.zeros(10), "inconsistent numbers of samples"),
+        (np.where(np.arange(150) == 7, np.nan, 1.0), "missing value, for row 7"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            quick(early_stopping=True).fit(X, y, groups=groups)
+
+
+def test_groups_are_routed_through_a_search_and_a_pipeline():
+    groups = np.repeat(np.arange(12), 5)
+    X, y = numbered(60, groups), np.tile([0, 1], 30)
+    with config_context(enable_metadata_routing=True):
+        classifier = quick(early_stopping=True, validation_fraction=0.3)
+        classifier.set_fit_request(groups=True, sample_weight=False)
+        search = GridSearchCV(
+            make_pipeline(MinMaxScaler(), classifier),
+            {"stackedautoencoderclassifier__max_iter": [1, 3]},
+            cv=GroupKFold(3),
+        ).fit(X, y, groups=groups)
+    trained = search.best_estimator_[-1].mean_[3:]
+    np.testing.assert_allclose(trained[trained > 0], 1 / np.count_nonzero(trained))
+    assert 2 <= np.count_nonzero(trained == 0) <= 5
+
+
+# Values within rounding of [0, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", ["log_loss", "auto"])
+def test_values_that_rounding_took_out_of_the_unit_interval_are_inside(dtype, loss):
+    random = np.random.RandomState(0)
+    X = (random.normal(size=(200, 6)) * 10.0 ** np.arange(6) + 1000).astype(dtype)
+    X = MinMaxScaler().fit_transform(X)
+    X[0] = np.nextafter(dtype(1), dtype(2))  # as MinMaxScaler leaves some columns
+    X[1] = -np.finfo(dtype).eps
+    assert X.dtype == dtype
+    assert X.max() > 1
+    assert X.min() < 0
+    y = (X[:, 0] > 0.5).astype(int)
+    classifier = quick(loss=loss).fit(X, y)
+    assert isinstance(classifier.autoencoders_[0].decoder.activation, torch.nn.Sigmoid)
+    assert np.isfinite(classifier.stages_[0].loss_curve).all()
+    assert classifier.predict_proba(X).dtype == dtype
+    # Half a unit outside is no rounding.
+    far = np.where(np.arange(6) == 3, X * dtype(1.5), X)
+    with pytest.raises(ValueError, match="loss='log_loss' expects them"):
+        quick(loss="log_loss").fit(far, y)
+    assert quick().fit(far, y).autoencoders_[0].decoder.activation is None
 
 
 # Going on
@@ -896,87 +1375,6 @@ def test_combinations_fit_and_are_finite(parameters, n_rows, n_unlabeled, seed):
     np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
     assert 0 <= classifier.score(X, y) <= 1
     assert log_loss(y[y >= 0], classifier.predict_proba(X)[y >= 0], labels=[0, 1]) < 100
-
-
-# Missing values
-
-
-def holes_in(X, share=0.2):
-    return np.where(np.random.RandomState(0).uniform(size=X.shape) < share, np.nan, X)
-
-
-@pytest.mark.parametrize("joint", [None, "ladder"])
-def test_without_holes_nothing_changes(digits, joint):
-    X, X_test, y, _ = digits
-    expected = quick(joint=joint).fit(X, y).predict_proba(X_test)
-    masked = quick(joint=joint, missing="mask").fit(X, y)
-    np.testing.assert_array_equal(masked.predict_proba(X_test), expected)
-
-
-@pytest.mark.parametrize("joint", [None, "ladder"])
-def test_rows_with_holes_are_told_apart_too(digits, joint):
-    X, X_test, y, y_test = digits
-    classifier = StackedAutoencoderClassifier(
-        (64, 32), joint=joint, missing="mask", max_iter=30, random_state=0
-    )
-    classifier.fit(holes_in(X), y)
-    assert classifier.score(holes_in(X_test), y_test) > 0.8
-    filled = np.where(np.isnan(holes_in(X_test)), classifier.mean_, X_test)
-    np.testing.assert_allclose(
-        classifier.predict_proba(holes_in(X_test)), classifier.predict_proba(filled), atol=1e-6
-    )
-    assert np.isfinite(classifier.transform(holes_in(X_test))).all()
-
-
-def test_who_does_not_ask_for_it_has_no_missing_values(digits):
-    X, _, y, _ = digits
-    with pytest.raises(ValueError, match="StackedAutoencoderClassifier: With missing='mask'"):
-        quick().fit(holes_in(X), y)
-
-
-# What is held out as the user says
-
-
-def test_whole_groups_are_held_out(digits):
-    X, _, y, _ = digits
-    groups = np.arange(600) % 20
-    classifier = quick(early_stopping=True, validation_fraction=0.3)
-    seen = classifier.fit(X, y, groups=groups)
-    assert len(seen.validation_loss_curve_) == seen.n_iter_ + 1
-    with pytest.raises(ValueError, match="inconsistent"):
-        classifier.fit(X, y, groups=groups[:5])
-
-
-def test_of_a_splitter_the_first_split_is_held_out(digits):
-    X, _, y, _ = digits
-    fold = np.arange(600) % 3
-    by_splitter = quick(early_stopping=True, validation_fraction=PredefinedSplit(fold)).fit(X, y)
-    given = quick(early_stopping=True, validation_fraction=(X[fold == 0], y[fold == 0]))
-    given.fit(X[fold != 0], y[fold != 0])
-    np.testing.assert_allclose(by_splitter.mean_, X[fold != 0].mean(axis=0))
-    np.testing.assert_allclose(given.mean_, by_splitter.mean_)
-    assert given.stages_[-1].validation_loss_curve == pytest.approx(
-        by_splitter.stages_[-1].validation_loss_curve, abs=0.1
-    )
-
-
-def test_a_given_set_needs_labels(digits):
-    X, _, y, _ = digits
-    with pytest.raises(ValueError, match="rows without labels"):
-        quick(early_stopping=True, validation_fraction=X[:50]).fit(X[50:], y[50:])
-    strange = (X[:50], np.full(50, 77))
-    with pytest.raises(ValueError, match=r"labels \[77\], which are not among the classes"):
-        quick(early_stopping=True, validation_fraction=strange).fit(X[50:], y[50:])
-
-
-def test_groups_reach_the_fit_through_a_search(digits):
-    X, _, y, _ = digits
-    groups = np.arange(600) % 30
-    with config_context(enable_metadata_routing=True):
-        model = quick(early_stopping=True).set_fit_request(groups=True)
-        pipeline = make_pipeline(StandardScaler(), model)
-        search = GridSearchCV(pipeline, {}, cv=GroupKFold(2)).fit(X, y, groups=groups)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
