@@ -433,6 +433,19 @@ def test_labels_of_no_weight_are_not_learnt():
     assert rows.label_weight.tolist() == [1.5, 0.0, 0.5, 0.0, 0.0, 0.0]
 
 
+def test_a_joint_batch_has_its_holes_as_it_is_a_target():
+    rows = partly_labeled(6, 2)
+    X = np.c_[rows.X, np.where(rows.X % 2 == 0, np.nan, 1.0)]
+    holes = PartlyLabeledRows(
+        X, rows.indices, rows.sample_weight, np.zeros(2), 1.0, rows.labels.numpy(), np.ones(6)
+    )
+    for corrupt in (None, lambda batch: batch + 100):
+        for (Z, _), _ in holes.batches(3, torch_generator(0), corrupt):
+            assert torch.equal(Z[:, 1].isnan(), Z[:, 0] % 2 == 0)
+            assert Z[:, 0].isfinite().all()
+    assert holes[torch.tensor([0])][0].isfinite().all()  # as for any other network
+
+
 def test_corruption_of_a_joint_batch_is_of_its_rows():
     rows = partly_labeled(6, 2)
     for (Z, is_extra), (labels, *_) in rows.batches(3, corrupt=lambda batch: batch + 100):
