@@ -7,6 +7,7 @@ Nothing here knows autoencoders. The scorers rank whatever has `transform` and
 import warnings
 from functools import partial
 from numbers import Integral
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from scipy.sparse import issparse
@@ -42,6 +43,7 @@ __all__ = [
     "reconstruction_r2",
     "reconstruction_r2_scorer",
     "trustworthiness",
+    "uniform_reconstruction_r2_scorer",
 ]
 
 # Rows are worked on in blocks of about this many float64 numbers (8 MiB), so that neither a sparse
@@ -49,17 +51,39 @@ __all__ = [
 BLOCK_SIZE = 2**20
 
 
+class _Decoded:
+    """The rows that codes stand for, decoded some at a time when they are asked for."""
+
+    def __init__(self, estimator, codes, shape):
+        self.estimator = estimator
+        self.codes = codes
+        self.shape = shape
+
+    def __getitem__(self, rows):
+        decoded = self.estimator.inverse_transform(_safe_indexing(self.codes, rows))
+        decoded = check_array(decoded, accept_sparse="csr", input_name="X_reconstructed")
+        if decoded.shape[1] != self.shape[1]:
+            raise _of_another_shape(self.shape, (self.shape[0], decoded.shape[1]))
+        return decoded
+
+
+def _of_another_shape(expected, shape):
+    """Return the error for a reconstruction that is not one of X."""
+    return ValueError(
+        f"X has shape {expected}, but X_reconstructed has shape {shape}; "
+        "a reconstruction has the rows and the columns of what it reconstructs."
+    )
+
+
 def _check_reconstruction(X, X_reconstructed):
     """Validate two matrices of one shape, dense or CSR, without converting their numbers."""
-    X = check_array(X, accept_sparse="csr", input_name="X")
-    X_reconstructed = check_array(
-        X_reconstructed, accept_sparse="csr", input_name="X_reconstructed"
-    )
-    if X.shape != X_reconstructed.shape:
-        raise ValueError(
-            f"X has shape {X.shape}, but X_reconstructed has shape {X_reconstructed.shape}; "
-            "a reconstruction has the rows and the columns of what it reconstructs."
+    X = check_array(X, accept_sparse="csr", input_name="X", ensure_all_finite="allow-nan")
+    if not isinstance(X_reconstructed, _Decoded):
+        X_reconstructed = check_array(
+            X_reconstructed, accept_sparse="csr", input_name="X_reconstructed"
         )
+    if X.shape != X_reconstructed.shape:
+        raise _of_another_shape(X.shape, X_reconstructed.shape)
     return X, X_reconstructed
 
 
@@ -80,22 +104,112 @@ def _dense(block):
     return np.asarray(block, dtype=np.float64, order="C")  # one order of summation for all
 
 
-def _blocks(X, X_reconstructed):
-    """Yield (rows, original, reconstruction) for consecutive rows, dense and float64."""
+def _blocks(X, *others):
+    """Yield consecutive rows and what X and the others have there, dense and float64."""
     n_samples, n_features = X.shape
     for rows in gen_batches(n_samples, max(1, BLOCK_SIZE // n_features)):
-        yield rows, _dense(X[rows]), _dense(X_reconstructed[rows])
+        yield rows, *(_dense(matrix[rows]) for matrix in (X, *others))
 
 
+def _squares(differences):
+    """Return the squares of differences, 0 where a value is missing."""
+    squares = np.square(differences)
+    return np.where(np.isnan(squares), 0.0, squares)
+
+
+def _check_known(weight):
+    """Return the weight of the rows in which each column has a value, of which there must be."""
+    if not weight.any():
+        raise ValueError("X has no value: all are missing (NaN), or in rows without weight.")
+    return weight
+
+
+def _some_values(X, sample_weight):
+    """Return a value of each column, of a row that counts, and 0 where all are missing."""
+    columns = np.arange(X.shape[1])
+    values = np.full(X.shape[1], np.nan)
+    for rows, A in _blocks(X):
+        A = A[sample_weight[rows] > 0]
+        if len(A):
+            first = np.argmin(np.isnan(A), axis=0)
+            values = np.where(np.isnan(values), A[first, columns], values)
+        if not np.isnan(values).any():
+            break
+    return np.nan_to_num(values)
+
+
+class _ColumnSums(NamedTuple):
+    """What adds up over the rows, for each column, where its values are known."""
+
+    weight: np.ndarray  # (n_features,)
+    variance: np.ndarray  # (n_features,), squared distances from the mean
+    error: np.ndarray  # (n_features,), squared distances from the reconstruction
+
+
+def _column_sums(X, X_reconstructed, sample_weight):
+    """Return the sums of which R² is made."""
+    # Deviations from one of the values are exactly zero in a constant column, those from a mean
+    # that was rounded are not.
+    origin = _some_values(X, sample_weight)
+    weight, mean = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    for rows, A in _blocks(X):
+        weight += sample_weight[rows] @ ~np.isnan(A)
+        mean += sample_weight[rows] @ np.nan_to_num(A - origin)
+    mean /= np.where(_check_known(weight) > 0, weight, 1.0)
+
+    variance, error = np.zeros_like(mean), np.zeros_like(mean)
+    for rows, A, B in _blocks(X, X_reconstructed):
+        variance += sample_weight[rows] @ _squares(A - origin - mean)
+        error += sample_weight[rows] @ _squares(A - B)
+    return _ColumnSums(weight, variance, error)
+
+
+def _explained(variance, error):
+    """Return the share of variance explained; of none, all by an exact reconstruction."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(variance == 0.0, np.where(error == 0.0, 1.0, 0.0), 1.0 - error / variance)
+
+
+def _check_column_weights(multioutput, known):
+    """Return the weights of the columns' scores, as an array of those that have one."""
+    weights = check_array(multioutput, ensure_2d=False, dtype=np.float64, input_name="multioutput")
+    if weights.shape != known.shape:
+        raise ValueError(
+            f"multioutput has shape {weights.shape}, but X has {len(known)} columns; give a weight "
+            "for each."
+        )
+    if weights[known].sum() == 0:
+        raise ValueError("The weights in multioutput add up to zero; at least one must count.")
+    return weights[known]
+
+
+@overload
+def reconstruction_r2(
+    X,
+    X_reconstructed,
+    *,
+    sample_weight=None,
+    multioutput: Literal["variance_weighted", "uniform_average"] = ...,
+) -> float: ...
+@overload
+def reconstruction_r2(
+    X, X_reconstructed, *, sample_weight=None, multioutput: Any
+) -> float | np.ndarray: ...
 @validate_params(
     {
         "X": ["array-like", "sparse matrix"],
-        "X_reconstructed": ["array-like", "sparse matrix"],
+        "X_reconstructed": ["array-like", "sparse matrix", _Decoded],
         "sample_weight": ["array-like", None],
+        "multioutput": [
+            StrOptions({"variance_weighted", "uniform_average", "raw_values"}),
+            "array-like",
+        ],
     },
     prefer_skip_nested_validation=True,
 )
-def reconstruction_r2(X, X_reconstructed, *, sample_weight=None) -> float:
+def reconstruction_r2(
+    X, X_reconstructed, *, sample_weight=None, multioutput="variance_weighted"
+) -> float | np.ndarray:
     r"""Share of the variance of X that a reconstruction explains.
 
     .. math::
@@ -110,7 +224,8 @@ def reconstruction_r2(X, X_reconstructed, *, sample_weight=None) -> float:
     Parameters
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        What was to be reconstructed.
+        What was to be reconstructed. Missing values (NaN) count neither as variance nor as
+        error.
 
     X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
         The reconstruction, in the units of X.
@@ -118,15 +233,28 @@ def reconstruction_r2(X, X_reconstructed, *, sample_weight=None) -> float:
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows, not negative. None weighs all rows alike.
 
+    multioutput : {"variance_weighted", "uniform_average", "raw_values"} or array-like of shape \
+            (n_features,), default="variance_weighted"
+        How the columns are put together, as in :func:`~sklearn.metrics.r2_score`:
+
+        - "variance_weighted": their variances and errors are added, so a column counts by its
+          variance, in the squared units of X; the number above.
+        - "uniform_average": the mean of the columns' own R². Each counts alike, whatever its
+          unit, as if X had been standardized.
+        - "raw_values": the R² of each column.
+        - An array holds the weights with which the columns' R² are averaged.
+
     Returns
     -------
-    r2 : float
-        Share of explained variance, without unit, in (-inf, 1]. NaN for a single row.
+    r2 : float or ndarray of shape (n_features,)
+        Share of explained variance, without unit, in (-inf, 1]. NaN for a single row, and in
+        "raw_values" for a column without a value, which the averages leave out.
 
     Raises
     ------
     ValueError
-        If the shapes differ, if a value is missing or infinite, or if no weight is positive.
+        If the shapes differ, if a value is infinite or missing in the reconstruction, if X has no
+        value at all, or if no weight is positive.
 
     Warns
     -----
@@ -141,14 +269,15 @@ def reconstruction_r2(X, X_reconstructed, *, sample_weight=None) -> float:
 
     Notes
     -----
-    The value is that of ``r2_score(X, X_reconstructed, multioutput="variance_weighted")``, but for
-    one case: an error in a constant column counts like every other, where `r2_score` gives that
-    column no weight. The conventions are those of `r2_score` too: if all columns are constant,
-    there is nothing to explain, and the value is 1 for an exact reconstruction and 0 for any
-    other.
+    The values are those of `r2_score`, but for one case: with "variance_weighted", an error in a
+    constant column counts like every other, where `r2_score` gives that column no weight. The
+    conventions are those of `r2_score` too: where there is nothing to explain, in a constant
+    column or in all of them, the value is 1 for an exact reconstruction and 0 for any other.
 
-    Columns add up in the squared units of X. Standardise X first if columns of different units
-    should count alike.
+    With "variance_weighted" the column with the largest numbers decides, with "uniform_average"
+    one that hardly varies has as large a say as any other, and can drag the mean far below zero.
+    On the rows that a `StandardScaler` was fitted on, "uniform_average" is the
+    "variance_weighted" of the scaled rows; on other rows it comes close.
 
     Examples
     --------
@@ -162,38 +291,35 @@ def reconstruction_r2(X, X_reconstructed, *, sample_weight=None) -> float:
     0.9246
     >>> print(f"{pca.explained_variance_ratio_.sum():.4f}")
     0.9246
+    >>> reconstruction_r2(X, X_reconstructed, multioutput="raw_values").round(2)
+    array([0.81, 0.16, 1.  , 0.93])
     """
     X, X_reconstructed = _check_reconstruction(X, X_reconstructed)
     sample_weight = _check_weight(sample_weight, X)
+    combined = multioutput if isinstance(multioutput, str) else "weighted"
     if X.shape[0] < 2:
         warnings.warn(
             "reconstruction_r2 is not defined for a single row, which has no variance.",
             UndefinedMetricWarning,
             stacklevel=3,  # past the validation of parameters
         )
-        return float("nan")
+        return np.full(X.shape[1], np.nan) if combined == "raw_values" else float("nan")
 
-    # Deviations from one of the rows are exactly zero in a constant column, those from a mean that
-    # was rounded are not.
-    row = int(np.argmax(sample_weight > 0))
-    origin = _dense(X[[row]])  # (1, n_features)
-    mean = sum(sample_weight[rows] @ (A - origin) for rows, A, _ in _blocks(X, X_reconstructed))
-    mean /= sample_weight.sum()
-
-    total = residual = 0.0
-    for rows, A, B in _blocks(X, X_reconstructed):
-        total += sample_weight[rows] @ row_norms(A - origin - mean, squared=True)
-        residual += sample_weight[rows] @ row_norms(A - B, squared=True)
-
-    if total == 0.0:
-        return 1.0 if residual == 0.0 else 0.0
-    return 1.0 - float(residual) / float(total)
+    sums = _column_sums(X, X_reconstructed, sample_weight)
+    if combined == "variance_weighted":
+        return float(_explained(sums.variance.sum(), sums.error.sum()))
+    known = sums.weight > 0
+    scores = np.where(known, _explained(sums.variance, sums.error), np.nan)
+    if combined == "raw_values":
+        return scores
+    weights = _check_column_weights(multioutput, known) if combined == "weighted" else None
+    return float(np.average(scores[known], weights=weights))
 
 
 @validate_params(
     {
         "X": ["array-like", "sparse matrix"],
-        "X_reconstructed": ["array-like", "sparse matrix"],
+        "X_reconstructed": ["array-like", "sparse matrix", _Decoded],
         "sample_weight": ["array-like", None],
         "multioutput": [StrOptions({"uniform_average", "raw_values"})],
     },
@@ -205,7 +331,8 @@ def reconstruction_error(X, X_reconstructed, *, sample_weight=None, multioutput=
     Parameters
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        What was to be reconstructed.
+        What was to be reconstructed. Missing values (NaN) have no error, and the mean of a
+        column is one over the rows in which it has a value.
 
     X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
         The reconstruction, in the units of X.
@@ -221,12 +348,14 @@ def reconstruction_error(X, X_reconstructed, *, sample_weight=None, multioutput=
     -------
     error : float or ndarray of shape (n_features,)
         Mean squared error over the rows (and, if averaged, the columns), in the squared units of
-        X. 0 is a perfect reconstruction.
+        X. 0 is a perfect reconstruction. A column without a value is NaN in "raw_values", and
+        left out of the average.
 
     Raises
     ------
     ValueError
-        If the shapes differ, if a value is missing or infinite, or if no weight is positive.
+        If the shapes differ, if a value is infinite or missing in the reconstruction, if X has no
+        value at all, or if no weight is positive.
 
     See Also
     --------
@@ -246,9 +375,12 @@ def reconstruction_error(X, X_reconstructed, *, sample_weight=None, multioutput=
     """
     X, X_reconstructed = _check_reconstruction(X, X_reconstructed)
     sample_weight = _check_weight(sample_weight, X)
-    errors = sum(sample_weight[rows] @ (A - B) ** 2 for rows, A, B in _blocks(X, X_reconstructed))
-    errors /= sample_weight.sum()
-    return errors if multioutput == "raw_values" else float(errors.mean())
+    weight, errors = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    for rows, A, B in _blocks(X, X_reconstructed):
+        weight += sample_weight[rows] @ ~np.isnan(A)
+        errors += sample_weight[rows] @ _squares(A - B)
+    errors /= np.where(_check_known(weight) > 0, weight, np.nan)
+    return errors if multioutput == "raw_values" else float(np.nanmean(errors))
 
 
 @validate_params(
@@ -267,7 +399,7 @@ def reconstruction_error_samples(X, X_reconstructed) -> np.ndarray:
     Parameters
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        What was to be reconstructed.
+        What was to be reconstructed. The error of a missing value (NaN) is 0.
 
     X_reconstructed : {array-like, sparse matrix} of shape (n_samples, n_features)
         The reconstruction, in the units of X.
@@ -276,12 +408,12 @@ def reconstruction_error_samples(X, X_reconstructed) -> np.ndarray:
     -------
     errors : ndarray of shape (n_samples,)
         Squared Euclidean distance of each row to its reconstruction, in the squared units of X.
-        Their mean is `reconstruction_error` times n_features.
+        Their mean is `reconstruction_error` times n_features, if no value is missing.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or if a value is missing or infinite.
+        If the shapes differ, or if a value is infinite or missing in the reconstruction.
 
     See Also
     --------
@@ -294,13 +426,14 @@ def reconstruction_error_samples(X, X_reconstructed) -> np.ndarray:
     array([1., 4.])
     """
     X, X_reconstructed = _check_reconstruction(X, X_reconstructed)
-    return np.concatenate(
-        [row_norms(A - B, squared=True) for _, A, B in _blocks(X, X_reconstructed)]
-    )
+    errors = np.empty(X.shape[0])
+    for rows, A, B in _blocks(X, X_reconstructed):
+        errors[rows] = row_norms(np.nan_to_num(A - B), squared=True)
+    return errors
 
 
 def _reconstruct(estimator, X):
-    """Send X through the code and back."""
+    """Send X through the code and back, sparse rows some at a time, as they are dense then."""
     for method in ("transform", "inverse_transform"):
         if not hasattr(estimator, method):
             raise TypeError(
@@ -308,7 +441,10 @@ def _reconstruct(estimator, X):
                 "reconstruction to score: both transform and inverse_transform are needed, of a "
                 "Pipeline in every step."
             )
-    return estimator.inverse_transform(estimator.transform(X))
+    codes = estimator.transform(X)
+    return (
+        _Decoded(estimator, codes, X.shape) if issparse(X) else estimator.inverse_transform(codes)
+    )
 
 
 def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None) -> float:
@@ -336,7 +472,7 @@ def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None) -> float:
     -------
     score : float
         Share of explained variance, in (-inf, 1]; greater is better. Of a Pipeline it is measured
-        at the entrance, in the units of the X given.
+        at the entrance, in the units of the X given, where columns with large numbers decide.
 
     Raises
     ------
@@ -345,6 +481,7 @@ def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None) -> float:
 
     See Also
     --------
+    uniform_reconstruction_r2_scorer : The scorer for a Pipeline that scales its columns.
     reconstruction_r2 : The number itself.
     neg_reconstruction_error_scorer : The negative mean squared error.
 
@@ -354,13 +491,11 @@ def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None) -> float:
     >>> from sklearn.decomposition import PCA, KernelPCA
     >>> from sklearn.model_selection import GridSearchCV
     >>> from sklearn.pipeline import Pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from skae.metrics import reconstruction_r2_scorer
     >>> X, _ = load_iris(return_X_y=True)
-    >>> pipeline = Pipeline([("scale", StandardScaler()), ("reduce", PCA())])
     >>> kernel_pca = KernelPCA(kernel="rbf", fit_inverse_transform=True)
     >>> search = GridSearchCV(
-    ...     pipeline,
+    ...     Pipeline([("reduce", PCA())]),
     ...     {"reduce": [PCA(), kernel_pca], "reduce__n_components": [1, 2]},
     ...     scoring=reconstruction_r2_scorer,
     ... ).fit(X)
@@ -368,6 +503,66 @@ def reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None) -> float:
     {'reduce': PCA(), 'reduce__n_components': 2}
     """
     return reconstruction_r2(X, _reconstruct(estimator, X), sample_weight=sample_weight)
+
+
+def uniform_reconstruction_r2_scorer(estimator, X, y=None, sample_weight=None) -> float:
+    """Score a fitted transformer by the R² of its reconstruction, all columns counting alike.
+
+    A callable for `scoring=` wherever scikit-learn takes one, for a Pipeline that scales its
+    columns: it learns from scaled ones, and is judged so. `reconstruction_r2_scorer` would judge
+    it in the units of X, where the column with the largest numbers decides.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted transformer, or a Pipeline of them, with `inverse_transform`.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The rows to transform and reconstruct.
+
+    y : Ignored
+        Not used, present for API consistency by convention.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows, not negative. None weighs all rows alike.
+
+    Returns
+    -------
+    score : float
+        Mean of the columns' R², in (-inf, 1]; greater is better.
+
+    Raises
+    ------
+    TypeError
+        If the estimator lacks `transform` or `inverse_transform`.
+
+    See Also
+    --------
+    reconstruction_r2_scorer : Counts columns by their variance.
+    reconstruction_r2 : The number itself, with ``multioutput="uniform_average"``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skae.metrics import reconstruction_r2_scorer, uniform_reconstruction_r2_scorer
+    >>> X, _ = load_wine(return_X_y=True)
+    >>> scaled = make_pipeline(StandardScaler(), PCA(n_components=2)).fit(X)
+    >>> print(f"{uniform_reconstruction_r2_scorer(scaled, X):.2f}")
+    0.55
+    >>> print(f"{scaled[-1].explained_variance_ratio_.sum():.2f}")
+    0.55
+    >>> print(f"{reconstruction_r2_scorer(scaled, X):.2f}")  # decided by one column of 13
+    0.72
+    """
+    return reconstruction_r2(
+        X,
+        _reconstruct(estimator, X),
+        sample_weight=sample_weight,
+        multioutput="uniform_average",
+    )
 
 
 def neg_reconstruction_error_scorer(estimator, X, y=None, sample_weight=None) -> float:

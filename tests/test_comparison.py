@@ -4,25 +4,35 @@ import csv
 import io
 import json
 import sys
+import tracemalloc
+import types
 import warnings
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.text import Text
+from scipy.sparse import csc_array, csr_array, csr_matrix, spmatrix
 from scipy.spatial.distance import pdist
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_diabetes, load_digits, load_iris
-from sklearn.decomposition import PCA, KernelPCA
+from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.manifold import TSNE, trustworthiness
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
+from skae import AutoencoderTransformer, metrics
 from skae.comparison import METHODS, compare
-from skae.comparison._methods import UnitVarianceScaler
+from skae.comparison._methods import UnitVarianceScaler, build_method
+from skae.comparison._packages import PACKAGES
+from skae.comparison._refusals import RowKind, refusal
+from skae.metrics import reconstruction_r2
 
 IRIS = load_iris(return_X_y=True)
 DIGITS = load_digits(return_X_y=True)
@@ -313,12 +323,16 @@ def test_methods_are_given_by_name_by_names_or_as_a_dictionary():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_built_in_method_has_a_line_of_description_and_the_size_asked_for(name):
+def test_every_built_in_method_has_a_line_of_description(name):
+    assert len(METHODS[name].__doc__.splitlines()) == 1
+    assert f'"{name}"' in compare.__doc__
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in PACKAGES])
+def test_every_built_in_method_has_the_size_asked_for(name):
     estimator = METHODS[name](3, 40, 0)
     estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
     assert estimator.n_components == 3
-    assert len(METHODS[name].__doc__.splitlines()) == 1
-    assert f'"{name}"' in compare.__doc__
 
 
 @pytest.mark.parametrize(
@@ -347,6 +361,7 @@ def test_estimators_in_a_list_are_an_error_that_asks_for_names():
     [
         (IRIS[0][:1], None, "1 sample"),
         (np.full((20, 2), np.nan), None, "NaN"),
+        (np.full((20, 2), np.inf), None, "infinity"),
         (IRIS[0], IRIS[1][:-1], "inconsistent"),
         (IRIS[0], np.zeros(150), "same value in all rows"),
         (IRIS[0], np.where(IRIS[1], 1.0, np.nan), "NaN"),
@@ -396,6 +411,333 @@ def test_kernel_pca_rebuilds_as_well_as_pca_where_a_curve_is_to_be_found(standar
     )
     pca, kernel_pca = comparison.rows
     assert kernel_pca["reconstruction_r2"] > pca["reconstruction_r2"]
+
+
+# Missing values
+
+
+def with_holes(X, share=0.1):
+    return np.where(np.random.RandomState(0).uniform(size=X.shape) < share, np.nan, X)
+
+
+HOLES = with_holes(IRIS[0])
+FAST = {"max_iter": 2, "early_stopping": False, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def holes():
+    """Methods that take missing values, that do not, and that do once they are told to."""
+    methods = {
+        "masked": AutoencoderTransformer(2, missing="mask", **FAST),
+        "imputed": make_pipeline(SimpleImputer(), PCA(2)),
+        "pca": "pca",
+        "kernel_pca": "kernel_pca",
+        "scaled": make_pipeline(StandardScaler(), PCA(2)),
+        "strict": AutoencoderTransformer(2, **FAST),
+        "tsne": "tsne",
+    }
+    return compare(HOLES, IRIS[1], methods=methods, random_state=0)
+
+
+def test_methods_that_take_no_missing_values_say_so_and_what_to_do(holes):
+    notes = {row["method"]: row["notes"] for row in holes.rows}
+    for name in ("pca", "kernel_pca", "tsne"):
+        assert notes[name] == ["takes no missing values; put an imputer before it"]
+    assert notes["scaled"] == ["its PCA takes no missing values; put an imputer before it"]
+    assert notes["strict"] == ["takes no missing values; set missing='mask'"]
+    assert list(holes.embeddings) == ["masked", "imputed"]
+    assert holes.unranked == []
+
+
+def test_r2_of_rows_with_holes_is_that_of_the_values_that_are_known(holes):
+    X_test = HOLES[holes.test_indices]
+    X_rec = holes.estimators["masked"].inverse_transform(holes.embeddings["masked"])
+    known = ~np.isnan(X_test)
+    residual = ((X_test - X_rec)[known] ** 2).sum()
+    total = ((X_test - np.nanmean(X_test, axis=0))[known] ** 2).sum()
+    assert rows_of(holes)["masked"]["reconstruction_r2"] == pytest.approx(1 - residual / total)
+
+
+def test_neighborhoods_of_rows_with_holes_are_those_with_the_means_of_training_rows(holes):
+    X_train, X_test = HOLES[holes.train_indices], HOLES[holes.test_indices]
+    filled = np.where(np.isnan(X_test), np.nanmean(X_train, axis=0), X_test)
+    for name, codes in holes.embeddings.items():
+        row = rows_of(holes)[name]
+        assert row["trustworthiness"] == pytest.approx(trustworthiness(filled, codes), abs=1e-3)
+        assert row["continuity"] == pytest.approx(trustworthiness(codes, filled), abs=1e-3)
+        assert row["knn_accuracy"] > 0.5
+
+
+def test_an_imputer_is_passed_over_on_the_way_back(holes):
+    X_train, X_test = HOLES[holes.train_indices], HOLES[holes.test_indices]
+    imputer = SimpleImputer().fit(X_train)
+    pca = PCA(2).fit(imputer.transform(X_train))
+    X_rec = pca.inverse_transform(pca.transform(imputer.transform(X_test)))
+    assert rows_of(holes)["imputed"]["reconstruction_r2"] == pytest.approx(
+        reconstruction_r2(X_test, X_rec)
+    )
+
+
+def test_the_table_and_the_figure_tell_of_holes(holes):
+    share = f"{np.isnan(HOLES).mean():.1%} of the values missing"
+    assert share in " ".join(str(holes).split())
+    assert "R² counts the values that are known" in " ".join(str(holes).split())
+    assert holes.settings["n_missing"] == np.isnan(HOLES).sum()
+    figure = holes.plot()
+    assert any(share in text.get_text() for text in figure.findobj(Text))
+    reasons = " ".join(text.get_text() for text in panels(figure)["strict"].texts)
+    assert reasons.split() == ["takes", "no", "missing", "values;", "set", "missing='mask'"]
+
+
+def test_rows_without_holes_are_not_said_to_have_any():
+    comparison = compare(*IRIS, methods=["pca"], random_state=0)
+    assert comparison.settings["n_missing"] == 0
+    assert "missing" not in str(comparison)
+
+
+def test_standardizing_leaves_holes_where_they_are():
+    methods = {"m": make_pipeline(SimpleImputer(), PCA(2))}
+    comparison = compare(HOLES, IRIS[1], methods=methods, standardize=True, random_state=0)
+    expected = make_pipeline(StandardScaler(), SimpleImputer(), PCA(2))
+    expected.fit(HOLES[comparison.train_indices])
+    np.testing.assert_allclose(
+        comparison.embeddings["m"], expected.transform(HOLES[comparison.test_indices])
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name.endswith("autoencoder")])
+def test_built_in_autoencoders_that_can_mask_missing_values_do(name):
+    kind = RowKind(has_holes=True, is_sparse=False)
+    estimator = build_method(name, 2, 40, 0, kind)
+    if "missing" in estimator.get_params():
+        assert estimator.missing == "mask"
+        assert refusal(estimator, kind) is None
+
+
+def test_if_no_method_takes_missing_values_the_error_names_one_before_any_work():
+    class Busy(PCA):
+        def __sklearn_tags__(self):
+            return super().__sklearn_tags__()
+
+        def fit(self, X, y=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(ValueError, match=r"AutoencoderTransformer\(missing='mask'\)") as raised:
+        compare(HOLES, methods={"mine": Busy(2), "pca": "pca"})
+    assert "('mine', 'pca')" in str(raised.value)
+
+
+def test_an_estimator_that_says_nothing_of_missing_values_is_tried():
+    class Fills(Transformer):
+        def transform(self, X):
+            return np.nan_to_num(X[:, :2])
+
+    methods = {"fills": Fills(), "leaves": Transformer()}
+    fills, leaves = compare(HOLES, methods=methods, random_state=0).rows
+    assert fills["trustworthiness"] is not None
+    assert leaves["notes"] == ["failed: ValueError: Input the embedding contains NaN."]
+
+
+def test_a_grid_search_is_tried_as_its_tags_do_not_say_what_it_searches():
+    search = GridSearchCV(
+        AutoencoderTransformer(2, missing="mask", **FAST),
+        {"hidden_layer_sizes": [(4,), (8,)]},
+        cv=2,
+    )
+    (row,) = compare(HOLES, methods={"search": search}, random_state=0).rows
+    assert row["reconstruction_r2"] > 0
+
+
+# Sparse rows
+
+
+SPARSE = np.random.RandomState(0).poisson(0.4, size=(120, 12)) * 1.0
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("container", [csr_array, csr_matrix, csc_array])
+def test_sparse_rows_give_the_numbers_of_dense_ones(container, standardize):
+    y = SPARSE.sum(axis=1) > 4
+    methods = {"pca": "pca", "autoencoder": AutoencoderTransformer(2, **FAST)}
+    sparse, dense = (
+        compare(X, y, methods=methods, standardize=standardize, random_state=0)
+        for X in (container(SPARSE), SPARSE)
+    )
+    for name, row in rows_of(sparse).items():
+        for column in sparse.columns[:5]:
+            assert row[column] == pytest.approx(rows_of(dense)[name][column], abs=0.02), column
+        assert row["inverse_seconds"] > 0
+    assert sparse.settings["sparse"]
+    assert ("sparse rows of 12 scaled" if standardize else "sparse rows of 12 f") in str(sparse)
+
+
+def test_methods_that_take_no_sparse_rows_say_so():
+    methods = {
+        "lle": "lle",
+        "kernel_pca": "kernel_pca",
+        "centered": make_pipeline(StandardScaler(), PCA(2)),
+        "svd": make_pipeline(MaxAbsScaler(), TruncatedSVD(2), StandardScaler()),
+        "tsne": "tsne",
+    }
+    comparison = compare(csr_array(SPARSE), methods=methods, random_state=0)
+    notes = {row["method"]: row["notes"] for row in comparison.rows}
+    assert notes["lle"] == notes["kernel_pca"] == ["takes no sparse rows"]
+    assert notes["centered"] == ["its StandardScaler takes no sparse rows"]
+    assert notes["svd"] == []
+    assert list(comparison.embeddings) == ["svd", "tsne"]
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (csr_array(SPARSE), r"no method takes sparse rows \('lle'\).*give X.toarray\(\)"),
+        (csr_array(with_holes(SPARSE)), r"X is sparse and has \d+ missing values"),
+    ],
+)
+def test_sparse_rows_that_no_method_takes_are_an_error(X, message):
+    with pytest.raises(ValueError, match=message):
+        compare(X, methods="lle")
+
+
+def test_sparse_rows_are_never_dense_as_a_whole(monkeypatch):
+    monkeypatch.setattr(metrics, "BLOCK_SIZE", 2**16)
+    cells = np.random.RandomState(0).randint(400 * 20_000, size=8000)
+    X = csr_array((np.ones(8000), np.divmod(cells, 20_000)), shape=(400, 20_000))
+    tracemalloc.start()
+    comparison = compare(X, methods={"svd": TruncatedSVD(2)}, standardize=True, random_state=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert comparison.rows[0]["reconstruction_r2"] is not None
+    assert peak < len(comparison.test_indices) * X.shape[1] * 8
+
+
+def test_embeddings_keep_no_rows_alive():
+    comparison = compare(*IRIS, methods={"view": Transformer()}, random_state=0)
+    assert comparison.embeddings["view"].base is None
+
+
+# A column of a table as target
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_the_name_of_a_column_is_the_target_and_no_feature(library):
+    frames = pytest.importorskip(library)
+    columns = {f"x{i}": IRIS[0][:, i] for i in range(4)}
+    species = np.array(["setosa", "versicolor", "virginica"])[IRIS[1]]
+    frame = frames.DataFrame({**columns, "species": species})
+    named = compare(frame, "species", methods="pca", random_state=0)
+    given = compare(IRIS[0], species, methods="pca", random_state=0)
+    assert named.settings["n_features"] == 4
+    np.testing.assert_array_equal(named.embeddings["pca"], given.embeddings["pca"])
+    np.testing.assert_array_equal(named.y_test, given.y_test)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (pd.DataFrame(IRIS[0], columns=list("abcd")), r"no column 'specie'.* columns are 'a', 'b'"),
+        (pd.DataFrame(IRIS[0][:, :2], columns=["a", "species"]), "Did you mean 'species'"),
+        (pd.DataFrame(IRIS[0][:, :1], columns=["specie"]), "no column but 'specie'"),
+        (IRIS[0], r"X \(ndarray\) has no named columns; give a DataFrame"),
+    ],
+)
+def test_a_name_that_is_no_column_is_an_error(X, message):
+    with pytest.raises(ValueError, match=message):
+        compare(X, "specie", methods="pca")
+
+
+# Methods of other packages
+
+
+class StandIn(BaseEstimator):
+    """As much of a method of another package as a comparison sees."""
+
+    def __init__(self, **parameters):
+        self.parameters = parameters
+
+    def get_params(self, deep=True):
+        return dict(self.parameters)
+
+    def fit(self, X, y=None):
+        assert isinstance(X, np.ndarray | spmatrix)  # such packages know no sparse arrays
+        return self
+
+    def fit_transform(self, X, y=None):
+        return self.fit(X)._codes(X)
+
+    def _codes(self, X):
+        return X[:, :2]
+
+
+class StandInForNewRows(StandIn):
+    def transform(self, X):
+        return self._codes(X)
+
+
+@pytest.fixture
+def packages(monkeypatch):
+    """The packages as if they were installed; TriMap can't embed new rows."""
+    modules = {}
+    for name, (module, estimator, _) in PACKAGES.items():
+        kind = StandIn if name == "trimap" else StandInForNewRows
+        modules[name] = types.ModuleType(module)
+        one = type(estimator, (kind,), {"__module__": f"{module}.inside"})
+        setattr(modules[name], estimator, one)
+        monkeypatch.setitem(sys.modules, module, modules[name])
+    return modules
+
+
+def test_methods_of_other_packages_are_known_by_name_where_they_are_installed(packages):
+    comparison = compare(*IRIS, methods=list(packages), random_state=0)
+    assert list(comparison.embeddings) == ["umap", "pacmap", "phate", "trimap"]
+    assert comparison.unranked == ["trimap"]
+    for name in ("umap", "pacmap", "phate"):
+        parameters = comparison.estimators[name].parameters
+        assert (parameters["n_components"], parameters["random_state"]) == (2, 0)
+    assert comparison.estimators["trimap"].parameters["n_dims"] == 2
+
+
+def test_methods_of_other_packages_get_the_rows_that_they_take(packages):
+    sparse = compare(csr_array(SPARSE), methods=["pca", *packages], random_state=0)
+    notes = {row["method"]: row["notes"] for row in sparse.rows}
+    assert list(sparse.embeddings) == ["pca", "umap", "phate"]
+    assert notes["pacmap"] == notes["trimap"] == ["takes no sparse rows"]
+    methods = {"mine": packages["umap"].UMAP(), "umap": "umap"}
+    with pytest.raises(ValueError, match=r"no method takes them \('mine', 'umap'\)"):
+        compare(HOLES, methods=methods)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_that_is_not_installed_is_an_error_that_says_what_to_install(name, monkeypatch):
+    class Absent:
+        @staticmethod
+        def find_spec(module, path=None, target=None):
+            if module == name:
+                raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Absent, *sys.meta_path])
+    with pytest.raises(ImportError, match=f"pip install {PACKAGES[name].project}$"):
+        compare(*IRIS, methods=["pca", name])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "module 'umap' that is installed has none, and is another one"),
+        ("import no_such_module_at_all", "can't be imported: No module named 'no_such"),
+        ("raise ImportError('numpy is too new')", "can't be imported: numpy is too new"),
+    ],
+)
+def test_a_package_that_does_not_load_or_is_another_one_says_so(
+    source, message, tmp_path, monkeypatch
+):
+    (tmp_path / "umap.py").write_text(source)
+    monkeypatch.delitem(sys.modules, "umap", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match=message):
+        compare(*IRIS, methods="umap")
+    sys.modules.pop("umap", None)
 
 
 # Showing it

@@ -2,6 +2,7 @@
 
 import pickle
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from skae import metrics
+from skae import AutoencoderTransformer, metrics
 from skae.metrics import (
     continuity,
     knn_accuracy,
@@ -35,10 +36,15 @@ from skae.metrics import (
     reconstruction_r2,
     reconstruction_r2_scorer,
     trustworthiness,
+    uniform_reconstruction_r2_scorer,
 )
 
 RECONSTRUCTION_METRICS = [reconstruction_r2, reconstruction_error, reconstruction_error_samples]
-SCORERS = [reconstruction_r2_scorer, neg_reconstruction_error_scorer]
+SCORERS = [
+    reconstruction_r2_scorer,
+    uniform_reconstruction_r2_scorer,
+    neg_reconstruction_error_scorer,
+]
 NEIGHBORHOOD_METRICS = [trustworthiness, continuity]
 PROBES = [knn_accuracy, linear_probe_accuracy]
 
@@ -151,6 +157,50 @@ def test_r2_does_not_suffer_from_a_distant_origin(pair):
     )
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_r2_puts_columns_together_as_r2_score_does(data):
+    shape = (data.draw(st.integers(2, 8)), data.draw(st.integers(2, 4)))
+    X = data.draw(arrays(float, shape, elements=st.integers(-3, 3)))  # some columns are constant
+    X_reconstructed = data.draw(arrays(float, shape, elements=st.integers(-3, 3)))
+    sample_weight = data.draw(arrays(float, shape[0], elements=st.sampled_from([0.5, 1.0, 2.0])))
+    weights = data.draw(arrays(float, shape[1], elements=st.sampled_from([0.5, 1.0, 3.0])))
+    for multioutput in ("uniform_average", "raw_values", weights, list(weights)):
+        kwargs = {"sample_weight": sample_weight, "multioutput": multioutput}
+        assert_allclose(
+            reconstruction_r2(X, X_reconstructed, **kwargs),
+            r2_score(X, X_reconstructed, **kwargs),
+            rtol=1e-7,
+            atol=1e-9,
+        )
+
+
+def test_the_uniform_average_is_the_r2_of_standardized_rows(pair):
+    X, X_reconstructed, sample_weight = pair
+    scaler = StandardScaler().fit(X, sample_weight=sample_weight)
+    assert_allclose(
+        reconstruction_r2(
+            X, X_reconstructed, sample_weight=sample_weight, multioutput="uniform_average"
+        ),
+        reconstruction_r2(
+            scaler.transform(X), scaler.transform(X_reconstructed), sample_weight=sample_weight
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("multioutput", "message"),
+    [
+        ([1.0, 2.0], r"shape \(2,\), but X has 4 columns"),
+        ([0.0, 0.0, 0.0, 0.0], "add up to zero"),
+        ("variance", "multioutput"),
+    ],
+)
+def test_weights_of_columns_that_make_no_mean_are_errors(pair, multioutput, message):
+    with pytest.raises(ValueError, match=message):
+        reconstruction_r2(*pair[:2], multioutput=multioutput)
+
+
 def test_error_is_mean_squared_error(pair):
     X, X_reconstructed, sample_weight = pair
     for multioutput in ("uniform_average", "raw_values"):
@@ -231,13 +281,13 @@ def test_a_reconstruction_of_another_shape_is_an_error_that_names_both(metric):
 
 
 @pytest.mark.parametrize("metric", RECONSTRUCTION_METRICS)
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_missing_value_is_an_error_that_names_the_argument(metric, value):
-    X, broken = np.zeros((3, 4)), np.full((3, 4), value)
-    with pytest.raises(ValueError, match=r"Input X_reconstructed contains"):
-        metric(X, broken)
+def test_a_value_that_is_no_number_is_an_error_that_names_the_argument(metric):
+    X = np.zeros((3, 4))
+    for value in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"Input X_reconstructed contains"):
+            metric(X, np.full((3, 4), value))
     with pytest.raises(ValueError, match=r"Input X contains"):
-        metric(broken, X)
+        metric(np.full((3, 4), np.inf), X)
 
 
 @pytest.mark.parametrize("metric", [reconstruction_r2, reconstruction_error])
@@ -255,6 +305,84 @@ def test_a_weight_is_a_number_of_repetitions(metric, pair):
         metric(X, X_reconstructed, sample_weight=times),
         metric(X.repeat(times, axis=0), X_reconstructed.repeat(times, axis=0)),
     )
+
+
+# Missing values
+
+
+@pytest.fixture
+def holes(pair):
+    """The pair with a fifth of the values missing, and a row and a column without any."""
+    X, X_reconstructed, sample_weight = pair
+    X = np.where(np.random.default_rng(1).uniform(size=X.shape) < 0.2, np.nan, X)
+    X[4], X[:, 2] = np.nan, np.nan
+    return X, X_reconstructed, sample_weight
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_is_missing_counts_neither_as_variance_nor_as_error(holes, weighted):
+    X, X_reconstructed, sample_weight = holes
+    sample_weight = sample_weight if weighted else np.ones(10)
+    residual, total, errors = [], [], []
+    for x, x_reconstructed in zip(X.T, X_reconstructed.T, strict=True):
+        known = ~np.isnan(x)
+        if not known.any():
+            continue
+        w, x, x_reconstructed = sample_weight[known], x[known], x_reconstructed[known]
+        residual.append(w @ (x - x_reconstructed) ** 2)
+        total.append(w @ (x - np.average(x, weights=w)) ** 2)
+        errors.append(np.average((x - x_reconstructed) ** 2, weights=w))
+    r2 = partial(reconstruction_r2, X, X_reconstructed, sample_weight=sample_weight)
+    error = partial(reconstruction_error, X, X_reconstructed, sample_weight=sample_weight)
+    columns = 1 - np.divide(residual, total)
+
+    assert_allclose(r2(), 1 - sum(residual) / sum(total))
+    assert_allclose(r2(multioutput="uniform_average"), columns.mean())
+    assert_allclose(r2(multioutput="raw_values"), np.insert(columns, 2, np.nan))
+    weights = [1.0, 2.0, 4.0, 8.0]
+    expected = np.average(columns, weights=[1.0, 2.0, 8.0])
+    assert_allclose(r2(multioutput=weights), expected)
+    assert_allclose(error(), np.mean(errors))
+    assert_allclose(error(multioutput="raw_values"), np.insert(errors, 2, np.nan))
+
+
+def test_errors_of_rows_with_holes_are_those_of_their_values(holes):
+    X, X_reconstructed, _ = holes
+    expected = np.nansum((X - X_reconstructed) ** 2, axis=1)
+    assert_allclose(reconstruction_error_samples(X, X_reconstructed), expected)
+
+
+def test_r2_of_rows_with_holes_is_the_score_of_an_autoencoder(iris):
+    X, _ = iris
+    X = np.where(np.random.default_rng(0).uniform(size=X.shape) < 0.2, np.nan, X)
+    autoencoder = AutoencoderTransformer(2, missing="mask", max_iter=2, early_stopping=False)
+    autoencoder.fit(X)
+    sample_weight = np.arange(len(X))
+    for weight in (None, sample_weight):
+        assert reconstruction_r2_scorer(autoencoder, X, sample_weight=weight) == pytest.approx(
+            autoencoder.score(X, sample_weight=weight), rel=1e-5
+        )
+
+
+@pytest.mark.parametrize("metric", RECONSTRUCTION_METRICS)
+def test_blocks_and_containers_do_not_change_the_value_of_rows_with_holes(
+    metric, holes, monkeypatch
+):
+    X, X_reconstructed, _ = holes
+    whole = metric(X, X_reconstructed)
+    small_blocks(monkeypatch)
+    for container in (np.asarray, csr_array, pd.DataFrame):
+        assert_allclose(metric(container(X), X_reconstructed), whole, rtol=1e-13)
+
+
+@pytest.mark.parametrize("metric", [reconstruction_r2, reconstruction_error])
+def test_rows_without_any_value_are_an_error(metric):
+    X = np.full((3, 2), np.nan)
+    with pytest.raises(ValueError, match="X has no value"):
+        metric(X, np.zeros((3, 2)))
+    X[0] = 1.0
+    with pytest.raises(ValueError, match="X has no value"):
+        metric(X, np.zeros((3, 2)), sample_weight=[0.0, 1.0, 1.0])
 
 
 # Scorers
@@ -280,6 +408,9 @@ def test_any_transformer_with_an_inverse_is_scored_in_the_units_of_X(transformer
     sample_weight = np.arange(len(X))
 
     assert reconstruction_r2_scorer(transformer, X) == reconstruction_r2(X, X_reconstructed)
+    assert uniform_reconstruction_r2_scorer(transformer, X) == reconstruction_r2(
+        X, X_reconstructed, multioutput="uniform_average"
+    )
     assert neg_reconstruction_error_scorer(transformer, X) == -reconstruction_error(
         X, X_reconstructed
     )
@@ -294,7 +425,44 @@ def test_any_transformer_with_an_inverse_is_scored_in_the_units_of_X(transformer
 def test_sparse_rows_are_scored(iris):
     X, _ = iris
     svd = TruncatedSVD(n_components=2, random_state=0).fit(X)
-    assert_allclose(reconstruction_r2_scorer(svd, csr_array(X)), reconstruction_r2_scorer(svd, X))
+    for scorer in SCORERS:
+        assert_allclose(scorer(svd, csr_array(X)), scorer(svd, X))
+
+
+def test_sparse_rows_are_rebuilt_a_block_at_a_time(monkeypatch):
+    X = csr_array(np.random.default_rng(0).poisson(0.3, size=(40, 6)).astype(float))
+    svd = TruncatedSVD(n_components=2, random_state=0).fit(X)
+    svd.set_output(transform="pandas")
+    expected = [scorer(svd, X) for scorer in SCORERS]
+    small_blocks(monkeypatch)
+    decoded = []
+
+    class Watched(TruncatedSVD):
+        def inverse_transform(self, X):
+            decoded.append(len(X))
+            return super().inverse_transform(X)
+
+    svd.__class__ = Watched
+    assert_allclose([scorer(svd, X) for scorer in SCORERS], expected)
+    assert decoded == [2] * 20 * len(SCORERS)  # each row once, 12 numbers at a time
+
+
+def test_a_decoder_of_another_width_is_an_error(iris):
+    X, _ = iris
+    svd = TruncatedSVD(n_components=2, random_state=0).fit(X[:, :3])
+    svd.transform = TruncatedSVD(n_components=2).fit(X).transform
+    for container in (csr_array, np.asarray):
+        with pytest.raises(ValueError, match=r"\(150, 4\).*\(150, 3\)"):
+            reconstruction_r2_scorer(svd, container(X))
+
+
+def test_a_pipeline_that_scales_is_judged_as_its_last_step_is(iris):
+    X, _ = iris
+    X = X * [1.0, 1.0, 1000.0, 1.0]  # millimeters, say
+    pipeline = make_pipeline(StandardScaler(), PCA(n_components=2)).fit(X)
+    share = pipeline[-1].explained_variance_ratio_.sum()
+    assert uniform_reconstruction_r2_scorer(pipeline, X) == pytest.approx(share)
+    assert reconstruction_r2_scorer(pipeline, X) != pytest.approx(share, abs=0.01)
 
 
 def test_different_methods_compete_in_one_grid(iris):

@@ -1,10 +1,13 @@
 """Comparing methods: one split of the rows for all of them, then one measurement each."""
 
+import difflib
 import sys
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
@@ -16,9 +19,62 @@ from skae._contract import validate_params
 from skae._labels import kind_of_target
 from skae.comparison._measure import PROBES, Rows, measure
 from skae.comparison._methods import build_method, check_methods
+from skae.comparison._refusals import RowKind, check_not_all_refuse
 from skae.comparison._result import Comparison
 
 MIN_TEST_ROWS = 3  # for a neighborhood of one row that is less than half of the rows
+
+
+def _split_off_column(X, name):
+    """Return the other columns of a table, and the one of this name."""
+    if not hasattr(X, "columns"):
+        raise ValueError(
+            f"y={name!r} is the name of a column, but X ({type(X).__name__}) has no named columns; "
+            "give a DataFrame, or the values of y."
+        )
+    names = list(X.columns)
+    if name not in names:
+        close = difflib.get_close_matches(name, [str(one) for one in names], n=1)
+        question = f" Did you mean {close[0]!r}?" if close else ""
+        some = ", ".join(repr(one) for one in names[:20]) + (", ..." if len(names) > 20 else "")
+        raise ValueError(f"X has no column {name!r}, given as y.{question} The columns are {some}.")
+    others = [one for one in names if one != name]
+    if not others:
+        raise ValueError(f"X has no column but {name!r}, given as y; features are needed, too.")
+    return X[others], X[name]
+
+
+def _check_rows(X):
+    """Return X as an array or a CSR matrix of ten rows or more, the kind of its rows, and holes."""
+    X = check_array(
+        X,
+        accept_sparse="csr",
+        dtype=FLOAT_DTYPES,
+        ensure_all_finite="allow-nan",
+        ensure_min_samples=10,
+        input_name="X",
+        estimator="compare",
+    )
+    n_missing = int(np.count_nonzero(np.isnan(X.data if issparse(X) else X)))
+    if issparse(X) and n_missing:
+        raise ValueError(
+            f"X is sparse and has {n_missing} missing values (NaN), which no method takes; give "
+            "X.toarray(), or fill them in."
+        )
+    return X, RowKind(has_holes=n_missing > 0, is_sparse=issparse(X)), n_missing
+
+
+def _check_takers(methods, kind, build):
+    """Raise an error if no method takes rows of this kind, before any of them is fitted."""
+    if not any(kind):
+        return
+    estimators = {}
+    for name, method in methods.items():
+        try:
+            estimators[name] = build(method)
+        except Exception:  # it fails again when its turn comes, and says why in its row
+            return
+    check_not_all_refuse(estimators, kind)
 
 
 def _check_target(y, X):
@@ -66,6 +122,11 @@ def _subsample(n_samples, max_samples, seed):
     return np.sort(np.random.RandomState(seed).permutation(n_samples)[:max_samples])
 
 
+def _without_holes(X, X_train):
+    """Return rows with the means of the training rows (0, if there is none) for missing values."""
+    return SimpleImputer(keep_empty_features=True).fit(X_train).transform(X)
+
+
 def _columns(target_type):
     """Return the names of the numbers in the table."""
     return [
@@ -88,7 +149,7 @@ def _table_row(name, result, columns):
 @validate_params(
     {
         "X": ["array-like", "sparse matrix"],
-        "y": ["array-like", None],
+        "y": ["array-like", str, None],
         "methods": [str, list, tuple, dict, None],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "test_size": [
@@ -126,11 +187,14 @@ def compare(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-        The data, ten rows or more.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data, ten rows or more; NaN is a missing value. Methods that take no missing values,
+        or no sparse rows, are rows of the table that say so. The built-in autoencoders take
+        both, missing values by ``missing="mask"``.
 
-    y : array-like of shape (n_samples,), default=None
+    y : array-like of shape (n_samples,) or str, default=None
         The target that the codes should tell; only methods that require one are fitted with it.
+        A str is the name of a column of X, a DataFrame, which then is no feature.
         Text, booleans and at most 20 different whole numbers are classes, and so are integers
         that appear five times each, on average. Any other y is a continuous target.
         ``y.astype(str)`` is always taken as classes.
@@ -142,7 +206,9 @@ def compare(
         There also are "denoising_autoencoder", "sparse_autoencoder", "kl_sparse_autoencoder",
         "k_sparse_autoencoder", "contractive_autoencoder", "tied_autoencoder",
         "dropout_autoencoder", "pretrained_autoencoder", "ordered_autoencoder",
-        "convolutional_autoencoder" (for rows that are images) and "variational_autoencoder".
+        "convolutional_autoencoder" (for rows that are images) and "variational_autoencoder"; and,
+        where the package in brackets is installed, "umap" (umap-learn), "pacmap" (pacmap),
+        "phate" (phate) and "trimap" (trimap).
 
     n_components : int, default=2
         Size of the codes of the built-in methods. Your own estimators keep theirs.
@@ -152,7 +218,8 @@ def compare(
 
     standardize : bool, default=False
         Whether to give each column the mean 0 and the variance 1 of the training rows, before
-        any method sees the rows. The reconstruction then is one of standardized columns.
+        any method sees the rows. The reconstruction then is one of standardized columns. Sparse
+        rows stay sparse: their columns are scaled, and keep their mean.
 
     max_samples : int, default=2000
         The number of training rows that methods are fitted on that do not scale (kernel PCA,
@@ -181,8 +248,12 @@ def compare(
     Raises
     ------
     ValueError
-        If X or y has missing or infinite values, if y is constant, or if a method's name is
-        unknown. What a method raises ends in its row.
+        If X has infinite values, or missing ones that no method takes, or is sparse and no method
+        takes that; if y has missing or infinite values, is constant or names no column; or if a
+        method's name is unknown. What a method raises ends in its row.
+
+    ImportError
+        If the package of a method that is named is not installed.
 
     See Also
     --------
@@ -199,7 +270,19 @@ def compare(
     of the nearest neighbors and by a linear model, as accuracies for classes and as R² for a
     continuous target.
 
-    Seconds to transform and to invert are those of all test rows measured.
+    Seconds to transform and to invert are those of all test rows measured. In those of "umap",
+    "pacmap" and "trimap" is the time in which they compile themselves, once in a process; and
+    "trimap" takes no seed.
+
+    Missing values count neither as variance nor as error of the reconstruction. Neighborhoods
+    are looked for among rows in which the means of the training rows take their place. What an
+    estimator takes is read from its tags (`allow_nan`, `sparse`), of a pipeline from those of its
+    first steps; one that has none is tried. To compare with PCA all the same, give
+    ``make_pipeline(SimpleImputer(), PCA(2))``: on the way back imputers are passed over, as what
+    they have filled in counts nowhere.
+
+    Of sparse rows no more are made dense than methods do themselves: the reconstruction of the
+    test rows is measured some at a time.
 
     Examples
     --------
@@ -216,59 +299,75 @@ def compare(
     pca     0.971
     scaled  0.958
     """
-    X = check_array(
-        X, dtype=FLOAT_DTYPES, ensure_min_samples=10, input_name="X", estimator="compare"
-    )
-    y, kind = _check_target(y, X)
+    if isinstance(y, str):
+        X, y = _split_off_column(X, y)
+    X, kind, n_missing = _check_rows(X)
+    y, target_type = _check_target(y, X)
     methods = check_methods(methods)
     seed = _seed(random_state)
 
-    classes = y if kind == "classes" else None
-    train, held_out = _split(len(X), classes, test_size, seed)
+    n_samples, n_features = X.shape
+    train, held_out = _split(n_samples, y if target_type == "classes" else None, test_size, seed)
     test = held_out[_subsample(len(held_out), max_samples, seed)]
     if len(test) < MIN_TEST_ROWS:
         raise ValueError(
-            f"test_size={test_size} holds out {len(test)} of {len(X)} rows, but a comparison "
+            f"test_size={test_size} holds out {len(test)} of {n_samples} rows, but a comparison "
             f"needs {MIN_TEST_ROWS} to measure neighborhoods; raise test_size."
         )
+    subsample = _subsample(len(train), max_samples, seed)
+    build = partial(
+        build_method,
+        n_components=n_components,
+        n_samples=min(len(subsample), len(test)),
+        random_state=seed,
+        kind=kind,
+    )
+    _check_takers(methods, kind, build)
+
     X_train, X_test = X[train], X[test]
     if standardize:
-        scaler = StandardScaler().fit(X_train)
+        scaler = StandardScaler(copy=False, with_mean=not kind.is_sparse).fit(X_train)
         X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
     rows = Rows(
         X_train,
         None if y is None else y[train],
         X_test,
         None if y is None else y[test],
-        subsample=_subsample(len(train), max_samples, seed),
+        X_filled=_without_holes(X_test, X_train) if kind.has_holes else X_test,
+        subsample=subsample,
+        kind=kind,
     )
     n_neighbors = min(n_neighbors, (len(test) - 1) // 2, len(rows.subsample))
 
     measurements = {}
-    n_seen = min(len(rows.subsample), len(test))
     with tqdm(methods.items(), file=sys.stderr, disable=not verbose, leave=False) as progress:
         for name, method in progress:
             progress.set_description(name)
-            build = partial(build_method, method, n_components, n_seen, seed)
             measurements[name] = measure(
-                build, rows, target_type=kind, n_neighbors=n_neighbors, random_state=seed
+                partial(build, method),
+                rows,
+                target_type=target_type,
+                n_neighbors=n_neighbors,
+                random_state=seed,
             )
 
     done = {name: result for name, result in measurements.items() if result.codes is not None}
-    columns = _columns(kind)
+    columns = _columns(target_type)
     return Comparison(
         rows=[_table_row(name, result, columns) for name, result in measurements.items()],
         columns=columns,
         estimators={name: result.estimator for name, result in done.items()},
         embeddings={name: result.codes for name, result in done.items()},
         unranked=[name for name, result in measurements.items() if not result.ranked],
-        target_type=kind,
+        target_type=target_type,
         train_indices=train,
         test_indices=test,
         y_test=rows.y_test,
         settings={
-            "n_samples": X.shape[0],
-            "n_features": X.shape[1],
+            "n_samples": n_samples,
+            "n_features": n_features,
+            "n_missing": n_missing,
+            "sparse": kind.is_sparse,
             "n_components": n_components,
             "n_train": len(train),
             "n_held_out": len(held_out),

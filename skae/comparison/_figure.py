@@ -21,7 +21,7 @@ from skae._drawing import (
     on_principal_axes,
     size_of_points,
 )
-from skae.comparison._table import COLUMNS, best_value
+from skae.comparison._table import COLUMNS, best_value, share_missing
 
 PANEL_SIZE = 2.45  # inches
 MAX_PANELS_PER_ROW = 4
@@ -203,6 +203,8 @@ def _caption(comparison):
     """Return what the reader of the figure has to know."""
     s = comparison.settings
     caption = f"{s['n_train']} rows to fit, {s['n_test']} held-out rows shown and measured"
+    if s["n_missing"]:
+        caption += f"; {share_missing(comparison)} of the values missing"
     if comparison.unranked:
         caption += "; hatched: fitted on the held-out rows themselves"
     return f"{caption}; blue: best"

@@ -5,21 +5,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import SparseEfficiencyWarning
+from scipy.sparse import SparseEfficiencyWarning, csr_matrix
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils import check_array
 
-from skae.comparison._methods import embeds_new_rows, is_scalable, needs_target
+from skae.comparison._methods import (
+    embeds_new_rows,
+    is_scalable,
+    needs_target,
+    without_imputers,
+)
+from skae.comparison._refusals import RowKind, needs_spmatrix, refusal
 from skae.metrics import (
     continuity,
     knn_accuracy,
     linear_probe_accuracy,
-    reconstruction_r2,
+    reconstruction_r2_scorer,
     trustworthiness,
 )
 
@@ -28,13 +34,15 @@ UNINFORMATIVE = (DeprecationWarning, PendingDeprecationWarning, SparseEfficiency
 
 
 class Rows(NamedTuple):
-    """The rows that all methods share."""
+    """The rows that all methods share, dense or CSR."""
 
-    X_train: np.ndarray  # (n_train, n_features)
+    X_train: Any  # (n_train, n_features)
     y_train: np.ndarray | None  # (n_train,)
-    X_test: np.ndarray  # (n_test, n_features)
+    X_test: Any  # (n_test, n_features)
     y_test: np.ndarray | None  # (n_test,)
+    X_filled: Any  # X_test without holes, where neighbors are looked for
     subsample: np.ndarray  # positions in X_train: what methods that do not scale are fitted on
+    kind: RowKind
 
 
 class Embedding(NamedTuple):
@@ -104,6 +112,11 @@ def measure(build, rows, *, target_type, n_neighbors, random_state):
 
 def _measure(result, estimator, rows, target_type, n_neighbors, random_state):
     """Fill in `result` step by step, so that a failure leaves what came before it."""
+    if reason := refusal(estimator, rows.kind):
+        result.notes.append(reason)
+        return
+    if rows.kind.is_sparse and needs_spmatrix(estimator):
+        rows = rows._replace(X_train=csr_matrix(rows.X_train), X_test=csr_matrix(rows.X_test))
     if embeds_new_rows(estimator):
         embedding = _embed_new_rows(estimator, rows, result.notes)
     else:
@@ -121,10 +134,11 @@ def _measure(result, estimator, rows, target_type, n_neighbors, random_state):
         else:
             result.scores[column] = value if np.isfinite(value) else None
 
-    if hasattr(embedding.estimator, "inverse_transform"):
-        score("reconstruction_r2", _reconstruct_and_score, embedding, rows, result.scores)
+    decoder = without_imputers(embedding.estimator)
+    if hasattr(decoder, "inverse_transform"):
+        score("reconstruction_r2", _rebuild, decoder, embedding.codes, rows, result.scores)
     for function in (trustworthiness, continuity):
-        score(function.__name__, function, rows.X_test, embedding.codes, n_neighbors=n_neighbors)
+        score(function.__name__, function, rows.X_filled, embedding.codes, n_neighbors=n_neighbors)
     for column, probe in _probes(target_type, n_neighbors).items():
         score(column, _probe_labels, probe, embedding, rows, random_state)
 
@@ -132,8 +146,8 @@ def _measure(result, estimator, rows, target_type, n_neighbors, random_state):
 def _embed_new_rows(estimator, rows, notes):
     """Fit on the training rows, as many as the method bears, and embed the test rows."""
     X, y = rows.X_train, rows.y_train
-    if not is_scalable(estimator) and len(rows.subsample) < len(X):
-        notes.append(f"fitted on {len(rows.subsample)} of {len(X)} training rows")
+    if not is_scalable(estimator) and len(rows.subsample) < X.shape[0]:
+        notes.append(f"fitted on {len(rows.subsample)} of {X.shape[0]} training rows")
         X, y = X[rows.subsample], None if y is None else y[rows.subsample]
 
     # A target is for methods that ask for it: one that merely accepts it would peek.
@@ -161,11 +175,31 @@ def _embed_the_test_rows(estimator, rows, notes):
     return Embedding(estimator, _check_codes(codes), None, {"fit_seconds": seconds})
 
 
-def _reconstruct_and_score(embedding, rows, scores):
+class _TimedInverse:
+    """A fitted method as a scorer sees it: the codes it has made, and their inverse with a clock.
+
+    The scorer asks for all rows at once or, where those of X are sparse, for some at a time.
+    """
+
+    def __init__(self, decoder, codes):
+        self.decoder = decoder
+        self.codes = codes
+        self.seconds = 0.0
+
+    def transform(self, X):
+        return self.codes
+
+    def inverse_transform(self, codes):
+        rows, seconds = _timed(self.decoder.inverse_transform, codes)
+        self.seconds += seconds
+        return rows
+
+
+def _rebuild(decoder, codes, rows, scores):
     """Return the R² of the test rows rebuilt from their codes, and note the seconds it took."""
-    X_rec, seconds = _timed(embedding.estimator.inverse_transform, embedding.codes)
-    r2 = reconstruction_r2(rows.X_test, X_rec)
-    scores["inverse_seconds"] = seconds
+    inverse = _TimedInverse(decoder, codes)
+    r2 = reconstruction_r2_scorer(inverse, rows.X_test)
+    scores["inverse_seconds"] = inverse.seconds
     return r2
 
 
@@ -181,10 +215,10 @@ def _probe_labels(probe, embedding, rows, random_state):
 
 
 def _check_codes(codes):
-    """Return the codes as a finite array, whatever the container they came in."""
+    """Return the codes as a finite array, whatever they came in, and keep nothing else alive."""
     if hasattr(codes, "toarray"):
         codes = codes.toarray()
-    return check_array(codes, input_name="the embedding")
+    return check_array(codes, copy=True, input_name="the embedding")
 
 
 def _timed(function, *args):

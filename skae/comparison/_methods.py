@@ -10,6 +10,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skae.comparison._packages import PACKAGED_METHODS, PACKAGES, import_estimator
+from skae.comparison._refusals import steps_of
+
 # Methods whose fit takes the square or the cube of the number of rows.
 NOT_SCALABLE = (KernelPCA, Isomap, LocallyLinearEmbedding)
 
@@ -181,6 +184,7 @@ METHODS = {
     ),
     "convolutional_autoencoder": _convolutional_autoencoder,
     "variational_autoencoder": _variational_autoencoder,
+    **PACKAGED_METHODS,
 }
 
 # Those that are compared where none are named: each answers another question.
@@ -214,6 +218,9 @@ def check_methods(methods):
             )
         if isinstance(method, str) and method not in METHODS:
             raise ValueError(_unknown_method(method))
+    for method in methods.values():
+        if isinstance(method, str) and method in PACKAGES:
+            import_estimator(method)  # what is not installed is said before the work
     return dict(methods)
 
 
@@ -224,21 +231,26 @@ def _unknown_method(name):
     return f"There is no method {name!r}.{suggestion} The methods are: {', '.join(METHODS)}."
 
 
-def build_method(method, n_components, n_samples, random_state):
-    """Return an unfitted estimator: a new one of METHODS, or a clone of the one given."""
-    if isinstance(method, str):
-        return METHODS[method](n_components, n_samples, random_state)
-    return clone(method)
+def build_method(method, n_components, n_samples, random_state, kind):
+    """Return an unfitted estimator for rows of a kind: a new one of METHODS, or a clone."""
+    if not isinstance(method, str):
+        return clone(method)
+    estimator = METHODS[method](n_components, n_samples, random_state)
+    if kind.has_holes and "missing" in estimator.get_params(deep=False):
+        estimator.set_params(missing="mask")
+    if kind.is_sparse and isinstance(estimator, TSNE):
+        estimator.set_params(init="random")  # the other one is for dense rows only
+    return estimator
 
 
 def is_scalable(estimator):
     """Tell whether the estimator can be fitted on any number of rows."""
-    return not any(isinstance(step, NOT_SCALABLE) for step in _steps(estimator))
+    return not any(isinstance(step, NOT_SCALABLE) for step in steps_of(estimator))
 
 
 def needs_target(estimator):
     """Tell whether the estimator can't be fitted without a target."""
-    return any(get_tags(step).target_tags.required for step in _steps(estimator))
+    return any(get_tags(step).target_tags.required for step in steps_of(estimator))
 
 
 def embeds_new_rows(estimator):
@@ -246,8 +258,14 @@ def embeds_new_rows(estimator):
     return hasattr(estimator, "transform")
 
 
-def _steps(estimator):
-    """Return the estimators that a pipeline consists of, or the estimator itself."""
+def without_imputers(estimator):
+    """Return a fitted pipeline without its imputers, which have no inverse and need none here."""
     if not isinstance(estimator, Pipeline):
-        return [estimator]
-    return [step for _, step in estimator.steps if hasattr(step, "fit")]
+        return estimator
+    steps = [(name, step) for name, step in estimator.steps if not _is_imputer(step)]
+    return Pipeline(steps) if 0 < len(steps) < len(estimator.steps) else estimator
+
+
+def _is_imputer(step):
+    one = type(step)
+    return one.__module__.startswith("sklearn.impute.") and one.__name__.endswith("Imputer")

@@ -81,17 +81,32 @@ def as_html(comparison):
 
 
 def describe(comparison):
-    """Return a sentence on the rows that the numbers are from."""
+    """Return sentences on the rows that the numbers are from."""
     s = comparison.settings
     measured = f"{s['n_test']}"
     if s["n_test"] < s["n_held_out"]:
         measured = f"{s['n_test']} of {s['n_held_out']}"
-    standardized = "standardized " if s["standardize"] else ""
-    return (
-        f"{s['n_samples']} rows of {s['n_features']} {standardized}features, "
+    sparse = "sparse " if s["sparse"] else ""
+    scaled = ("scaled " if s["sparse"] else "standardized ") if s["standardize"] else ""
+    missing = f", {share_missing(comparison)} of the values missing" if s["n_missing"] else ""
+    sentences = (
+        f"{s['n_samples']} {sparse}rows of {s['n_features']} {scaled}features{missing}, "
         f"{s['n_components']} components: {s['n_train']} rows to fit, {measured} held-out rows "
         f"to measure; seed {s['seed']}."
     )
+    if s["n_missing"]:
+        sentences += (
+            " R² counts the values that are known; neighbors are those of rows with the means of "
+            "the training rows for the others."
+        )
+    return sentences
+
+
+def share_missing(comparison):
+    """Return the share of the values that are missing, as text."""
+    s = comparison.settings
+    share = s["n_missing"] / (s["n_samples"] * s["n_features"])
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
 
 
 def footnotes(comparison):

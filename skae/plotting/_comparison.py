@@ -55,11 +55,11 @@ class ComparisonDisplay:
             Names of built-in methods, or a dictionary from a name of your choice to an unfitted
             transformer.
 
-        X : array-like of shape (n_samples, n_features)
-            The data.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The data; NaN is a missing value.
 
-        y : array-like of shape (n_samples,), default=None
-            The target that the codes should tell.
+        y : array-like of shape (n_samples,) or str, default=None
+            The target that the codes should tell, or the name of its column in X.
 
         title : str, default=None
             The title of the figure.
