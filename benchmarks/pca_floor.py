@@ -102,59 +102,56 @@ def numbers(fields):
 
 
 def read_table(path):
-    """Return the columns of numbers with few holes, and of these the rows without any."""
+    """Return the columns of numbers of a table, with or without a line of names."""
     with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
         lines = [line for line in csv.reader(file, skipinitialspace=True) if line]
-    names = all(numbers([field]) is None for field in lines[0])
+    first = [numbers([field]) for field in lines[0]]
+    names = all(x is None or np.isnan(x).all() for x in first)
     columns = [numbers(fields) for fields in zip(*lines[names:], strict=True)]
-    full = [x for x in columns if x is not None and np.isnan(x).mean() <= MOST_HOLES]
-    if len(full) < 2:
-        raise ValueError(
-            f"{path} has {len(full)} columns of numbers with at most {MOST_HOLES:.0%} holes, but "
-            "PCA needs two. Fill its holes, or leave the file out."
-        )
-    X = np.column_stack(full)
-    return X[~np.isnan(X).any(axis=1)]
+    full = [column for column in columns if column is not None]
+    return np.array(full).reshape(len(full), -1).T
 
 
 def read(path):
-    """Return the rows of a file."""
-    if path.suffix != ".npz":
-        return read_table(path)
-    with np.load(path) as arrays:
-        return arrays["X"].astype(np.float64)
-
-
-def files_in(folder):
-    """Return the files of a folder, in the two subfolders that the first lines name."""
-    paths = [*folder.glob("adbench/*.npz"), *folder.glob("tables/*.csv*")]
-    if not paths:
+    """Return a file's rows without holes, of its columns with few of them."""
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            X = arrays["X"].astype(np.float64).reshape(len(arrays["X"]), -1)
+    else:
+        X = read_table(path)
+    X = X[:, np.isnan(X).mean(axis=0) <= MOST_HOLES]
+    if X.shape[1] < 2:
         raise ValueError(
-            f"SKAE_DATA names {str(folder)!r}, which has neither adbench/*.npz nor "
-            "tables/*.csv. Name another folder, or none."
+            f"{path} has {X.shape[1]} columns of numbers with at most {MOST_HOLES:.0%} holes, but "
+            "codes that are shorter than the rows need two. Fill its holes, or leave it out."
         )
-    return sorted(paths, key=lambda path: path.name.lower())
+    return X[~np.isnan(X).any(axis=1)]
 
 
-def data_sets(named, chosen):
-    """Return kind -> name -> X: the files that are named, or else all sets, those chosen."""
-    if named:
-        return {"unseen": {path.name: read(path) for path in named}}
-    sources = {"bundled": {name: lambda X=X: X for name, X in bundled().items()}}
-    folder = os.environ.get("SKAE_DATA")
-    for path in files_in(Path(folder).expanduser()) if folder else ():
-        kind = "related" if path.name in RELATED else "unseen"
-        sources.setdefault(kind, {})[path.name] = lambda path=path: read(path)
+def sources(files):
+    """Return kind -> name -> X or a file: those named, or else all that there is."""
+    if files:
+        return {"unseen": {path.name: path for path in files}}
+    found = {"bundled": bundled()}
+    if folder := os.environ.get("SKAE_DATA"):
+        folder = Path(folder).expanduser()
+        paths = [*folder.glob("adbench/*.npz"), *folder.glob("tables/*.csv*")]
+        for path in sorted(paths, key=lambda path: path.name.lower()):
+            kind = "related" if path.name in RELATED else "unseen"
+            found.setdefault(kind, {})[path.name] = path
+    return found
+
+
+def chosen(sources, wanted):
+    """Return the sources of which the kind or the name is wanted, all if nothing is."""
     known = {*sources, *itertools.chain.from_iterable(sources.values())}
-    if unknown := sorted({*(chosen or ())} - known):
+    if unknown := sorted({*wanted} - known):
         raise ValueError(
             f"--sets {' '.join(unknown)}: expected kinds or names among {sorted(known)}. "
-            "SKAE_DATA names the folder of the unseen files."
+            "The unseen ones lie in adbench/ and tables/ of the folder that SKAE_DATA names."
         )
     return {
-        kind: {
-            name: load() for name, load in of_kind.items() if not chosen or {kind, name} & {*chosen}
-        }
+        kind: {name: X for name, X in of_kind.items() if not wanted or {kind, name} & {*wanted}}
         for kind, of_kind in sources.items()
     }
 
@@ -185,12 +182,18 @@ def case(name, X, columns, k, seed):
     }
 
 
+def sizes(source, n_rows):
+    """Return different numbers of rows of X or of a file."""
+    X = read(source) if isinstance(source, Path) else source
+    return {len(part): part for part in (some(X, n) for n in n_rows)}.values()
+
+
 def cases(sets, arguments):
     """Return the fits of all settings that a data set has enough rows and columns for."""
     return [
         delayed(case)(name, X, columns, k, seed)
-        for name, all_rows in sets.items()
-        for X in {len(X): X for X in (some(all_rows, n) for n in arguments.rows)}.values()
+        for name, source in sets.items()
+        for X in sizes(source, arguments.rows)
         for columns, k, seed in itertools.product(
             arguments.columns, arguments.components, range(arguments.seeds)
         )
@@ -238,7 +241,7 @@ def summary(kind, results):
 
 def parsed():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", nargs="+", help="kinds of data sets, or their names; all")
+    parser.add_argument("--sets", nargs="+", default=[], help="kinds or names of data sets; all")
     parser.add_argument("--files", nargs="+", type=Path, help="CSV or npz files, and only those")
     parser.add_argument(
         "--rows", nargs="+", type=int, default=[None], help="how many are drawn of each set; all"
@@ -256,13 +259,13 @@ def main():
     arguments = parsed()
     if arguments.smoke:
         arguments.seeds, arguments.sets = 1, ["linnerud", "moons"]
-    of_kind = {}
-    for kind, sets in data_sets(arguments.files, arguments.sets).items():
-        if results := Parallel(arguments.jobs, verbose=1)(cases(sets, arguments)):
-            of_kind[kind] = results
-            print(table(results), end="\n\n")
-    for kind, results in of_kind.items():
-        print(summary(kind, results), end="\n\n")
+    results = {}
+    for kind, sets in chosen(sources(arguments.files), arguments.sets).items():
+        if fits := cases(sets, arguments):
+            results[kind] = Parallel(arguments.jobs, verbose=1)(fits)
+            print(table(results[kind]), end="\n\n")
+    for kind, of_kind in results.items():
+        print(summary(kind, of_kind), end="\n\n")
 
 
 if __name__ == "__main__":
