@@ -3,6 +3,7 @@
 from importlib import import_module
 
 __all__ = [
+    "AutoencoderImputer",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "Comparison",
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 
 # Imported when first used, so that `skae --help` need not wait for torch.
 _HOMES = {
+    "AutoencoderImputer": "._imputer",
     "AutoencoderOutlierDetector": "._outliers",
     "AutoencoderTransformer": "._autoencoder",
     "Comparison": ".comparison",
