@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 __all__ = [
+    "AutoencoderImputer",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "Comparison",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     )
     from ._autoencoder import AutoencoderTransformer
     from ._convolutional import ConvolutionalAutoencoderTransformer
+    from ._imputer import AutoencoderImputer
     from ._outliers import AutoencoderOutlierDetector
     from ._stacked import StackedAutoencoderClassifier
     from ._variational import VariationalAutoencoderTransformer
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 else:
     # Where a name of __all__ is defined that is not itself a module.
     _HOMES = {
+        "AutoencoderImputer": "._imputer",
         "AutoencoderOutlierDetector": "._outliers",
         "AutoencoderTransformer": "._autoencoder",
         "Comparison": ".comparison",

@@ -248,14 +248,19 @@ def holes_to_fill(estimator, X):
             f"missing={estimator.missing!r}, but impute needs an autoencoder that knows of missing "
             "values. Fit one with missing='mask'."
         )
-    if sp.issparse(X):
-        raise ValueError("X is sparse, but impute takes dense rows: give X.toarray().")
+    refuse_sparse(X, "impute")
     return validated_rows(estimator, X, reset=False, allow_nan=True)
 
 
 def dtype_of_squares(X, scale):
     """Return the dtype of X, or float64 where squares of some thousand scales are too large."""
     return X.dtype if (1e4 * scale) ** 2 < float(np.finfo(X.dtype).max) else np.float64
+
+
+def refuse_sparse(X, who):
+    """Raise an error if X is sparse, whose missing values are zeros and no holes."""
+    if sp.issparse(X):
+        raise ValueError(f"X is sparse, but {who} takes dense rows: give X.toarray().")
 
 
 def known_share(X):

@@ -20,7 +20,7 @@ LAYERS = [
     {"skae"},  # the package itself: the table of contents
     {"plotting"},
     {"comparison"},
-    {"_convolutional", "_outliers"},
+    {"_convolutional", "_imputer", "_outliers"},
     {"_autoencoder", "_stacked", "_variational"},
     {
         "_assembly",

@@ -1,0 +1,181 @@
+"""AutoencoderImputer: holes in rows filled by an autoencoder, as a step of a Pipeline."""
+
+from typing import ClassVar, Self
+
+from sklearn.base import OneToOneFeatureMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils._set_output import _safe_set_output
+from sklearn.utils.validation import check_is_fitted
+
+from ._autoencoder import AutoencoderTransformer
+from ._checked_rows import check_rows, validated_rows
+from ._contract import BaseEstimator, TransformerMixin, _fit_context
+from ._fitting import fit_seed, or_as_before
+from ._idle import warn_of_idle
+from ._reconstruction import refuse_sparse
+
+
+class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Missing values filled from the reconstruction of an autoencoder.
+
+    An autoencoder learns how columns go together from the values that are there [1]_, and what it
+    reconstructs in a hole is what the hole is filled with. It is trained to undo masking noise:
+    values that are there are hidden from it, and it learns to tell them from the others [2]_.
+
+    A network that sees large numbers cares little for small ones: put a
+    `sklearn.preprocessing.StandardScaler` before it, which leaves holes as they are, where columns
+    have different units.
+
+    Parameters
+    ----------
+    autoencoder : estimator, default=None
+        An unfitted autoencoder that takes missing values and has a method ``impute``, such as
+        ``AutoencoderTransformer(missing="mask", noise="masking")``; a clone of it is fitted.
+        None is this one, with half as many codes as columns and ``validation_fraction=0.2``.
+
+    random_state : int, RandomState instance or None, default=None
+        That of the autoencoder, unless it has one of its own. None is different each time,
+        without a draw from numpy's global generator.
+
+    Attributes
+    ----------
+    autoencoder_ : estimator
+        The fitted autoencoder.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where all are strings.
+
+    See Also
+    --------
+    sklearn.impute.IterativeImputer : Each column by a regression on the others.
+    sklearn.impute.KNNImputer : Holes filled from the nearest rows.
+    AutoencoderTransformer : The autoencoder, which has codes of rows with holes, too.
+
+    References
+    ----------
+    .. [1] Gondara, L. & Wang, K. (2018). MIDA: Multiple imputation using denoising autoencoders.
+       PAKDD. :arxiv:`1705.02737`
+    .. [2] Vincent, P. et al. (2008). Extracting and composing robust features with denoising
+       autoencoders. ICML. :doi:`10.1145/1390156.1390294`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderImputer
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> hole = np.random.default_rng(0).uniform(size=X.shape) < 0.2
+    >>> filled = AutoencoderImputer(random_state=0).fit_transform(np.where(hole, np.nan, X))
+    >>> mean = np.nanmean(np.where(hole, np.nan, X), axis=0)
+    >>> bool(np.abs(filled - X)[hole].mean() < 0.5 * np.abs(mean - X)[hole].mean())
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "autoencoder": [HasMethods(["fit", "impute"]), None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, autoencoder=None, *, random_state=None):
+        self.autoencoder = autoencoder
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, sample_weight=None, groups=None) -> Self:
+        """Fit the autoencoder to the values that are there.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value. Each column needs a value.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative. A row of weight two is the same as that row
+            twice. None weighs all rows alike.
+
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, as those of one person do: the autoencoder holds them out
+            together.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is not what is expected, if a column has no value, or if the
+            autoencoder takes no missing values.
+        """
+        with or_as_before(self):
+            return self._fit(X, sample_weight, groups)
+
+    def _fit(self, X, sample_weight, groups):
+        self._check_autoencoder()
+        refuse_sparse(X, type(self).__name__)
+        given = X
+        X, _ = check_rows(self, X, sample_weight, reset=True, allow_nan=True)
+        autoencoder = self._template(X.shape[1])
+        if getattr(autoencoder, "random_state", None) is None and self.random_state is not None:
+            autoencoder.set_params(random_state=fit_seed(self.random_state))
+        # Names of columns mean something to the autoencoder's parameters.
+        rows = given if hasattr(self, "feature_names_in_") else X
+        autoencoder.fit(rows, sample_weight=sample_weight, groups=groups)
+        _safe_set_output(autoencoder, transform="default")  # the container is chosen here
+        self.autoencoder_ = autoencoder
+        return self
+
+    def _check_autoencoder(self):
+        """Refuse an autoencoder that takes no holes, and warn of what is idle."""
+        if not self._takes_nan():
+            raise ValueError(
+                f"autoencoder={self.autoencoder!r} takes no missing values, so it can't learn from "
+                "rows that have some. Give one with missing='mask'."
+            )
+        if hasattr(self.autoencoder, "warm_start"):
+            idle = [("each fit trains a new clone of the autoencoder", ["warm_start"])]
+            warn_of_idle(self.autoencoder, idle)
+
+    def _template(self, n_features):
+        """Return the autoencoder to fit."""
+        if self.autoencoder is not None:
+            return clone(self.autoencoder)
+        return AutoencoderTransformer(
+            max(1, n_features // 2), missing="mask", noise="masking", validation_fraction=0.2
+        )
+
+    def transform(self, X):
+        """Fill missing values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows in the units of the training rows; NaN is a missing value.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            X with a number for each missing value, in its dtype (float32 or float64); all other
+            values are left as they are.
+        """
+        check_is_fitted(self)
+        refuse_sparse(X, type(self).__name__)
+        validated_rows(self, X, reset=False, allow_nan=True)
+        return self.autoencoder_.impute(X)
+
+    def _takes_nan(self):
+        return self.autoencoder is None or get_tags(self.autoencoder).input_tags.allow_nan
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._takes_nan()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,294 @@
+"""AutoencoderImputer: scikit-learn's contract, and holes filled within a Pipeline."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_digits, load_iris, load_wine
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skae import (
+    AutoencoderImputer,
+    AutoencoderTransformer,
+    ConvolutionalAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
+from skae.exceptions import IdleParameterWarning
+
+
+def small(n_components=2, **parameters):
+    """Return a small autoencoder that takes holes and trains for a moment, on all rows."""
+    defaults = {"hidden_layer_sizes": 8, "max_iter": 3, "early_stopping": False, "missing": "mask"}
+    return AutoencoderTransformer(n_components, **defaults | parameters)
+
+
+def quick(autoencoder=None, **parameters):
+    """Return an imputer with a small autoencoder."""
+    return AutoencoderImputer(autoencoder or small(), **{"random_state": 0} | parameters)
+
+
+@parametrize_with_checks([AutoencoderImputer(), AutoencoderImputer(small(1), random_state=0)])
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def with_holes(X, share=0.2, seed=0):
+    return np.where(np.random.RandomState(seed).uniform(size=X.shape) < share, np.nan, X)
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return with_holes(load_iris().data)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rows = load_iris(as_frame=True).data
+    return rows.mask(np.random.RandomState(0).uniform(size=rows.shape) < 0.2)
+
+
+# What holes are filled with
+
+
+def test_holes_are_filled_as_the_autoencoder_imputes_them(iris):
+    new = with_holes(load_iris().data, seed=1)
+    imputer = quick().fit(iris)
+    alone = small(random_state=imputer.autoencoder_.random_state).fit(iris)
+    np.testing.assert_array_equal(imputer.transform(new), imputer.autoencoder_.impute(new))
+    np.testing.assert_array_equal(imputer.transform(new), alone.impute(new))
+
+
+def test_values_that_are_there_are_left_as_they_are(iris):
+    filled = quick().fit_transform(iris)
+    there = ~np.isnan(iris)
+    np.testing.assert_array_equal(filled[there], iris[there])
+    assert np.isfinite(filled).all()
+
+
+def test_rows_without_holes_come_back_unchanged(iris):
+    complete = load_iris().data
+    np.testing.assert_array_equal(quick().fit(iris).transform(complete), complete)
+    np.testing.assert_array_equal(quick().fit_transform(complete), complete)
+
+
+def test_columns_that_are_multiples_of_one_another_are_filled_nearly_exactly():
+    random = np.random.RandomState(0)
+    X = random.normal(size=(200, 1)) * random.uniform(0.5, 1.5, size=6)
+    hole = random.uniform(size=X.shape) < 0.2
+    hole[hole.all(axis=1)] = False
+    filled = AutoencoderImputer(random_state=0).fit_transform(np.where(hole, np.nan, X))
+    assert np.square(filled - X)[hole].sum() < 0.005 * np.square(X[hole]).sum()
+
+
+def test_the_default_is_better_than_the_mean_on_new_rows():
+    X = StandardScaler().fit_transform(load_wine().data)
+    train, test = X[::2], X[1::2]
+    holes = with_holes(test, seed=1)
+    imputer = AutoencoderImputer(random_state=0).fit(with_holes(train))
+    hole = np.isnan(holes)
+    error = np.square(imputer.transform(holes) - test)[hole].mean()
+    assert error < 0.8 * np.square(test)[hole].mean()
+    assert imputer.autoencoder_.n_components == 6
+
+
+def test_the_only_column_is_filled_with_its_mean():
+    X = np.array([[1.0], [2.0], [3.0], [np.nan]])
+    filled = AutoencoderImputer(random_state=0).fit_transform(X)
+    assert filled[3, 0] == pytest.approx(2, abs=0.1)
+
+
+def test_images_are_filled_by_a_convolutional_autoencoder():
+    X = load_digits().data[:100] / 16
+    autoencoder = ConvolutionalAutoencoderTransformer(
+        2, image_shape=(8, 8), channels=(4,), early_stopping=False, max_iter=2, missing="mask"
+    )
+    assert np.isfinite(quick(autoencoder).fit_transform(with_holes(X))).all()
+
+
+# Within scikit-learn
+
+
+def test_filled_rows_feed_the_next_step_of_a_pipeline(iris):
+    y = load_iris().target
+    pipeline = make_pipeline(quick(), StandardScaler(), LogisticRegression()).fit(iris, y)
+    assert pipeline.score(iris, y) > 0.8
+    grid = {"autoencoderimputer__autoencoder__n_components": [1, 2]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(iris, y)
+    assert search.best_params_.keys() == grid.keys()
+
+
+def test_a_target_in_the_shape_of_X_is_no_other_than_labels(iris):
+    y = load_iris().data[:, ::-1]
+    make_pipeline(quick(), LinearRegression()).fit(iris, y)
+    np.testing.assert_array_equal(quick().fit_transform(iris, y), quick().fit_transform(iris))
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_filled_rows_keep_the_names_of_their_columns(frame, container):
+    imputer = quick().set_output(transform=container).fit(frame)
+    filled = imputer.transform(frame)
+    assert list(filled.columns) == list(frame.columns) == list(imputer.get_feature_names_out())
+    np.testing.assert_array_equal(filled.to_numpy(), quick().fit(frame).transform(frame))
+    assert isinstance(quick().fit_transform(frame), np.ndarray)
+
+
+def test_names_and_rows_stay_what_they_are_in_a_column_transformer(frame):
+    frame = frame.iloc[::-1].assign(kind=load_iris().target)
+    some = list(frame.columns[:3])
+    columns = ColumnTransformer(
+        [("filled", quick(), some)], remainder="passthrough", verbose_feature_names_out=False
+    ).set_output(transform="pandas")
+    filled = columns.fit_transform(frame)
+    assert list(filled.columns) == list(frame.columns)
+    assert list(filled.index) == list(frame.index)
+    assert not filled[some].isna().any(axis=None)
+    there = frame[some].notna()
+    pd.testing.assert_frame_equal(filled[some].where(there), frame[some])
+
+
+@pytest.mark.parametrize("autoencoder", [small(), small().set_output(transform="pandas")])
+def test_the_container_is_that_of_the_imputer(frame, autoencoder):
+    with config_context(transform_output="pandas"):
+        assert isinstance(quick(autoencoder).fit_transform(frame), pd.DataFrame)
+    assert isinstance(quick(autoencoder).fit_transform(frame), np.ndarray)
+
+
+def test_the_autoencoder_knows_columns_by_their_names(frame):
+    loss = {"absolute_error": list(frame.columns[:1]), "squared_error": list(frame.columns[1:])}
+    imputer = quick(small(loss=loss)).fit(frame)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert imputer.autoencoder_.transform(frame).shape == (150, 2)
+    with pytest.raises(ValueError, match="feature names should match"):
+        imputer.transform(frame[frame.columns[::-1]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_filled_rows_keep_their_dtype(iris, dtype):
+    assert quick().fit_transform(iris.astype(dtype)).dtype == dtype
+
+
+def test_a_pickled_imputer_fills_holes_alike(iris):
+    imputer = quick().fit(iris)
+    again = pickle.loads(pickle.dumps(imputer))
+    np.testing.assert_array_equal(again.transform(iris), imputer.transform(iris))
+
+
+# Randomness, weights, groups
+
+
+def test_the_seed_is_that_of_the_autoencoder_unless_it_has_its_own(iris):
+    def filled(own, seed):
+        return quick(small(random_state=own), random_state=seed).fit_transform(iris)
+
+    np.testing.assert_array_equal(filled(None, 0), filled(None, 0))
+    assert not np.array_equal(filled(None, 0), filled(None, 1))
+    assert not np.array_equal(filled(None, None), filled(None, None))
+    np.testing.assert_array_equal(filled(7, 0), filled(7, None))
+
+
+def test_the_callers_generators_are_left_alone(iris):
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    quick(random_state=None).fit_transform(iris)
+    np.testing.assert_array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_a_weight_of_two_is_the_row_twice(iris):
+    weight = np.random.RandomState(0).randint(0, 3, len(iris))
+    weighted = quick().fit(iris, sample_weight=weight)
+    repeated = quick().fit(np.repeat(iris, weight, axis=0))
+    np.testing.assert_array_equal(weighted.transform(iris), repeated.transform(iris))
+
+
+def test_groups_are_held_out_as_the_autoencoder_holds_them_out(iris):
+    autoencoder = small(early_stopping=True, validation_fraction=0.2, random_state=0)
+    groups = np.arange(150) // 10
+    alone = clone(autoencoder).fit(iris, groups=groups)
+    curve = quick(autoencoder).fit(iris, groups=groups).autoencoder_.validation_loss_curve_
+    assert curve == alone.validation_loss_curve_
+    assert curve != quick(autoencoder).fit(iris).autoencoder_.validation_loss_curve_
+
+
+def test_the_autoencoder_given_is_not_fitted(iris):
+    autoencoder = small()
+    imputer = quick(autoencoder).fit(iris)
+    assert not hasattr(autoencoder, "module_")
+    assert imputer.autoencoder is autoencoder
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("autoencoder", "message"),
+    [
+        (small(missing="error"), "takes no missing values.*missing='mask'"),
+        (small(0), "n_components"),
+        (PCA(2), "'autoencoder' parameter"),
+        (VariationalAutoencoderTransformer(2), "takes no missing values"),
+    ],
+    ids=["no holes", "no codes", "no autoencoder", "no imputation"],
+)
+def test_autoencoders_without_sense_are_refused(iris, autoencoder, message):
+    with pytest.raises(ValueError, match=message):
+        AutoencoderImputer(autoencoder).fit(iris)
+
+
+def test_a_column_without_any_value_is_refused(iris):
+    empty = iris.copy()
+    empty[:, 2] = np.nan
+    with pytest.raises(ValueError, match=r"no value in column 2.*\[2\]"):
+        quick().fit(empty)
+    assert np.isfinite(quick().fit(iris).transform(empty)).all()
+
+
+def test_sparse_rows_are_refused():
+    X = sp.csr_array(load_iris().data)
+    with pytest.raises(ValueError, match=r"AutoencoderImputer takes dense rows: give X.toarray"):
+        quick().fit(X)
+    with pytest.raises(ValueError, match=r"AutoencoderImputer takes dense rows: give X.toarray"):
+        quick().fit(X.toarray()).transform(X)
+
+
+def test_a_failed_fit_leaves_the_imputer_as_it_was(iris):
+    imputer = quick().fit(iris)
+    before = imputer.transform(iris)
+    imputer.set_params(autoencoder__n_components=0)
+    with pytest.raises(ValueError, match="n_components"):
+        imputer.fit(iris[:, :3])
+    np.testing.assert_array_equal(imputer.transform(iris), before)
+
+
+def test_an_unfitted_imputer_says_so(iris):
+    with pytest.raises(NotFittedError):
+        quick().transform(iris)
+
+
+def test_what_its_autoencoder_can_not_use_is_a_warning(iris):
+    imputer = AutoencoderImputer(small(warm_start=True), random_state=0)
+    with pytest.warns(IdleParameterWarning, match="warm_start=True has no effect"):
+        imputer.fit(iris)
+
+
+def test_a_variational_autoencoder_fills_holes_too(iris):
+    variational = VariationalAutoencoderTransformer(
+        2, missing="mask", max_iter=3, early_stopping=False
+    )
+    imputer = AutoencoderImputer(variational, random_state=0).fit(iris)
+    filled = imputer.transform(iris)
+    np.testing.assert_array_equal(filled, imputer.autoencoder_.impute(iris))
+    assert np.isfinite(filled).all()
