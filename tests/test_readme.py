@@ -17,6 +17,7 @@ PAGES = [
     "docs/user_guide.md",
     "docs/variants.md",
     "docs/few_labels.md",
+    "docs/deployment.md",
 ]
 OUTPUT_TOLERANCE = 0.05  # numbers differ a little from machine to machine
 
