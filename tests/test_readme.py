@@ -18,6 +18,7 @@ PAGES = [
     "docs/variants.md",
     "docs/few_labels.md",
     "docs/ecosystem.md",
+    "docs/deployment.md",
 ]
 # Others that people read on the way, without code.
 LINKED = [*PAGES, "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"]
