@@ -64,9 +64,10 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     image_shape : array-like of int or dict, default=None
         How a row is read, in the order of its values: (height, width); (channels, height, width);
         (height, width, channels), if the last is 1, 3 or 4 and the first is larger; (length,) for
-        a series. A dictionary says it in words: ``{"height": 9, "width": 9, "channels": 5}``, or
-        ``{"channels": 2, "length": 50}`` for series of two channels. None is a square of one
-        channel, or a line if the number of columns is no square.
+        a series, (channels, length) or (length, channels) for one of 2 to 4 channels. A dictionary
+        says it in words: ``{"height": 9, "width": 9, "channels": 5}``, or
+        ``{"channels": 12, "length": 50}``. None is a square of one channel, or a line if the
+        number of columns is no square.
 
     channels : int or array-like of int, default=(16, 64)
         Filters of the convolution of each level, from the image to the code.

@@ -104,6 +104,13 @@ def test_the_default_is_better_than_the_mean_on_new_rows():
     assert imputer.autoencoder_.n_components == 6
 
 
+def test_the_default_fills_holes_of_few_rows_whose_columns_have_different_variances(iris):
+    filled, hole = AutoencoderImputer(random_state=0).fit_transform(iris), np.isnan(iris)
+    complete, mean = load_iris().data, np.nanmean(iris, axis=0)
+    error = np.square(filled - complete)[hole].mean()
+    assert error < 0.4 * np.square(mean - complete)[hole].mean()
+
+
 def test_the_only_column_is_filled_with_its_mean():
     X = np.array([[1.0], [2.0], [3.0], [np.nan]])
     filled = AutoencoderImputer(random_state=0).fit_transform(X)

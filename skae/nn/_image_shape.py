@@ -62,12 +62,14 @@ _READINGS: dict[tuple[str, ...], type[MapShape] | type[ChannelsLast]] = {
 
 _COLORS = 1, 3, 4  # channels of images in grey, in color, and in color with opacity
 _MOST_COLORS = max(_COLORS)
+_LONG = 8  # an image this many times as wide as high, or as high as wide, is a series, if anything
 _ELONGATED = 4  # an image this many times as high as wide, and 4 pixels wide at most, is unlikely
 
 _SHAPES = (
     "an image has a (height, width) or a (channels, height, width), or (height, width, channels) "
-    "if its pixels have 1, 3 or 4 of them, and a series a (length,). A dictionary says it in "
-    "words, in the order of the values of a row: {'channels': 2, 'length': 50}, for example"
+    "if its pixels have 1, 3 or 4 of them, and a series a (length,), or a (channels, length) or "
+    "(length, channels) of 2 to 4 channels. A dictionary says it in words, in the order of the "
+    "values of a row: {'channels': 12, 'length': 50}, for example"
 )
 
 
@@ -77,13 +79,14 @@ def read_image_shape(image_shape) -> MapShape | ChannelsLast:
     Parameters
     ----------
     image_shape : array-like of int, or dict of str to int
-        (length,), (height, width), (channels, height, width) or (height, width, channels). A
-        dictionary, or a tuple with names, as this function returns one, is read by its names.
+        (length,), (height, width), (channels, length) or (length, channels) of a series of few
+        channels, (channels, height, width) or (height, width, channels). A dictionary, or a tuple
+        with names, as this function returns one, is read by its names.
 
     Raises
     ------
     ValueError
-        If it is none of these, or if three numbers may be meant in both orders.
+        If it is none of these, or if numbers may be meant in two ways.
     """
     if isinstance(image_shape, MapShape | ChannelsLast):
         image_shape = image_shape._asdict()
@@ -129,7 +132,7 @@ def _names_of(image_shape, numbers: tuple[int, ...]) -> tuple[str, ...]:
     if len(numbers) == 1:
         return ("length",)
     if len(numbers) == 2:
-        return "height", "width"
+        return _names_of_two(image_shape, numbers)
     first, last = ("channels", "height", "width"), ("height", "width", "channels")
     is_last = _channels_are_last(*numbers)
     if is_last is None:
@@ -141,6 +144,23 @@ def _names_of(image_shape, numbers: tuple[int, ...]) -> tuple[str, ...]:
             f"pixels of {channels} {'channels' if channels > 1 else 'channel'} each."
         )
     return last if is_last else first
+
+
+def _names_of_two(image_shape, numbers: tuple[int, ...]) -> tuple[str, str]:
+    """Return what two numbers without names are: the sides of an image, or a series' channels."""
+    few, many = sorted(numbers)
+    channels_first = numbers[0] == few
+    series = ("channels", "length") if channels_first else ("length", "channels")
+    if few == 1 or many < _LONG * few:
+        return "height", "width"
+    if few <= _MOST_COLORS:
+        return series
+    as_image = dict(zip(("height", "width"), numbers, strict=True))
+    raise ValueError(
+        f"image_shape={image_shape!r} may be meant in two ways. Write "
+        f"{dict(zip(series, numbers, strict=True))} for a series of {few} channels, and {as_image} "
+        "for an image."
+    )
 
 
 def _channels_are_last(first: int, middle: int, last: int) -> bool | None:

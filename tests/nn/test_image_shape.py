@@ -21,7 +21,15 @@ SIDES = st.integers(1, 40)
     [
         ((50,), MapShape(1, 1, 50)),
         ((28, 28), MapShape(1, 28, 28)),
-        ((2, 50), MapShape(1, 2, 50)),
+        ((2, 50), MapShape(2, 1, 50)),
+        ((50, 2), ChannelsLast(1, 50, 2)),
+        ((1, 50), MapShape(1, 1, 50)),
+        ((50, 1), MapShape(1, 50, 1)),
+        ((4, 32), MapShape(4, 1, 32)),
+        ((4, 31), MapShape(1, 4, 31)),
+        ((12, 90), MapShape(1, 12, 90)),
+        ({"height": 2, "width": 50}, MapShape(1, 2, 50)),
+        ({"channels": 12, "length": 1000}, MapShape(12, 1, 1000)),
         ((1, 1, 50), MapShape(1, 1, 50)),
         ((2, 1, 50), MapShape(2, 1, 50)),
         ((1, 28, 28), MapShape(1, 28, 28)),
@@ -77,6 +85,18 @@ def test_a_shape_that_may_be_meant_in_two_ways_is_an_error_with_both(image_shape
     assert first == MapShape(*image_shape)
     assert last == ChannelsLast(*image_shape)
     assert type(first) is not type(last)
+
+
+@pytest.mark.parametrize("image_shape", [(12, 1000), (1000, 12), (5, 40)])
+def test_a_long_image_or_a_series_is_an_error_with_both(image_shape):
+    with pytest.raises(ValueError, match="may be meant in two ways") as error:
+        read_image_shape(image_shape)
+    series, image = (
+        read_image_shape(eval(words)) for words in re.findall("{.*?}", str(error.value))
+    )
+    assert image == MapShape(1, *image_shape)
+    assert series.channels == min(image_shape)
+    assert series.height == 1
 
 
 @given(SIDES, SIDES, st.sampled_from([1, 3, 4]))
