@@ -630,7 +630,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             shuffle=self.shuffle,
             merge=merge,
             y=y,
-            groups=groups,
+            groups=groups if self.early_stopping else None,
             validation=validation,
         )
         return rows, columns

@@ -59,8 +59,9 @@ def _image_shapes(shape: tuple[int, ...]) -> str:
     """Return what to set for arrays of samples of a shape."""
     if len(shape) == 2:
         first, last = shape
+        image = {"height": first, "width": last}
         return (
-            f"image_shape={shape} for images of {first} by {last} pixels, "
+            f"image_shape={image} for images of {first} by {last} pixels, "
             f"{{'length': {first}, 'channels': {last}}} for series of {first} times, or "
             f"{{'channels': {first}, 'length': {last}}} for series of {last}"
         )

@@ -20,7 +20,7 @@ from ._fitting import fit_seed, or_as_before
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
 from ._principal_axes import n_principal_axes
-from ._reconstruction import ColumnsOut, in_columns, known_share
+from ._reconstruction import ColumnsOut, by_column, known_share
 from ._rows import (
     canonical,
     chunks,
@@ -368,9 +368,10 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows in the units of the training rows.
 
-        per_feature : bool, default=False
+        per_feature : bool or array-like of shape (n_features,), default=False
             Whether to return the part of each value in the error, which tells the columns
-            that make a row unusual, instead of their sum.
+            that make a row unusual, instead of their sum. Names of where the columns come
+            from sum them by these, in order of appearance.
 
         Returns
         -------
@@ -389,9 +390,9 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         given, X = X, self._validate_rows(X)
         state = known_values(X), self._folds.unseen(X)
-        if per_feature:
-            return in_columns(self, self._errors(X, *state), given)
-        return self._total_errors(X, *state)
+        if per_feature is False:
+            return self._total_errors(X, *state)
+        return by_column(self, self._errors(X, *state), given, per_feature)
 
     def _scores(self, X):
         scores = self._raw_scores(X, known_values(X), unseen=self._folds.unseen(X))

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import (
     _check_feature_names_in,
@@ -172,9 +172,10 @@ class ReconstructionMixin(TransformerMixin):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows in the units of the training rows.
 
-        per_feature : bool, default=False
+        per_feature : bool or array-like of shape (n_features,), default=False
             Whether to return the error of each value, which tells the columns that make a row
-            unusual, instead of their sum.
+            unusual, instead of their sum. Names of where the columns come from, such as that of the
+            column that some of them encode as 0 and 1, sum them by these, in order of appearance.
 
         Returns
         -------
@@ -186,13 +187,13 @@ class ReconstructionMixin(TransformerMixin):
         check_is_fitted(self)
         given, X = X, self._validate_rows(X)
         errors = self._apply(
-            _squared_errors if per_feature else _squared_error,
+            _squared_error if per_feature is False else _squared_errors,
             X,
             before=self._standardized,
             after=lambda error: error.astype(np.float64) * self.scale_**2,
             result_dtype=dtype_of_squares(X, self.scale_),
         )
-        return in_columns(self, errors, given) if per_feature else errors[:, 0]
+        return errors[:, 0] if per_feature is False else by_column(self, errors, given, per_feature)
 
     def _validate_rows(self, X):
         return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")
@@ -233,12 +234,28 @@ class ColumnsOut:
         return self
 
 
-def in_columns(estimator, values, X):
-    """Return values of the columns of X in the container that `set_output` asks for."""
+def in_columns(estimator, values, X, names=None):
+    """Return values of the columns of X, or of other names, as `set_output` asks for them."""
     adapter = _get_container_adapter("transform", estimator)
     if adapter is None:
         return values
-    return adapter.create_container(values, X, columns=_check_feature_names_in(estimator))
+    names = _check_feature_names_in(estimator) if names is None else np.array(names, dtype=object)
+    return adapter.create_container(values, X, columns=names)
+
+
+def by_column(estimator, errors, X, per_feature):
+    """Return the errors of the columns of X, or their sums by where the columns come from."""
+    if per_feature is True:
+        return in_columns(estimator, errors, X)
+    sources = column_or_1d(per_feature)
+    if len(sources) != errors.shape[1]:
+        raise ValueError(
+            f"per_feature has {len(sources)} names, but X has {errors.shape[1]} columns; give "
+            "True, or for each column the name of where it comes from."
+        )
+    names = list(dict.fromkeys(sources.tolist()))
+    belongs = np.array([[source == name for name in names] for source in sources.tolist()])
+    return in_columns(estimator, errors @ belongs.astype(errors.dtype), X, names)
 
 
 def holes_to_fill(estimator, X):

@@ -45,6 +45,7 @@ from ._holding_out import FitRows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._probabilistic_pca import STARTS
 from ._reconstruction import (
+    by_column,
     dtype_of_squares,
     explained_share,
     holes_to_fill,
@@ -475,7 +476,7 @@ class VariationalAutoencoderTransformer(
             weight,
             shuffle=self.shuffle,
             y=y,
-            groups=groups,
+            groups=groups if self.early_stopping else None,
             validation=validation,
         )
         settings = training_settings(self, len(rows))
@@ -955,9 +956,10 @@ class VariationalAutoencoderTransformer(
         y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
             As in `fit`; needed with ``conditional=True``, ignored otherwise.
 
-        per_feature : bool, default=False
+        per_feature : bool or array-like of shape (n_features,), default=False
             Whether to return the error of each value, which tells the columns that make a row
-            unusual, instead of their sum.
+            unusual, instead of their sum. Names of where the columns come
+            from sum them by these, in order of appearance.
 
         Returns
         -------
@@ -967,13 +969,13 @@ class VariationalAutoencoderTransformer(
         check_is_fitted(self)
         given, X = X, self._with_condition(self._validate_rows(X), y)
         errors = self._apply(
-            _squared_errors if per_feature else _squared_error,
+            _squared_error if per_feature is False else _squared_errors,
             X,
             before=self._standardized,
             after=lambda error: error.astype(np.float64) * self.scale_**2,
             result_dtype=dtype_of_squares(X, self.scale_),
         )
-        return in_columns(self, errors, given) if per_feature else errors[:, 0]
+        return errors[:, 0] if per_feature is False else by_column(self, errors, given, per_feature)
 
     def _evidence(self, function, X, y, n_draws):
         """Apply a function of the network, rows and draws that returns log-likelihoods."""

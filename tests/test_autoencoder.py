@@ -1269,3 +1269,9 @@ def test_who_has_missing_values_is_told_of_the_way(iris):
         quick(2).fit(iris).transform(holes)
     with pytest.raises(ValueError, match="takes missing values in dense rows"):
         quick(2, missing="mask").fit(sp.csr_array(holes))
+
+
+def test_groups_change_nothing_where_no_rows_are_held_out(iris):
+    groups = np.arange(len(iris)) % 7
+    expected = quick(2).fit(iris).transform(iris)
+    np.testing.assert_array_equal(quick(2).fit(iris, groups=groups).transform(iris), expected)

@@ -157,7 +157,10 @@ def test_arrays_that_are_no_tables_are_told_how_to_be_one(estimator):
 @pytest.mark.parametrize(
     ("shape", "advice"),
     [
-        ((8, 9), "image_shape=(8, 9) for images of 8 by 9 pixels, {'length': 8, 'channels': 9} "),
+        (
+            (8, 9),
+            "image_shape={'height': 8, 'width': 9} for images of 8 by 9 pixels, {'leng",
+        ),
         ((50, 2), "{'length': 50, 'channels': 2} for series of 50 times, or {'channels': 50, "),
         ((8, 9, 3), "set image_shape=(8, 9, 3)."),
         ((3, 8, 9), "set image_shape=(3, 8, 9)."),

@@ -1,13 +1,14 @@
 """What fitted autoencoders do with rows: encode, decode, explain, and fill holes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +162,20 @@ def test_at_pca_the_gain_of_each_code_is_its_explained_variance_ratio():
     np.testing.assert_allclose(
         model.explained_variance_ratio_, PCA(6).fit(X).explained_variance_ratio_, atol=1e-5
     )
+
+
+def test_errors_are_summed_by_where_columns_come_from(wine):
+    X = pd.DataFrame(wine[:, :5], columns=["age", "color_red", "color_white", "size", "color_rose"])
+    sources = ["age", "color", "color", "size", "color"]
+    model = AutoencoderTransformer(2, max_iter=2, early_stopping=False, random_state=0).fit(X)
+    detector = AutoencoderOutlierDetector(model, n_folds=2, random_state=0).fit(X)
+    for fitted in (model, detector):
+        errors = fitted.reconstruction_error(X, per_feature=True)
+        expected = np.column_stack([errors[:, 0], errors[:, [1, 2, 4]].sum(axis=1), errors[:, 3]])
+        summed = fitted.reconstruction_error(X, per_feature=sources)
+        np.testing.assert_allclose(summed, expected)
+        frame = fitted.set_output(transform="pandas").reconstruction_error(X, per_feature=sources)
+        assert list(frame.columns) == ["age", "color", "size"]
+        fitted.set_output(transform="default")
+        with pytest.raises(ValueError, match="per_feature has 3 names, but X has 5 columns"):
+            fitted.reconstruction_error(X, per_feature=["a", "b", "c"])
