@@ -317,7 +317,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     >>> autoencoder.transform(X).shape
     (1797, 2)
     >>> autoencoder.set_params(n_components=None, channels=(8, 1)).fit(X).code_shape_
-    (1, 2, 2)
+    MapShape(channels=1, height=2, width=2)
     """
 
     image_shape_: MapShape | ChannelsLast

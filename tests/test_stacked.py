@@ -101,6 +101,8 @@ CHECKED = [
 ]
 
 
+# A check sets n_iter_no_change of whatever has it.
+@pytest.mark.filterwarnings("ignore::skae.exceptions.IdleParameterWarning")
 @parametrize_with_checks(CHECKED)
 def test_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)

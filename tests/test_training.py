@@ -549,7 +549,7 @@ def test_better_is_what_a_paired_t_test_calls_better(gain, shift, level):
     p = ttest_rel(gain, np.zeros(len(gain)), alternative="greater").pvalue
     if abs(p - level) < 1e-9:
         return
-    assert _is_better(gain, np.ones(len(gain), dtype=np.float32), level) == (p < level)
+    assert _is_better(gain, np.ones(len(gain), dtype=np.float32), level=level) == (p < level)
 
 
 @given(st.integers(0, 2**31 - 1), st.floats(1e-3, 1e3))
