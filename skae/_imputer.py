@@ -116,6 +116,8 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If a parameter or X is not what is expected, if a column has no value, or if the
             autoencoder takes no missing values.
+        TypeError
+            If X is sparse.
         """
         with or_as_before(self):
             return self._fit(X, sample_weight, groups)

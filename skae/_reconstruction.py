@@ -96,6 +96,8 @@ class ReconstructionMixin(TransformerMixin):
         ------
         ValueError
             If ``missing="mask"`` was not set: the autoencoder then takes no missing values.
+        TypeError
+            If X is sparse.
         """
         check_is_fitted(self)
         given, X = X, holes_to_fill(self, X)
@@ -277,7 +279,7 @@ def dtype_of_squares(X, scale):
 def refuse_sparse(X, who):
     """Raise an error if X is sparse, whose missing values are zeros and no holes."""
     if sp.issparse(X):
-        raise ValueError(f"X is sparse, but {who} takes dense rows: give X.toarray().")
+        raise TypeError(f"X is sparse, but {who} takes dense rows: give X.toarray().")
 
 
 def known_share(X):

@@ -265,9 +265,9 @@ def test_a_column_without_any_value_is_refused(iris):
 
 def test_sparse_rows_are_refused():
     X = sp.csr_array(load_iris().data)
-    with pytest.raises(ValueError, match=r"AutoencoderImputer takes dense rows: give X.toarray"):
+    with pytest.raises(TypeError, match=r"AutoencoderImputer takes dense rows: give X.toarray"):
         quick().fit(X)
-    with pytest.raises(ValueError, match=r"AutoencoderImputer takes dense rows: give X.toarray"):
+    with pytest.raises(TypeError, match=r"AutoencoderImputer takes dense rows: give X.toarray"):
         quick().fit(X.toarray()).transform(X)
 
 

@@ -130,7 +130,7 @@ def test_what_holes_do_not_go_with_is_refused(wine):
         small().fit(holes)
     with pytest.raises(ValueError, match="NaN"):
         small(missing="mask").fit(sp.csr_array(holes))
-    with pytest.raises(ValueError, match=r"impute takes dense rows: give X.toarray\(\)"):
+    with pytest.raises(TypeError, match=r"impute takes dense rows: give X.toarray\(\)"):
         small(missing="mask").fit(wine).impute(sp.csr_array(wine))
     with pytest.raises(ValueError, match="missing='error', but impute needs"):
         small().fit(wine).impute(holes)
