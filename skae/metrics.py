@@ -233,8 +233,7 @@ def reconstruction_r2(
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows, not negative. None weighs all rows alike.
 
-    multioutput : {"variance_weighted", "uniform_average", "raw_values"} or array-like of shape \
-            (n_features,), default="variance_weighted"
+    multioutput : str or array-like of shape (n_features,), default="variance_weighted"
         How the columns are put together, as in :func:`~sklearn.metrics.r2_score`:
 
         - "variance_weighted": their variances and errors are added, so a column counts by its
