@@ -123,11 +123,7 @@ class FitRows:
         _refuse_names(how, known=("auto",))
         if is_splitter(how):
             return self._of_splitter(how)
-        if self.groups is None:
-            self._warn_of_near_copies()
-            units = np.arange(len(self))
-        else:
-            units = np.unique(self.groups[self.indices], return_inverse=True)[1]
+        units = self._units()
         n_units = units.max() + 1
         if n_units < 2:
             raise ValueError(
@@ -155,12 +151,15 @@ class FitRows:
         _refuse_names(how, known=())
         if self.fixed is not None or is_splitter(how):
             return self.splits(how, seed)[0]
+        units = self._units()
+        return self._holding(_of_each_class(labels, units, how, seed))
+
+    def _units(self) -> np.ndarray:
+        """Return one number for rows that are held out together; warn if nothing says which are."""
         if self.groups is None:
             self._warn_of_near_copies()
-            units = np.arange(len(self))
-        else:
-            units = np.unique(self.groups[self.indices], return_inverse=True)[1]
-        return self._holding(_of_each_class(labels, units, how, seed))
+            return np.arange(len(self))
+        return np.unique(self.groups[self.indices], return_inverse=True)[1]
 
     def _holding(self, held_out: np.ndarray) -> Split:
         """Return the split in which some of the rows are held out, given as a mask."""
