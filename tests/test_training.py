@@ -634,8 +634,13 @@ def test_an_interrupt_by_the_user_is_not_swallowed(validated):
         signal.raise_signal(signal.SIGINT)
         return (reconstruction - rows).square()
 
-    with pytest.raises(KeyboardInterrupt):
-        trained(validated, loss)
+    # Where tests run in the background, the signal may be ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trained(validated, loss)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Counting(Callback):
