@@ -142,7 +142,7 @@ def test_penalties_are_none_one_or_several():
 def test_arrays_that_are_no_tables_are_told_how_to_be_one(estimator):
     images, y = X[:20].reshape(20, 8, 8), np.arange(20) % 2
     message = (
-        r"(?s)Found array with dim 3, while dim <= 2 .*X has shape \(20, 8, 8\); make each of its "
+        r"(?s)Found array with dim 3.*X has shape \(20, 8, 8\); make each of its "
         r"20 samples a row: X.reshape\(len\(X\), -1\)"
     )
     with pytest.raises(ValueError, match=message):

@@ -77,7 +77,10 @@ def _parquet_columns(path):
     """Return names and values of the columns of a Parquet file, by whichever reader is there."""
     for reader in ("polars", "pandas"):
         try:
-            frame = import_module(reader).read_parquet(path)
+            module = import_module(reader)
+            if reader == "polars" and _loses_columns(module):
+                continue
+            frame = module.read_parquet(path)
         except ImportError:
             continue
         except Exception as error:  # each reader has errors of its own
@@ -91,7 +94,16 @@ def _parquet_columns(path):
         if not values:
             raise BadInput(f"{str(path)!r} has no columns")
         return list(zip(map(str, frame.columns), values, strict=True))
-    raise BadInput("reading .parquet needs polars, or pandas with pyarrow: pip install polars")
+    raise BadInput(
+        "reading .parquet needs polars 1.41 or newer, or pandas with pyarrow: "
+        "pip install --upgrade polars"
+    )
+
+
+def _loses_columns(polars) -> bool:
+    """Whether this version keeps one of two columns of the same name, and says nothing."""
+    major, minor, *_ = polars.__version__.split(".")
+    return (int(major), int(minor)) < (1, 41)
 
 
 def _as_numbers(values):

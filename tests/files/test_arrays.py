@@ -111,6 +111,15 @@ def test_names_that_repeat_in_parquet_are_more_than_the_reader_takes(tmp_path):
         read(path)
 
 
+def test_a_reader_that_loses_columns_of_one_name_is_not_used(tmp_path, monkeypatch):
+    path = tmp_path / "rows.parquet"
+    IRIS.data.to_parquet(path)
+    monkeypatch.setattr("polars.__version__", "1.40.1")
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(BadInput, match=r"needs polars 1.41 or newer"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("column", "words"),
     [
@@ -138,5 +147,5 @@ def test_a_label_that_is_missing_in_parquet_is_no_class(tmp_path, read_by):
 def test_without_a_reader_of_parquet_the_message_says_what_to_install(tmp_path, monkeypatch):
     for library in ("polars", "pandas"):
         monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(BadInput, match="pip install polars"):
+    with pytest.raises(BadInput, match="pip install --upgrade polars"):
         read(tmp_path / "rows.parquet")
