@@ -23,6 +23,7 @@ from ._assembly import (
     output_names,
     reconstruction_loss,
 )
+from ._candidates import CHOSEN, choices, table, ways, widths
 from ._checked_rows import check_rows, target_of
 from ._contract import BaseEstimator, _fit_context
 from ._fitting import (
@@ -35,6 +36,7 @@ from ._fitting import (
     Start,
     checked_part,
     fit_network,
+    is_auto,
     layer_sizes,
     or_as_before,
     penalties_of,
@@ -392,19 +394,23 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             Interval(Integral, 1, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="neither"),
         ],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [
+            StrOptions({"auto"}),
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "decoder_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "latent_activation": [StrOptions(set(ACTIVATIONS)), HasMethods("activate")],
         "output_activation": [StrOptions(set(ACTIVATIONS)), None],
         "loss": [StrOptions(set(LOSSES)), callable, dict],
-        "init": [StrOptions({"pca", "random"})],
+        "init": [StrOptions({"auto", "pca", "random"})],
         "pretrain": ["boolean"],
         "tied_weights": ["boolean"],
         "ordered": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "normalization": [StrOptions(set(NORMALIZATIONS)), None],
-        "noise": NOISE_CONSTRAINT,
+        "noise": [StrOptions({"auto"}), *NOISE_CONSTRAINT],
         "penalty": PENALTY_CONSTRAINT,
         "missing": [StrOptions({"error", "mask"})],
         "encoder": [nn.Module, callable, None],
@@ -416,27 +422,27 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self,
         n_components=2,
         *,
-        hidden_layer_sizes=(256, 128),
+        hidden_layer_sizes="auto",
         decoder_layer_sizes=None,
         activation="silu",
         latent_activation="identity",
         output_activation=None,
         loss="squared_error",
-        init="pca",
+        init="auto",
         pretrain=False,
         tied_weights=False,
         ordered=False,
         dropout=0.0,
         normalization=None,
-        noise=None,
+        noise="auto",
         penalty=None,
         missing="error",
         encoder=None,
         decoder=None,
         alpha=0.0,
         solver="adam",
-        learning_rate="one_cycle",
-        learning_rate_init=0.003,
+        learning_rate="averaged",
+        learning_rate_init=0.006,
         batch_size="auto",
         max_iter="auto",
         early_stopping=True,
@@ -528,12 +534,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _fit(self, X, y, sample_weight, groups):
         resumed = self.warm_start and hasattr(self, "module_")
         rows, columns = self._rows_to_fit(X, y, sample_weight, groups, resumed)
+        some = self._choices(None if resumed else len(rows), resumed)
         settings = self._training_settings(len(rows))
         with undisturbed(self._parts(), settings.seed):
             pretraining: list[list[list[float]]] = []
             n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed)
             fitted = fit_network(
-                partial(self._start, rows.X, columns, n_codes, settings, resumed, pretraining),
+                ways(self, some, rows.X, columns, n_codes, settings, resumed, pretraining),
                 rows,
                 settings,
                 early_stopping=self.early_stopping,
@@ -541,7 +548,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 resumed=resumed,
                 measure=_errors_of_prefixes if self._is_ordered() else None,
             )
-            self._keep(fitted, cut=not isinstance(self.n_components, Integral | None))
+            self._keep(fitted, some, cut=not isinstance(self.n_components, Integral | None))
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         self._keep_pretraining(pretraining, resumed)
         return self
@@ -584,6 +591,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         resumed = hasattr(self, "module_")
         rows, columns = self._rows_to_fit(X, y, sample_weight, None, resumed, merge=False)
         indices, weight = rows.indices, rows.weight
+        some = self._choices(None, resumed)
         settings = self._training_settings(len(rows))
         settings = replace(settings, learning_rate="constant", max_iter=1)
         if resumed:  # other noise than in the last call
@@ -592,9 +600,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         pretraining: list[list[list[float]]] = []
         with undisturbed(self._parts(), settings.seed):
             n_codes = self._n_codes(rows.X, indices, weight, resumed, spare=False)
-            start = self._start(
-                rows.X, columns, n_codes, settings, resumed, pretraining, indices, weight
-            )
+            (way,) = ways(self, some, rows.X, columns, n_codes, settings, resumed, pretraining)
+            start = way.build(indices, weight)
+            settings = replace(settings, noise=way.noise or settings.noise)
             last_solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == last_solver else None
             curve, state = train(*start, settings, solver_state=state)
@@ -602,7 +610,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             if self._is_ordered():
                 measured = _errors_of_prefixes(start.network, start.rows)
             curve = (list(self.loss_curve_) if resumed else []) + curve
-            self._keep(Fitted(start, curve, None, len(curve), measured), cut=False)
+            self._keep(Fitted(start, curve, None, len(curve), measured), some, cut=False)
         self._solver_state = (solver, state)
         self._keep_pretraining(pretraining, resumed)
         return self
@@ -683,7 +691,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     def _hidden_sizes(self):
         """Return the widths of the hidden layers of encoder and decoder that are skae's own."""
-        encoder_sizes = layer_sizes(self.hidden_layer_sizes) if self.encoder is None else ()
+        encoder_sizes = self._encoder_sizes() if self.encoder is None else ()
         return encoder_sizes, self._decoder_sizes() if self.decoder is None else ()
 
     def _check_outputs_and_codes(self):
@@ -706,18 +714,28 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         for loss in self.loss if isinstance(self.loss, dict) else [self.loss]:
             checked_part(loss)
 
+    def _choices(self, n_rows, resumed):
+        """Return what "auto" may stand for; what was chosen before, if a fit is gone on with."""
+        if resumed:
+            return [{name: getattr(self, f"{name}_") for name in CHOSEN}]
+        return choices(self, n_rows)
+
     def _training_settings(self, n_rows):
         return training_settings(self, n_rows, self._own(self.noise))
 
     def _starts_at_pca(self):
-        return self.init == "pca"
+        return self.init != "random"
 
     def _is_ordered(self):
         return self.ordered or not isinstance(self.n_components, Integral | None)
 
+    def _encoder_sizes(self):
+        sizes = self.hidden_layer_sizes
+        return widths(None) if is_auto(sizes) else layer_sizes(sizes)
+
     def _decoder_sizes(self):
         if self.decoder_layer_sizes is None:
-            return layer_sizes(self.hidden_layer_sizes)[::-1]
+            return self._encoder_sizes()[::-1]
         return layer_sizes(self.decoder_layer_sizes)
 
     def _column_groups(self) -> ColumnGroups | None:
@@ -883,8 +901,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             if self.tied_weights:
                 _give_zero(decode, network.encoder.body.linear_path.out_features)
 
-    def _keep(self, fitted, *, cut):
+    def _keep(self, fitted, some, *, cut):
         """Set the fitted attributes, all at once."""
+        for name, value in some[fitted.chosen].items():
+            setattr(self, f"{name}_", value)
+        self.candidates_ = table(some, fitted.validated) if len(some) > 1 else None
         network = fitted.start.network.eval()
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
         self.loss_curve_ = fitted.loss_curve

@@ -570,9 +570,12 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _pretrain(self, network, loss, rows, settings, pretraining):
         """Leave the layers as they are: convolutions are not pretrained."""
 
-    def _keep(self, fitted, *, cut):
+    def _choices(self, n_rows, resumed):
+        return [{}]  # the start follows from the code, and convolutions have other sizes
+
+    def _keep(self, fitted, some, *, cut):
         """Set the fitted attributes, all at once."""
-        super()._keep(fitted, cut=cut)
+        super()._keep(fitted, some, cut=cut)
         # Of the network, which a warm start does not build anew.
         shapes = [
             next(m.unflattened_size for m in part.modules() if isinstance(m, nn.Unflatten))

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
-from ._holding_out import FitRows, is_splitter
+from ._holding_out import FitRows, Split, is_splitter
 from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
 from ._threads import single_thread
@@ -24,7 +24,9 @@ from ._training import (
     PRECISIONS,
     SCHEDULES,
     SOLVERS,
+    Candidate,
     TrainingSettings,
+    Validated,
     check_callbacks,
     check_net_params,
     resolve_device,
@@ -82,6 +84,17 @@ class Start(NamedTuple):
     rows: StandardizedRows
 
 
+# ``build(indices, weight)`` returns the start of a training on some rows.
+Build = Callable[[np.ndarray, np.ndarray], Start]
+
+
+class Way(NamedTuple):
+    """A way to fit: one of several that rows held out choose from."""
+
+    build: Build
+    noise: Any = None  # while training, beside that of the settings
+
+
 class Fitted(NamedTuple):
     """A trained network and how its training went."""
 
@@ -90,6 +103,8 @@ class Fitted(NamedTuple):
     validation_loss_curve: list[float] | None  # (n_epochs + 1,)
     best_iter: int
     measured: Any = None  # the sum of what was measured on rows held out, if anything was
+    chosen: int = 0  # of the ways
+    validated: Sequence[Validated] = ()  # what was found of each of them
 
 
 class OnlyWith:
@@ -155,6 +170,11 @@ def refuse_other_structure(
                 "training goes on with the network as it is. Set it back, or build another with "
                 "warm_start=False and fit."
             )
+
+
+def is_auto(value) -> bool:
+    """Whether a parameter is left to the estimator."""
+    return isinstance(value, str) and value == "auto"
 
 
 def layer_sizes(sizes):
@@ -253,7 +273,7 @@ def training_settings(
         seed=fit_seed(estimator.random_state),
         callbacks=check_callbacks(estimator.callbacks),
         net_params=check_net_params(estimator.net_params),
-        noise=None if noise is None else part_of(noise, NOISES, "noise"),
+        noise=None if noise is None or is_auto(noise) else part_of(noise, NOISES, "noise"),
     )
 
 
@@ -278,7 +298,7 @@ def fit_seed(random_state) -> int:
 
 
 def fit_network(
-    build: Callable[[np.ndarray, np.ndarray], Start],
+    ways: Sequence[Way],
     rows: FitRows,
     settings: TrainingSettings,
     *,
@@ -291,8 +311,9 @@ def fit_network(
 
     Parameters
     ----------
-    build : callable
-        ``build(indices, weight)`` returns the start of a training on some rows.
+    ways : sequence of Way
+        Without rows held out, there is nothing to choose by, and the first is taken; so is its
+        start where no training is better than none.
     rows : FitRows
         The rows to train on.
     settings : TrainingSettings
@@ -307,33 +328,43 @@ def fit_network(
         what several folds give is added up.
     """
     if not early_stopping or len(rows) < 2:
-        start = build(rows.indices, rows.weight)
-        curve = train(*start, settings).loss_curve
+        start = ways[0].build(rows.indices, rows.weight)
+        how = replace(settings, noise=ways[0].noise or settings.noise)
+        curve = train(*start, how).loss_curve
         measured = None if measure is None else measure(start.network, start.rows)
         return Fitted(start, curve, None, len(curve), measured)
 
     splits = rows.splits(validation_fraction, settings.seed, folds=not resumed)
-    starts = [build(*split.training) for split in splits]
-    held_out = [
-        start.rows.others(*split.validation) for start, split in zip(starts, splits, strict=True)
-    ]
     given_groups = [split.groups for split in splits if split.groups is not None]
     groups = np.concatenate(given_groups) if given_groups else None
+    candidates = [_candidate(way, splits) for way in ways]
 
-    def measured_now():
+    def measured_now(candidate):
         if measure is None:
             return None
-        pairs = zip(starts, held_out, strict=True)
+        pairs = zip(candidate.parts, candidate.held_out, strict=True)
         return sum(measure(start.network, rows) for start, rows in pairs)
 
-    measured = measured_now()  # of the start, which is kept if nothing is better
-    curve, validation_curve, best_iter = train_with_validation(
-        starts, held_out, settings, groups=groups
+    measured = measured_now(candidates[0])  # of the start, which is kept if nothing is better
+    again = len(splits) > 1 or rows.has_folds(validation_fraction, folds=not resumed)
+    chosen, validated = train_with_validation(
+        candidates, settings, groups=groups, keep_weights=not again or measure is not None
     )
+    curve, validation_curve, best_iter = validated[chosen]
+    start = Start(*candidates[chosen].parts[0])
     if best_iter > 0:
-        measured = measured_now()
-    kept = best_iter > 0 and len(splits) == 1
-    start = starts[0] if kept else build(rows.indices, rows.weight)
-    if best_iter > 0 and len(splits) > 1:
-        train(*start, replace(settings, max_iter=best_iter))
-    return Fitted(start, curve, validation_curve, best_iter, measured)
+        measured = measured_now(candidates[chosen])
+    if again or best_iter == 0:
+        start = ways[chosen].build(rows.indices, rows.weight)
+    if again and best_iter > 0:
+        noise = ways[chosen].noise or settings.noise
+        train(*start, replace(settings, max_iter=best_iter, noise=noise))
+    return Fitted(start, curve, validation_curve, best_iter, measured, chosen, validated)
+
+
+def _candidate(way: Way, splits: Sequence[Split]) -> Candidate:
+    """Return the networks of a way to fit, one for each split, and the rows they are judged by."""
+    starts = [way.build(*split.training) for split in splits]
+    pairs = zip(starts, splits, strict=True)
+    held_out = [start.rows.others(*split.validation) for start, split in pairs]
+    return Candidate(starts, held_out, way.noise)

@@ -13,6 +13,7 @@ from .exceptions import DependentRowsWarning
 
 _FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
 _N_FOLDS = 5
+_ENOUGH_ROWS = 250  # held out, to judge a training by
 
 # Near-copies: in half of the rows, the nearest few others lie three times nearer than the next, or
 # the nearest of all comes right before or after in X. Of independent rows in a single dimension
@@ -131,12 +132,19 @@ class FitRows:
                 "Give at least two groups, or set early_stopping=False."
             )
         order = np.random.RandomState(seed).permutation(n_units)
-        if how == "auto" and len(self) < _FEW_ROWS and folds:
+        if self.has_folds(how, folds=folds):
             parts = np.array_split(order, min(_N_FOLDS, n_units))
+            n_held_out = np.cumsum([np.isin(units, part).sum() for part in parts])
+            parts = parts[: int(np.searchsorted(n_held_out, _ENOUGH_ROWS)) + 1]
         else:
             share = 0.1 if how == "auto" else how
             parts = [order[: _n_held_out(np.bincount(units)[order], share * len(self))]]
-        return [self._holding(np.isin(units, part)) for part in parts]
+        return _evened([self._holding(np.isin(units, part)) for part in parts])
+
+    def has_folds(self, how, *, folds: bool = True) -> bool:
+        """Whether rows are held out to find an epoch only, as parts of a cross-validation."""
+        is_auto = isinstance(how, str) and how == "auto"
+        return folds and is_auto and self.fixed is None and len(self) < _FEW_ROWS
 
     def split_by_class(self, how, seed: int, labels: np.ndarray) -> Split:
         """Return what is held out once, of each class the same share.
@@ -205,6 +213,28 @@ class FitRows:
                 "validation_fraction=sklearn.model_selection.TimeSeriesSplit().",
                 DependentRowsWarning,
             )
+
+
+def _evened(splits: list[Split]) -> list[Split]:
+    """Return splits of one size where they differ by one row: some get one more, of no weight.
+
+    Networks can only be trained side by side by batches of one size.
+    """
+    if any(split.groups is not None for split in splits):
+        return splits
+    for side in ("training", "validation"):
+        sizes = [len(getattr(split, side).indices) for split in splits]
+        if max(sizes) == min(sizes) + 1:
+            parts = [_padded(getattr(split, side), max(sizes)) for split in splits]
+            pairs = zip(splits, parts, strict=True)
+            splits = [Split(**{**split._asdict(), side: part}) for split, part in pairs]
+    return splits
+
+
+def _padded(rows: Rows, n_rows: int) -> Rows:
+    n_more = n_rows - len(rows.indices)
+    weight = np.append(rows.weight, np.zeros(n_more))
+    return Rows(np.append(rows.indices, rows.indices[:n_more]), weight)
 
 
 def is_splitter(how) -> bool:

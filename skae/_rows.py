@@ -1,6 +1,7 @@
 """Rows, dense or sparse: merged where they are equal, standardized, and cut into batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Generator, Tensor
 from torch.utils.data import Dataset
 
 CHUNK_VALUES = 2**18  # values that are dense at one time
+_BLOCK_VALUES = 2**17  # of the batches that are taken at one time
 _LARGEST = 1e15  # standardized value
 _MOST_REGRESSED, _ROWS_REGRESSED = 2000, 4096  # columns and rows, of noise that is told apart
 _LABEL_STEP = np.uint64(0x9E3779B97F4A7C15)  # between the hashes of a row with two labels
@@ -366,19 +368,21 @@ class PartlyLabeledRows(LabeledRows):
 
 
 class Batches:
-    """Cut rows into batches, whole tensors at a time, in a new random order each time.
+    """Cut rows into batches of like sizes, in a new random order each time.
 
-    A last batch of one row is joined to the batch before it, as batch statistics of one
-    row do not exist.
+    Rows are taken, and corrupted, some batches at a time, which costs a fraction of what small
+    tensors do. No batch has a single row where others have more, as batch statistics of one row
+    do not exist.
 
     Parameters
     ----------
     rows : StandardizedRows
     batch_size : int
+        The most rows in a batch, but for one more where a row would be left over.
     generator : torch.Generator or None
         Where the order comes from; ``None`` keeps the rows' own.
     corrupt : callable or None
-        What a batch goes through before it is given out; its target stays as it is.
+        What rows go through before they are given out; their target stays as it is.
     """
 
     def __init__(
@@ -396,26 +400,96 @@ class Batches:
     def __len__(self) -> int:
         n_rows = len(self.rows)
         n_batches = -(-n_rows // self.batch_size)
-        return n_batches - (n_batches > 1 and n_rows % self.batch_size == 1)
+        return n_batches if self.batch_size == 1 else min(n_batches, max(1, n_rows // 2))
 
     def __iter__(self) -> Iterator[tuple[Any, list[Tensor]]]:
-        for index in self._indices():
-            batch = self.rows[index]
-            yield batch if self.corrupt is None else (self.corrupt(batch[0]), batch[1])
+        for (Z, target), sizes in self.blocks():
+            yield from _cut(Z, target, sizes, dim=0)
 
-    def _indices(self) -> Iterator[Tensor | slice]:
-        """Yield which rows each batch has."""
+    def blocks(self) -> Iterator[tuple[tuple[Any, list[Tensor]], list[int]]]:
+        """Yield the rows of some batches at a time, with their target, and the batches' sizes."""
+        for index, sizes in self._indices():
+            Z, target = self._take(index)
+            yield (Z if self.corrupt is None else self.corrupt(Z), target), sizes
+
+    def _take(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
+        return self.rows[index]
+
+    def _indices(self) -> Iterator[tuple[Tensor | slice, list[int]]]:
+        """Yield which rows some batches have, and how many each of them."""
         n_rows, n_batches = len(self.rows), len(self)
-        stops = [self.batch_size * (i + 1) for i in range(n_batches - 1)] + [n_rows]
+        stops = [n_rows * i // n_batches for i in range(n_batches + 1)]
         order = None if self.generator is None else torch.randperm(n_rows, generator=self.generator)
-        start = 0
-        for stop in stops:
-            yield slice(start, stop) if order is None else order[start:stop]
-            start = stop
+        n_at_once = max(1, _BLOCK_VALUES // (self.rows.X.shape[1] * self.batch_size))
+        for first in range(0, n_batches, n_at_once):
+            some = stops[first : first + n_at_once + 1]
+            sizes = [stop - start for start, stop in pairwise(some)]
+            index = slice(some[0], some[-1])
+            yield index if order is None else order[index], sizes
+
+
+def _cut(Z: Tensor, target: list[Tensor], sizes: list[int], dim: int):
+    """Yield the batches of a block."""
+    targets = zip(*(part.split(sizes, dim=dim) for part in target), strict=True)
+    for rows, of_rows in zip(Z.split(sizes, dim=dim), targets, strict=True):
+        yield rows, list(of_rows)
+
+
+class RowsSideBySide(Dataset):
+    """The rows of several networks that are trained as one: a batch has one of each, stacked.
+
+    Parameters
+    ----------
+    parts : sequence of StandardizedRows
+        Of the same number of rows each.
+    """
+
+    def __init__(self, parts: Sequence[StandardizedRows]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def batches(self, batch_size: int, generator=None, corrupt=None) -> "BatchesSideBySide":
+        """Return what cuts these rows into batches.
+
+        Parameters
+        ----------
+        batch_size : int
+        generator : sequence of torch.Generator, optional
+            One for each part.
+        corrupt : sequence of callable or None, optional
+            One for each part.
+        """
+        none = [None] * len(self.parts)
+        how = zip(self.parts, generator or none, corrupt or none, strict=True)
+        return BatchesSideBySide([part.batches(batch_size, *rest) for part, *rest in how])
+
+
+class BatchesSideBySide:
+    """Batches of several rows at once: (n_parts, batch, n_columns), and targets likewise.
+
+    Parameters
+    ----------
+    parts : sequence of Batches
+        Of the same number of rows each.
+    """
+
+    def __init__(self, parts: Sequence[Batches]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def __iter__(self) -> Iterator[tuple[Tensor, list[Tensor]]]:
+        for blocks in zip(*(part.blocks() for part in self.parts), strict=True):
+            rows, targets = zip(*(block for block, _ in blocks), strict=True)
+            target = [torch.stack(part) for part in zip(*targets, strict=True)]
+            yield from _cut(torch.stack(rows), target, blocks[0][1], dim=1)
 
 
 class PairedBatches(Batches):
-    """Batches of rows with targets that have the residuals of other rows of the batch.
+    """Batches of rows with targets that have the residuals of other rows.
 
     Parameters
     ----------
@@ -429,12 +503,10 @@ class PairedBatches(Batches):
         assert rows.residual is not None
         self.residual = rows.residual
 
-    def __iter__(self) -> Iterator[tuple[Any, list[Tensor]]]:
-        for index in self._indices():
-            Z, target = self.rows[index]
-            own = self.residual[index]
-            Z = Z - own + own[torch.randperm(len(Z), generator=self.generator)]
-            yield Z if self.corrupt is None else self.corrupt(Z), target
+    def _take(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
+        Z, target = self.rows[index]
+        own = self.residual[index]
+        return Z - own + own[torch.randperm(len(Z), generator=self.generator)], target
 
 
 class JointBatches(Batches):
@@ -454,17 +526,14 @@ class JointBatches(Batches):
 
     rows: PartlyLabeledRows
 
-    def _indices(self) -> Iterator[Tensor]:
-        everyone = torch.arange(len(self.rows))
-        for index in super()._indices():
-            yield everyone[index]
-
     def __iter__(self) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
         rows, labeled = self.rows, self.rows.labeled
         apart = len(labeled) < len(rows)
         n_labeled = min(len(labeled), max(2, self.batch_size // 2)) if apart else 0
         waiting = labeled[:0]
-        for index in self._indices():
+        everyone = torch.arange(len(rows))
+        cut = (part for index, sizes in self._indices() for part in everyone[index].split(sizes))
+        for index in cut:
             while len(waiting) < n_labeled:
                 waiting = torch.cat([waiting, self._in_order(labeled)])
             extra, waiting = waiting[:n_labeled], waiting[n_labeled:]

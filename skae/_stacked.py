@@ -64,7 +64,7 @@ from ._rows import (
     mean_and_scale,
 )
 from ._seeding import torch_generator
-from ._training import apply, evaluate, train, train_with_validation
+from ._training import Candidate, apply, evaluate, train, train_with_validation
 from ._unit_interval import lies_in_unit_interval, to_unit_interval
 from ._warnings import warn
 from .exceptions import MarkerAmongClassesWarning
@@ -935,8 +935,9 @@ class StackedAutoencoderClassifier(
             validation_curve, best_iter = None, len(curve)
         else:
             judge = _JUDGES[self.scoring](loss.outputs)
-            curve, validation_curve, best_iter = train_with_validation(
-                [(network, loss, data)], [judged], settings, judge=judge, label=name
+            candidate = Candidate([(network, loss, data)], [judged])
+            _, [(curve, validation_curve, best_iter)] = train_with_validation(
+                [candidate], settings, judge=judge, label=name
             )
         score = _accuracy(network, loss.outputs, data if judged is None else judged)
         return Stage(name, curve, validation_curve, best_iter, score), state

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from math import cos, pi
+from math import ceil, cos, pi
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +19,28 @@ from skorch.exceptions import SkorchException
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ._rows import CHUNK_VALUES, Batches, StandardizedRows, dense_chunks
+from ._rows import (
+    CHUNK_VALUES,
+    Batches,
+    BatchesSideBySide,
+    RowsSideBySide,
+    StandardizedRows,
+    dense_chunks,
+)
 from ._seeding import torch_generator
 from ._threads import single_thread
 from ._warnings import warn
-from .nn import RowLoss, fixed_draws, multiplications, seed_layers, values_per_row
+from .nn import (
+    LossSideBySide,
+    RowLoss,
+    fixed_draws,
+    likeness,
+    multiplications,
+    part_of,
+    seed_layers,
+    side_by_side,
+    values_per_row,
+)
 from .noise import Noise
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -46,6 +63,7 @@ def _one_cycle(progress: float, warm_up: float = 0.05) -> float:
 
 # The share of learning_rate_init at a share of all steps.
 SCHEDULES: dict[str, Callable[[float], float]] = {
+    "averaged": lambda progress: _one_cycle(progress) if progress < 0.05 else 1.0,
     "constant": lambda progress: 1.0,
     "adaptive": lambda progress: 1.0,
     "cosine": lambda progress: (1 + cos(pi * progress)) / 2,
@@ -53,6 +71,9 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+# The shares of all epochs at which the worst of several candidates leaves.
+LEAVING = 0.3, 0.45, 0.6
 
 _EVALUATION_BATCH = 1024  # rows
 _MAP_VALUES = 2**20  # of the largest feature map at one time, where nothing is trained
@@ -107,6 +128,12 @@ class TrainingSettings:
     noise: Noise | None = None
     enough: float = -np.inf  # a training loss below which training ends
 
+    @property
+    def shares_a_solver(self) -> bool:
+        """Whether networks are trained as one like each by itself: a solver sees numbers only."""
+        plain = all(name.startswith("optimizer__") for name in self.net_params)
+        return plain and not self.callbacks and self.learning_rate != "adaptive"
+
 
 class Trained(NamedTuple):
     """What training on all rows leaves behind."""
@@ -115,8 +142,16 @@ class Trained(NamedTuple):
     solver_state: dict[str, Any]
 
 
+class Candidate(NamedTuple):
+    """One of the ways to train that rows held out choose from: a network for each fold."""
+
+    parts: Sequence[tuple[nn.Module, RowLoss, StandardizedRows]]
+    held_out: Sequence[StandardizedRows]
+    noise: Noise | None = None  # beside that of the settings, and not when epochs are judged
+
+
 class Validated(NamedTuple):
-    """What training with validation found."""
+    """What training with validation found of a candidate."""
 
     loss_curve: list[float]  # (n_epochs,), the mean of all networks
     validation_loss_curve: list[float]  # (n_epochs + 1,): the first is the untrained network's
@@ -177,12 +212,12 @@ def train(
     """
     curve: list[float] = []
     with _session(settings, [network], label) as bar:
-        run = _Run(network, loss, rows, settings)
+        run = _Run([_Entry(network, loss, rows, settings.noise)], settings)
         if solver_state is not None:
             run.net.optimizer_.load_state_dict(copy.deepcopy(solver_state))
         while len(curve) < settings.max_iter and not run.stopped and not _enough(curve, settings):
             try:
-                curve.append(run.epoch())
+                curve += run.epoch().values()
             except (KeyError, SkorchException) as error:
                 if "valid_loss" not in str(error):
                     raise
@@ -202,71 +237,133 @@ def train(
 
 
 def train_with_validation(
-    parts: Sequence[tuple[nn.Module, RowLoss, StandardizedRows]],
-    held_out: Sequence[StandardizedRows],
+    candidates: Sequence[Candidate],
     settings: TrainingSettings,
     *,
     judge: RowLoss | None = None,
     groups: np.ndarray | None = None,
     label: str | None = None,
-) -> Validated:
+    keep_weights: bool = True,
+) -> tuple[int, list[Validated]]:
     """Train networks side by side, each with rows held out, and find the best epoch.
 
-    One part is a hold-out, several are the folds of a cross-validation: an epoch is
-    judged by all validation rows together. The best epoch is left at 0, the untrained
-    networks, unless the best one lowers the loss of the validation rows significantly (a
-    paired t-test of the rows' losses, one-sided, 1 %). Rows that belong together, by the
-    numbers of their groups, count as one there: they do not err independently.
+    A candidate of one part is a hold-out, one of several is the folds of a cross-validation: an
+    epoch is judged by all validation rows together. Of several candidates, all judged by the same
+    rows, the worst leaves at each of the shares `LEAVING` of all epochs (as in successive halving:
+    Jamieson & Talwalkar 2016, arXiv:1502.07943).
+
+    The best epoch is left at 0, the untrained networks of the first candidate, unless it lowers
+    their loss of the validation rows significantly (a paired t-test of the rows' losses,
+    one-sided, 1 %). Rows that belong together, by the numbers of their groups, count as one there:
+    they do not err independently.
 
     With a ``judge``, an epoch is judged by this other loss of rows without noise, and the
     lowest one is the best, be it by little. The label is what a progress bar says.
 
-    The networks end with their weights at the epoch of the lowest validation loss.
+    Returns
+    -------
+    chosen : int
+        The candidate of the lowest validation loss, or the first if no epoch is better than none.
+    validated : list of Validated
+        What was found of each.
+
+    Notes
+    -----
+    With ``keep_weights``, the networks of the candidate chosen end with their weights at its best
+    epoch. All others end with any.
     """
-    networks = [network for network, *_ in parts]
-    weight = np.concatenate([rows.sample_weight for rows in held_out])
-    label = label or ("training" if len(parts) == 1 else "cross-validation")
-    with _session(settings, networks, label) as bar:
-        watches = [_Validation(rows, settings, judge) for rows in held_out]
-        runs = [
-            _Run(*part, settings, watch, private=len(parts) > 1)
-            for part, watch in zip(parts, watches, strict=True)
-        ]
-        start = best = _losses_of(watches)
-        tol = settings.tol * unit_of(parts[0][1] if judge is None else judge, start, weight)
-        best_states = [copy.deepcopy(network.state_dict()) for network in networks]
-        curve: list[float] = []
-        validation_curve = [float(np.average(start, weights=weight))]
-        best_iter, goal, waited = 0, validation_curve[0] - tol, 0
-        while len(curve) < settings.max_iter and waited < settings.n_iter_no_change:
-            curve.append(float(np.mean([run.epoch() for run in runs])))
-            losses = _losses_of(watches)
-            validation_curve.append(float(np.average(losses, weights=weight)))
-            _show(bar, loss=curve[-1], validation=validation_curve[-1])
+    first = candidates[0]
+    weight = np.concatenate([rows.sample_weight for rows in first.held_out])
+    label = label or ("training" if len(first.parts) == 1 else "cross-validation")
+    with _session(settings, [network for network, *_ in first.parts], label) as bar:
+        runs = _runs(candidates, settings, judge)
+        losses = _by_candidate([run.validation_losses() for run in runs])
+        unit = unit_of(first.parts[0][1] if judge is None else judge, losses[0], weight)
+        races = [_Race(losses[i], weight, settings.tol * unit) for i in range(len(candidates))]
+        if keep_weights:
+            for i, race in enumerate(races):
+                race.states = [state for run in runs for state in run.states(i)]
+        racing, running = set(range(len(races))), set(range(len(races)))
+        leaving = {ceil(share * settings.max_iter) for share in LEAVING}
+        for epoch in range(1, settings.max_iter + 1):
+            training = _by_candidate([run.epoch() for run in runs])
+            losses = _by_candidate([run.validation_losses() for run in runs])
             stopped = any(run.stopped for run in runs)
-            if not np.isfinite([0.0 if stopped else curve[-1], validation_curve[-1]]).all():
-                warn(
-                    f"The training loss is {curve[-1]} and the validation loss "
-                    f"{validation_curve[-1]} after epoch {len(curve)}: training diverged with "
-                    f"learning_rate_init={settings.learning_rate_init} "
-                    f"and ends there; epoch {best_iter} is kept. Lower it, or scale X.",
-                    ConvergenceWarning,
-                )
+            for i in sorted(running):
+                race = races[i]
+                if race.note(float(training[i].mean()), losses[i]) and keep_weights:
+                    race.states = [state for run in runs for state in run.states(i)]
+                if race.diverged(stopped):
+                    running.discard(i)
+                    if len(races) == 1:
+                        _warn_of_divergence(race, settings)
+                elif race.waited >= settings.n_iter_no_change or _enough(race.curve, settings):
+                    running.discard(i)
+            best = races[min(racing, key=lambda i: races[i].lowest)]
+            _show(bar, loss=best.curve[-1], validation=best.validation_curve[-1])
+            if epoch in leaving and len(racing) > 1:
+                racing.discard(max(racing, key=lambda i: races[i].lowest))
+                running &= racing
+            if stopped or not running:
                 break
-            if validation_curve[-1] < validation_curve[best_iter]:
-                best, best_iter = losses, len(curve)
-                best_states = [copy.deepcopy(network.state_dict()) for network in networks]
-            waited += 1
-            if validation_curve[-1] < goal:
-                goal, waited = validation_curve[-1] - tol, 0
-            if stopped or _enough(curve, settings):
-                break
-        for run, state in zip(runs, best_states, strict=True):
-            run.network.load_state_dict(state)
+            for run in runs:
+                run.keep(running)
+            runs = [run for run in runs if run.keys]
+        chosen = min(racing, key=lambda i: races[i].lowest)
+        for network, state in races[chosen].states:
+            network.load_state_dict(state)
+        for run in runs:
             run.close()
-    if best_iter and judge is None and not _is_better(start - best, weight, groups):
-        best_iter = 0
-    return Validated(curve, validation_curve, best_iter)
+    start, best = races[0].start, races[chosen]
+    if best.best_iter and judge is None and not _is_better(start - best.best, weight, groups):
+        chosen, best.best_iter = 0, 0
+        races[0].best_iter = 0
+    return chosen, [Validated(race.curve, race.validation_curve, race.best_iter) for race in races]
+
+
+class _Race:
+    """How a candidate does, epoch by epoch."""
+
+    def __init__(self, start: np.ndarray, weight: np.ndarray, tol: float) -> None:
+        self.start = self.best = start  # (n_validation,), losses of the rows held out
+        self.weight = weight
+        self.tol = tol
+        self.curve: list[float] = []
+        self.validation_curve = [float(np.average(start, weights=weight))]
+        self.best_iter, self.waited = 0, 0
+        self.goal = self.validation_curve[0] - tol
+        self.states: list[tuple[nn.Module, dict[str, Tensor]]] = []  # at the best epoch
+
+    @property
+    def lowest(self) -> float:
+        return self.validation_curve[self.best_iter]
+
+    def note(self, loss: float, losses: np.ndarray) -> bool:
+        """Note an epoch, and say whether it is the best one so far."""
+        self.curve.append(loss)
+        self.validation_curve.append(float(np.average(losses, weights=self.weight)))
+        self.waited += 1
+        if self.validation_curve[-1] < self.goal:
+            self.goal, self.waited = self.validation_curve[-1] - self.tol, 0
+        better = self.validation_curve[-1] < self.lowest
+        if better:
+            self.best, self.best_iter = losses, len(self.curve)
+        return better
+
+    def diverged(self, stopped: bool) -> bool:
+        """Whether the last losses are no numbers, of an epoch that no callback has cut short."""
+        loss = 0.0 if stopped else self.curve[-1]
+        return not np.isfinite([loss, self.validation_curve[-1]]).all()
+
+
+def _warn_of_divergence(race: _Race, settings: TrainingSettings) -> None:
+    warn(
+        f"The training loss is {race.curve[-1]} and the validation loss "
+        f"{race.validation_curve[-1]} after epoch {len(race.curve)}: training diverged with "
+        f"learning_rate_init={settings.learning_rate_init} "
+        f"and ends there; epoch {race.best_iter} is kept. Lower it, or scale X.",
+        ConvergenceWarning,
+    )
 
 
 def _enough(curve: list[float], settings: TrainingSettings) -> bool:
@@ -284,11 +381,6 @@ def unit_of(loss: RowLoss, losses: np.ndarray, weight: np.ndarray) -> float:
     return float(
         np.sqrt(np.average((losses - np.average(losses, weights=weight)) ** 2, weights=weight))
     )
-
-
-def _losses_of(watches: Sequence["_Validation"]) -> np.ndarray:
-    """Return the losses of all validation rows, one part after the other."""
-    return np.concatenate([watch.losses_ for watch in watches])
 
 
 def _is_better(
@@ -311,32 +403,85 @@ def _is_better(
     return bool(mean > student.ppf(1 - level, n_effective - 1) * error)
 
 
-class _Run:
-    """One network in training: a skorch net that is asked for one epoch at a time."""
+class _Entry(NamedTuple):
+    """A network that is trained, by itself or as one with others."""
 
-    def __init__(self, network, loss, rows, settings, watch=None, *, private=False) -> None:
+    network: nn.Module
+    loss: RowLoss
+    rows: StandardizedRows
+    noise: Noise | None
+    held_out: StandardizedRows | None = None
+    key: tuple[int, int] = (0, 0)  # candidate and fold
+
+
+def _runs(
+    candidates: Sequence[Candidate], settings: TrainingSettings, judge: RowLoss | None
+) -> list["_Run"]:
+    """Return trainings of all networks, of several at once where they can stand side by side."""
+    entries = [
+        _Entry(*part, candidate.noise or settings.noise, held_out, (i, fold))
+        for i, candidate in enumerate(candidates)
+        for fold, (part, held_out) in enumerate(
+            zip(candidate.parts, candidate.held_out, strict=True)
+        )
+    ]
+    together = len(entries) > 1 and judge is None and settings.shares_a_solver
+    runs: dict[Any, list[_Entry]] = {}
+    for entry in entries:
+        alike = likeness(entry.network), likeness(entry.loss)
+        sizes = len(entry.rows), 0 if entry.held_out is None else len(entry.held_out)
+        key = (*alike, sizes) if together and None not in alike else entry.key
+        runs.setdefault(key, []).append(entry)
+    return [_Run(some, settings, judge, private=len(entries) > 1) for some in runs.values()]
+
+
+def _by_candidate(results: Sequence[dict[tuple[int, int], Any]]) -> dict[int, np.ndarray]:
+    """Return what networks have, one after the other for each candidate, in the order of folds."""
+    everything = sorted(item for result in results for item in result.items())
+    found: dict[int, list] = {}
+    for (candidate, _), values in everything:
+        found.setdefault(candidate, []).append(values)
+    return {candidate: np.hstack(values) for candidate, values in found.items()}
+
+
+class _Run:
+    """One network in training, or several as one: a skorch net that is asked for one epoch."""
+
+    def __init__(self, entries, settings, judge=None, *, private=False) -> None:
         # Each fold of a cross-validation has its own copies of the user's callbacks, which
         # themselves see the one training that the fitted network comes from.
         callbacks = copy.deepcopy(settings.callbacks) if private else settings.callbacks
-        generator = torch_generator(settings.seed) if settings.shuffle else None
-        corrupt = _corruption(settings.noise, settings.seed)
+        self.entries: list[_Entry] = list(entries)
+        self.alone = len(entries) == 1
+        self.how: dict[str, list] = {
+            "generator": [
+                torch_generator(settings.seed) if settings.shuffle else None for _ in entries
+            ],
+            "corrupt": [_corruption(entry.noise, settings.seed) for entry in entries],
+        }
+        watch, network, loss = None, entries[0].network, entries[0].loss
+        if not self.alone:
+            network = side_by_side([entry.network for entry in entries])
+            loss = LossSideBySide(side_by_side([entry.loss for entry in entries]))
         seed_layers(network, settings.seed, settings.device)
-        n_batches = len(rows.batches(settings.batch_size))
-        module = network if settings.precision == "float32" else _Autocast(network, settings)
-        self.network = network
-        self.rows = rows
+        if entries[0].held_out is not None:
+            watch = _Validation([entry.held_out for entry in entries], settings, judge)
+        self.watch = watch
+        self.average = _Average() if settings.learning_rate == "averaged" else None
         self.stopped = False
+        n_batches = len(self._batches(self.rows, settings.batch_size))
         self.net = NeuralNet(
-            module,
+            network if settings.precision == "float32" else _Autocast(network, settings),
             criterion=loss,
             optimizer=SOLVERS[settings.solver],
             optimizer__lr=settings.learning_rate_init,
             **_weight_decay(settings.alpha),
             max_epochs=settings.max_iter,
             batch_size=settings.batch_size,
-            iterator_train=partial(_batches, generator=generator, corrupt=corrupt),
+            iterator_train=self._batches,
             train_split=None,
             callbacks=[
+                *([] if self.average is None else [("average", self.average)]),
                 *([] if watch is None else [("validation", watch)]),
                 ("schedule", _Schedule(settings, n_batches, watch)),
                 *callbacks,
@@ -346,10 +491,24 @@ class _Run:
             device=settings.device,
             **settings.net_params,
         ).initialize()
-        self.net.notify("on_train_begin", X=rows, y=None)
+        self.net.notify("on_train_begin", X=self.rows, y=None)
 
-    def epoch(self) -> float:
-        """Train for one epoch and return the mean training loss."""
+    @property
+    def keys(self) -> list[tuple[int, int]]:
+        return [entry.key for entry in self.entries]
+
+    @property
+    def rows(self) -> StandardizedRows | RowsSideBySide:
+        if self.alone:
+            return self.entries[0].rows
+        return RowsSideBySide([entry.rows for entry in self.entries])
+
+    def _batches(self, rows, batch_size: int):
+        how = {name: one[0] for name, one in self.how.items()} if self.alone else self.how
+        return rows.batches(batch_size, **how)
+
+    def epoch(self) -> dict[tuple[int, int], float]:
+        """Train for one epoch and return the mean training losses."""
         try:
             self.net.fit_loop(self.rows, epochs=1)
         except KeyboardInterrupt as interrupt:
@@ -357,6 +516,12 @@ class _Run:
             if not _came_from_callback(interrupt):
                 raise
             self.stopped = True
+        if self.alone:
+            return {self.entries[0].key: self._mean_loss()}
+        means = self.net.criterion_.take_means().tolist()
+        return dict(zip(self.keys, means, strict=True))
+
+    def _mean_loss(self) -> float:
         epoch = self.net.history[-1]
         if "train_loss" in epoch:
             return float(epoch["train_loss"])
@@ -367,13 +532,53 @@ class _Run:
         losses = [batch["train_loss"] for batch in batches]
         return float(np.average(losses, weights=[b["train_batch_size"] for b in batches]))
 
+    def validation_losses(self) -> dict[tuple[int, int], np.ndarray]:
+        """Return the losses of the rows held out, after the last epoch."""
+        assert self.watch is not None
+        return dict(zip(self.keys, self.watch.losses_, strict=True))
+
+    def states(self, candidate: int) -> list[tuple[nn.Module, dict[str, Tensor]]]:
+        """Return the networks of a candidate, and copies of their numbers as they are now."""
+        result = []
+        state = self.net.module_.state_dict() if not self.alone else {}
+        for place, entry in enumerate(self.entries):
+            if entry.key[0] == candidate:
+                own = entry.network.state_dict()
+                own = own if self.alone else part_of(state, place, entry.network)
+                copies = {name: tensor.clone() for name, tensor in own.items()}
+                result.append((entry.network, copies))
+        return result
+
+    def keep(self, candidates: set[int]) -> None:
+        """Go on with the networks of some candidates only."""
+        places = [i for i, entry in enumerate(self.entries) if entry.key[0] in candidates]
+        if len(places) == len(self.entries):
+            return
+        if not places:
+            self.close()
+            return
+        index = torch.tensor(places, device=self.net.device)
+        moments = self.net.optimizer_.state.values()
+        solver = [value for of_one in moments for value in of_one.values()]
+        tensors = [
+            *_numbers(self.net.module_),
+            *_numbers(self.net.criterion_),
+            *(value for value in solver if isinstance(value, Tensor) and value.ndim),
+            *([] if self.average is None else self.average.other_),
+        ]
+        for tensor in {id(tensor): tensor for tensor in tensors}.values():
+            tensor.data, tensor.grad = tensor.data[index], None
+        lists: list[list] = [self.entries, *self.how.values()]
+        for several in lists if self.watch is None else [*lists, self.watch.parts]:
+            several[:] = [several[place] for place in places]
+
     def close(self) -> None:
+        if self.average is not None:
+            self.average.show()
         self.net.notify("on_train_end", X=self.rows, y=None)
-        self.network.to("cpu").eval().zero_grad()
-
-
-def _batches(rows: StandardizedRows, batch_size: int, **how) -> Batches:
-    return rows.batches(batch_size, **how)
+        if self.alone:
+            self.entries[0].network.to("cpu").eval().zero_grad()
+        self.entries = []
 
 
 def _corruption(noise: Noise | None, seed: int) -> Callable[[Tensor], Tensor] | None:
@@ -427,24 +632,77 @@ def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:
     return notified and raised
 
 
+def _numbers(module: nn.Module) -> list[Tensor]:
+    """Return the numbers of networks side by side: those of columns are the same for all."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return [tensor for tensor in tensors if tensor.is_floating_point()]
+
+
+class _Average(Callback):
+    """Keep an average of the weights that a training goes through, and show it between epochs.
+
+    A training whose step does not fall ends anywhere around an optimum; the average of its weights
+    is as near as if the step had fallen, after any epoch. Its window grows with the training:
+    polynomial-decay averaging, Shamir & Zhang 2013, arXiv:1212.1824.
+    """
+
+    window = 8  # one part in this many of all steps so far
+
+    def on_train_begin(self, net, **kwargs) -> None:
+        named = [*net.module_.named_parameters(), *net.module_.named_buffers()]
+        # Buffers that are learnt are the statistics of a batch normalization.
+        self.shown_ = [t for name, t in named if t.requires_grad or "running_" in name]
+        self.other_ = [tensor.detach().clone() for tensor in self.shown_]
+        self.n_steps_, self.is_shown_ = 0, False
+
+    def on_epoch_begin(self, net, **kwargs) -> None:
+        if self.is_shown_:
+            self._exchange()
+
+    def on_batch_end(self, net, training=False, **kwargs) -> None:
+        if training:
+            self.n_steps_ += 1
+            share = (self.window + 1) / (self.window + self.n_steps_)
+            torch._foreach_lerp_(self.other_, [tensor.data for tensor in self.shown_], share)
+
+    def on_epoch_end(self, net, **kwargs) -> None:
+        self.show()
+
+    def show(self) -> None:
+        """Let the network be the average until the next epoch."""
+        if not self.is_shown_:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        for shown, other in zip(self.shown_, self.other_, strict=True):
+            shown.data, other.data = other.data, shown.data
+        self.is_shown_ = not self.is_shown_
+
+
 class _Validation(Callback):
     """Record the loss of rows that are not trained on, by skorch's names for it."""
 
     def __init__(
-        self, rows: StandardizedRows, settings: TrainingSettings, judge: RowLoss | None = None
+        self,
+        parts: Sequence[StandardizedRows],
+        settings: TrainingSettings,
+        judge: RowLoss | None = None,
     ) -> None:
-        self.rows = rows
+        self.parts = list(parts)
+        self.alone = len(self.parts) == 1  # what stood side by side does so to the last
         self.seed = settings.seed
         self.noise = settings.noise if judge is None else None
         self.judge = judge
 
     def on_train_begin(self, net, **kwargs) -> None:
-        self.losses_ = self._evaluate(net)  # (n_rows,)
+        self.losses_ = self._evaluate(net)  # (n_networks, n_rows)
         self.lowest_ = np.inf
 
     def on_epoch_end(self, net, **kwargs) -> None:
         self.losses_ = self._evaluate(net)
-        loss = float(np.average(self.losses_, weights=self.rows.sample_weight))
+        if not self.alone:
+            return
+        loss = float(np.average(self.losses_[0], weights=self.parts[0].sample_weight))
         net.history.record("valid_loss", loss)
         net.history.record("valid_loss_best", loss < self.lowest_)
         self.lowest_ = min(loss, self.lowest_)
@@ -452,7 +710,7 @@ class _Validation(Callback):
     def unit(self, net) -> float:
         """Return what a fall of the loss is measured by."""
         loss = net.criterion_ if self.judge is None else self.judge
-        return unit_of(loss, self.losses_, self.rows.sample_weight)
+        return unit_of(loss, self.losses_[0], self.parts[0].sample_weight)
 
     def _evaluate(self, net) -> np.ndarray:
         net.module_.eval()
@@ -460,12 +718,14 @@ class _Validation(Callback):
         losses = []
         loss = net.criterion_ if self.judge is None else self.judge
         # What is drawn is the same in each epoch, so that epochs can be compared.
-        corrupt = _corruption(self.noise, self.seed)
+        batches = [
+            Batches(part, n_rows, corrupt=_corruption(self.noise, self.seed)) for part in self.parts
+        ]
         with torch.no_grad(), fixed_draws(net.module_, self.seed, net.device):
-            for Z, (target, _) in Batches(self.rows, n_rows, corrupt=corrupt):
+            for Z, (target, _) in batches[0] if self.alone else BatchesSideBySide(batches):
                 Z, target = Z.to(net.device), target.to(net.device)
                 losses.append(loss.rows(net.module_(Z), target).cpu())
-        return torch.cat(losses).double().numpy()
+        return torch.cat(losses, dim=-1).double().numpy().reshape(len(batches), -1)
 
 
 class _Schedule(Callback):
@@ -490,7 +750,8 @@ class _Schedule(Callback):
             watch = self.watch
             if watch is None:
                 some = np.linspace(0, len(X) - 1, min(len(X), _EVALUATION_BATCH)).astype(int)
-                watch = _Validation(X.others(X.indices[some], X.sample_weight[some]), self.settings)
+                some = X.others(X.indices[some], X.sample_weight[some])
+                watch = _Validation([some], self.settings)
                 watch.on_train_begin(net)
             unit = watch.unit(net)
         self.tol_ = self.settings.tol * unit

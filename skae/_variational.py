@@ -31,6 +31,7 @@ from ._fitting import (
     TRAINING_CONSTRAINTS,
     Fitted,
     Start,
+    Way,
     fit_network,
     fit_seed,
     layer_sizes,
@@ -484,7 +485,7 @@ class VariationalAutoencoderTransformer(
         settings = replace(settings, n_iter_no_change=patience)
         with undisturbed([self.callbacks], settings.seed):
             fitted = fit_network(
-                partial(self._start, rows.X, settings.seed, resumed),
+                [Way(partial(self._start, rows.X, settings.seed, resumed))],
                 rows,
                 settings,
                 early_stopping=self.early_stopping,

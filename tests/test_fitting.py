@@ -17,6 +17,7 @@ from skae import (
 )
 from skae._fitting import (
     Start,
+    Way,
     checked_part,
     fit_network,
     or_as_before,
@@ -57,13 +58,13 @@ def fit(measure=None, **options):
     rows = FitRows(X, np.ones(len(X)), shuffle=True)
     defaults = {"early_stopping": True, "validation_fraction": "auto"}
     settings = training_settings(estimator, len(X))
-    return fit_network(start, rows, settings, measure=measure, **defaults | options)
+    return fit_network([Way(start)], rows, settings, measure=measure, **defaults | options)
 
 
 @pytest.mark.parametrize(
     ("options", "share"),
     [
-        ({}, 1.0),
+        ({}, 0.8),
         ({"validation_fraction": 0.25}, 0.25),
         ({"resumed": True}, 0.1),
         ({"early_stopping": False}, 1.0),

@@ -71,6 +71,7 @@ from ._network import (
 )
 from ._random import Dropout, NestedDropout, RandomLayer, fixed_draws, seed_layers
 from ._reorder import Reorder, ReorderedNetwork
+from ._side_by_side import LossSideBySide, likeness, part_of, side_by_side
 from ._variational import (
     LIKELIHOODS,
     BernoulliLikelihood,
@@ -126,6 +127,7 @@ __all__ = [
     "Likelihood",
     "LogLoss",
     "Logistic",
+    "LossSideBySide",
     "MapShape",
     "NestedDropout",
     "ObservedLoss",
@@ -159,13 +161,16 @@ __all__ = [
     "hidden_layer",
     "hidden_layers",
     "kl_divergence",
+    "likeness",
     "linear",
     "map_shapes",
     "mlp",
     "multiplications",
+    "part_of",
     "pool_sizes",
     "read_image_shape",
     "seed_layers",
+    "side_by_side",
     "transposed_mlp",
     "values_per_row",
 ]

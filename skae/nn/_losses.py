@@ -34,10 +34,17 @@ class RowLoss(nn.Module):
 
     def forward(self, output: Any, target: list[Tensor]) -> Tensor:
         aim, weight = target  # (batch, ...), (batch,)
-        return (self.rows(output, aim) * weight).mean()
+        return (self.training_rows(output, aim) * weight).mean()
+
+    def training_rows(self, output: Any, aim: Tensor) -> Tensor:
+        """Return the loss of each row, (batch,), at this point of a training."""
+        return self.rows(output, aim)
 
     def rows(self, output: Any, aim: Tensor) -> Tensor:
-        """Return the loss of each row, (batch,), from a record and what it should have been."""
+        """Return the loss of each row, (batch,), from a record and what it should have been.
+
+        Like the record, its tensors may have a dimension more, that of networks side by side.
+        """
         raise NotImplementedError
 
 
@@ -50,7 +57,7 @@ class ReconstructionLoss(RowLoss):
 
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         """Return the loss of each row, (batch,): the mean over its columns."""
-        return self.values(output, Z).mean(dim=1)
+        return self.values(output, Z).mean(dim=-1)
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         """Return the loss of each value, (batch, n_features)."""
@@ -160,12 +167,11 @@ class ColumnLosses(ReconstructionLoss):
         groups: Sequence[tuple[Callable[[Standardize], ReconstructionLoss], Tensor]],
     ) -> None:
         super().__init__(standardize)
-        self.losses = [
+        self.losses = nn.ModuleList(
             loss(Standardize(standardize.mean[columns], standardize.scale))
             for loss, columns in groups
-        ]
+        )
         for i, (_, columns) in enumerate(groups):
-            self.add_module(f"loss_{i}", self.losses[i])  # follows to another device
             self.register_buffer(f"columns_{i}", columns)
         self.register_buffer("order", torch.cat([columns for _, columns in groups]).argsort())
         self.has_own_unit = any(loss.has_own_unit for loss in self.losses)
@@ -175,10 +181,13 @@ class ColumnLosses(ReconstructionLoss):
         for i, loss in enumerate(self.losses):
             columns = getattr(self, f"columns_{i}")
             part = AutoencoderOutput(
-                output.reconstruction[:, columns], output.code, output.preactivation[:, columns]
+                output.reconstruction[..., columns],
+                output.code,
+                output.preactivation[..., columns],
             )
-            values.append(loss.values(part, Z[:, columns]))
-        return torch.cat(values, dim=1)[:, self.order]
+            assert isinstance(loss, ReconstructionLoss)
+            values.append(loss.values(part, Z[..., columns]))
+        return torch.cat(values, dim=-1)[..., self.order]
 
 
 class ObservedLoss(ReconstructionLoss):

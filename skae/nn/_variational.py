@@ -291,10 +291,10 @@ class EvidenceLoss(ReconstructionLoss):
         """Return the weight of the divergence at this point of the training."""
         return self.beta * (min(1.0, self.progress / self.warm_up) if self.warm_up else 1.0)
 
-    def forward(self, output: VariationalOutput, target: list[Tensor]) -> Tensor:
-        return (self._losses(output, self.beta_now()) * target[1]).mean()
-
     # The record is that of the network that this loss belongs to.
+    def training_rows(self, output: VariationalOutput, Z: Tensor) -> Tensor:
+        return self._losses(output, self.beta_now())
+
     def rows(self, output: VariationalOutput, Z: Tensor) -> Tensor:  # type: ignore[override]
         return self._losses(output, self.beta)
 

@@ -1,0 +1,190 @@
+"""Networks side by side: several that are alike, as one module that trains all of them at once."""
+
+import copy
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ._losses import (
+    AbsoluteError,
+    ColumnLosses,
+    Huber,
+    LogLoss,
+    ObservedLoss,
+    RowLoss,
+    SquaredError,
+)
+from ._mlp import ACTIVATIONS, TransposedLinear
+from ._network import (
+    AutoencoderNetwork,
+    ColumnActivations,
+    Decoder,
+    Encoder,
+    SkipConnection,
+    Standardize,
+)
+
+
+class LinearSideBySide(nn.Module):
+    """A linear layer of each network, for rows of its own.
+
+    Parameters
+    ----------
+    weight : Parameter of shape (n_networks, n_out, n_in)
+    bias : Parameter of shape (n_networks, 1, n_out) or None
+    transposed : bool
+        Whether the layers are those with the transposed weights, from ``n_out`` to ``n_in``.
+    """
+
+    def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, transposed: bool) -> None:
+        super().__init__()
+        self.weight = weight
+        self.bias = bias
+        self.transposed = transposed
+
+    def forward(self, X: Tensor) -> Tensor:
+        weight = self.weight if self.transposed else self.weight.mT
+        return torch.bmm(X, weight) if self.bias is None else torch.baddbmm(self.bias, X, weight)
+
+
+# What takes (n_networks, batch, n) as it takes (batch, n), if its tensors broadcast.
+_BROADCAST = (
+    nn.Identity,
+    nn.Sequential,
+    *ACTIVATIONS.values(),
+    Standardize,
+    SkipConnection,
+    Encoder,
+    Decoder,
+    ColumnActivations,
+    AutoencoderNetwork,
+    SquaredError,
+    AbsoluteError,
+    Huber,
+    LogLoss,
+    ObservedLoss,
+    ColumnLosses,
+)
+
+
+def likeness(module: nn.Module) -> Hashable | None:
+    """Return what modules have in common that can stand side by side: all but their numbers.
+
+    None is that of a module that can't, as it has parts of which it is not known that they can be
+    stacked: a user's, those that draw random numbers or take statistics of a batch.
+    """
+    kind = type(module)
+    if kind not in _BROADCAST and kind not in (nn.Linear, TransposedLinear):
+        return None
+    children = [(name, child and likeness(child)) for name, child in module._modules.items()]
+    if any(child is None and module._modules[name] is not None for name, child in children):
+        return None
+    tensors = [*module._parameters.items(), *module._buffers.items()]
+    return kind, tuple(children), tuple((name, _likeness_of(tensor)) for name, tensor in tensors)
+
+
+def _likeness_of(tensor: Tensor | None) -> Hashable:
+    if tensor is None:
+        return None
+    # Integers are columns, which are the same in all networks.
+    numbers = None if tensor.is_floating_point() else tuple(tensor.flatten().tolist())
+    return tensor.shape, tensor.requires_grad, numbers
+
+
+def side_by_side(modules: Sequence[nn.Module]) -> nn.Module:
+    """Return one module that does what each of several does with rows of its own.
+
+    They have one `likeness`. The module takes (n_modules, batch, n) instead of (batch, n), and has
+    the same names for parameters and buffers, which are copies with one more dimension.
+    """
+    return _Stacking().module(modules)
+
+
+class _Stacking:
+    """What is stacked once, where networks have one module or parameter in two places."""
+
+    def __init__(self) -> None:
+        self.done: dict[tuple[int, ...], Any] = {}
+
+    def module(self, modules: Sequence[nn.Module]) -> nn.Module:
+        key = tuple(id(module) for module in modules)
+        if key not in self.done:
+            self.done[key] = self._new(modules)
+        return self.done[key]
+
+    def _new(self, modules: Sequence[Any]) -> nn.Module:
+        first, kind = modules[0], type(modules[0])
+        if kind in (nn.Linear, TransposedLinear):
+            weight = self._tensor([module.weight for module in modules])
+            bias = self._tensor([module.bias for module in modules], broadcast=True)
+            return LinearSideBySide(weight, bias, kind is TransposedLinear)
+        result = copy.copy(first)
+        result._modules = {
+            name: child and self.module([module._modules[name] for module in modules])
+            for name, child in first._modules.items()
+        }
+        for tensors in ("_parameters", "_buffers"):
+            stacked = {
+                name: self._tensor([getattr(module, name) for module in modules], broadcast=True)
+                for name in getattr(first, tensors)
+            }
+            setattr(result, tensors, stacked)
+        return result
+
+    def _tensor(self, tensors: Sequence[Tensor | None], *, broadcast: bool = False) -> Any:
+        first = tensors[0]
+        if first is None or not first.is_floating_point():
+            return first
+        key = tuple(id(tensor) for tensor in tensors)
+        if key not in self.done:
+            stacked = torch.stack([tensor.detach() for tensor in tensors if tensor is not None])
+            if broadcast:
+                stacked = stacked.reshape(len(tensors), 1, *(first.shape or (1,)))
+            if isinstance(first, nn.Parameter):
+                stacked = nn.Parameter(stacked, requires_grad=first.requires_grad)
+            self.done[key] = stacked
+        return self.done[key]
+
+
+def part_of(stacked: dict[str, Tensor], number: int, network: nn.Module) -> dict[str, Tensor]:
+    """Return the state of one of several networks, from that of the module they are in."""
+    return {
+        name: stacked[name][number].reshape(tensor.shape) if tensor.is_floating_point() else tensor
+        for name, tensor in network.state_dict().items()
+    }
+
+
+class LossSideBySide(RowLoss):
+    """The sum of the losses of networks side by side, such that each has the gradient of its own.
+
+    Parameters
+    ----------
+    loss : RowLoss
+        What `side_by_side` makes of their losses.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss: Any = loss
+        self.has_own_unit = bool(self.loss.has_own_unit)
+        self._sum: Any = 0.0
+        self._n_rows = 0
+
+    def forward(self, output: Any, target: list[Tensor]) -> Tensor:
+        aim, weight = target  # (n_networks, batch, ...), (n_networks, batch)
+        self.loss.progress = self.progress
+        losses = (self.loss.training_rows(output, aim) * weight).mean(dim=1)
+        self._sum = self._sum + losses.detach() * weight.shape[1]
+        self._n_rows += weight.shape[1]
+        return losses.sum()
+
+    def take_means(self) -> Tensor:
+        """Return the mean losses of the batches since the last call, (n_networks,)."""
+        means = self._sum / self._n_rows
+        self._sum, self._n_rows = 0.0, 0
+        return means
+
+    def rows(self, output: Any, aim: Tensor) -> Tensor:
+        return self.loss.rows(output, aim)
