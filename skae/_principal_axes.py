@@ -53,11 +53,17 @@ def principal_axes(X, indices, weight, mean, n_components):
 
 def _of_moderate_size(X, indices, mean):
     """Return X and the mean in a unit in which squares and their sums are no overflow."""
-    values = X.data if sp.issparse(X) else X[indices]
-    largest = max(np.abs(values).max(initial=0), np.abs(mean).max(initial=0))
-    if largest < np.sqrt(np.finfo(X.dtype).max) * _MODERATE:
-        return X, mean
-    return X / X.dtype.type(largest), mean / largest
+    limit = np.sqrt(np.finfo(X.dtype).max) * _MODERATE
+    largest = _largest(X)
+    if largest >= limit:  # perhaps in a row that does not count
+        largest = _largest(X[indices])
+    return (X, mean) if largest < limit else (X / X.dtype.type(largest), mean / largest)
+
+
+def _largest(X):
+    """Return the largest size of a value."""
+    values = X.data if sp.issparse(X) else X
+    return max(values.max(initial=0), -values.min(initial=0))
 
 
 def n_principal_axes(X, indices, weight, mean, share):
@@ -95,10 +101,11 @@ def _of_covariance(X, indices, weight, mean, n_components):
     # Products of single-precision rows are as exact as the rows; their sum is double.
     mean, root = mean.astype(X.dtype), np.sqrt(weight).astype(X.dtype)[:, None]
     for chunk, rows in dense_chunks(X, indices, n_values=_PRODUCT_VALUES):
-        centered = (rows - mean) * root[chunk]
+        centered = rows - mean
+        centered *= root[chunk]
         scatter += centered.T @ centered
     first = max(0, n_features - n_components)
-    squares, vectors = eigh(scatter, subset_by_index=[first, n_features - 1])
+    squares, vectors = eigh(scatter, subset_by_index=[first, n_features - 1], overwrite_a=True)
     return squares[::-1], vectors.T[::-1]
 
 

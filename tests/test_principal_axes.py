@@ -66,10 +66,12 @@ def test_a_weight_is_a_number_of_repetitions(route):
     np.testing.assert_allclose(axes, expected, atol=1e-9)
 
 
-def test_only_the_rows_of_the_indices_count(route):
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("value", [1e3, -1e300])
+def test_only_the_rows_of_the_indices_count(route, container, value):
     X = rows_of(route)
-    Y = np.insert(X, [3, 5], 1e3, axis=0)
-    indices = np.delete(np.arange(len(Y)), [3, 6])
+    Y = container(np.insert(X, [3, 5], value, axis=0))
+    indices = np.delete(np.arange(Y.shape[0]), [3, 6])
     np.testing.assert_allclose(axes_of(Y, 3, indices=indices), axes_of(X, 3), atol=1e-10)
 
 
