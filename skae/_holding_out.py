@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ._rows import dense_chunks, fill_holes, mean_and_scale, merge_equal_rows, row_hashes
@@ -23,7 +22,7 @@ _MANY = 0.5
 _NEIGHBORS = 64
 _LEAST_ROWS = 50  # of which to say anything
 _DISTANCE_WORK = 2e9  # multiplications
-_DISTANCE_VALUES = 2**20  # of the rows that are compared at one time
+_FEWEST_LOOKED_AT = 25  # whose share is not below half of _MANY by chance, if _MANY is exceeded
 
 
 class Rows(NamedTuple):
@@ -360,28 +359,39 @@ def _n_held_out(sizes: np.ndarray, n_wanted: float) -> int:
 def _near_copies(X, indices: np.ndarray) -> tuple[float, str]:
     """Return the share of the rows that have near-copies, and what is near about them.
 
-    Of some rows the distances to all others are looked at, which takes little of a training.
+    Of some rows the distances to all others are looked at, which takes little of a training, and
+    first of a few of them, which tell enough if hardly one has a near-copy.
     """
     n_rows = len(indices)
     if n_rows < _LEAST_ROWS:
         return 0.0, ""
     n_looked_at = int(np.clip(_DISTANCE_WORK / (n_rows * X.shape[1]), 50, 300))
     looked_at = np.linspace(0, n_rows - 1, min(n_looked_at, n_rows)).astype(int)
+    share, what = _near_copies_of(looked_at[:: len(looked_at) // _FEWEST_LOOKED_AT], X, indices)
+    return (share, what) if share < _MANY / 2 else _near_copies_of(looked_at, X, indices)
+
+
+def _near_copies_of(looked_at: np.ndarray, X, indices: np.ndarray) -> tuple[float, str]:
+    """Return what share of the rows at some places of the indices have near-copies, and how."""
     mean, _ = mean_and_scale(X, indices[looked_at], np.ones(len(looked_at)))
     # Less the mean, as differences of small numbers are exact.
     some = np.concatenate([rows for _, rows in dense_chunks(X, indices[looked_at])])
     some = fill_holes(some, mean) - mean
-    n_nearest = min(_NEIGHBORS, n_rows - 2) + 1
-    nearest = np.full((len(some), n_nearest), np.inf)
+    squares = np.einsum("ij,ij->i", some, some)
+    n_nearest = min(_NEIGHBORS, len(indices) - 2) + 1
+    nearest = np.full((len(some), n_nearest), np.inf)  # squares of distances
     neighbor = np.zeros(len(some), dtype=int)
-    for chunk, rows in dense_chunks(X, indices, n_values=_DISTANCE_VALUES):
-        distance = euclidean_distances(some, fill_holes(rows, mean) - mean)
-        distance[looked_at[:, None] == np.arange(n_rows)[chunk]] = np.inf  # a row and itself
+    for chunk, rows in dense_chunks(X, indices):
+        rows = fill_holes(rows, mean) - mean
+        distance = squares[:, None] - 2 * (some @ rows.T) + np.einsum("ij,ij->i", rows, rows)
+        distance = np.maximum(distance, 0, out=distance)
+        itself = np.flatnonzero((chunk.start <= looked_at) & (looked_at < chunk.stop))
+        distance[itself, looked_at[itself] - chunk.start] = np.inf
         closer = distance.min(axis=1) < nearest.min(axis=1)
         neighbor[closer] = chunk.start + distance[closer].argmin(axis=1)
         nearest = np.partition(np.hstack([nearest, distance]), n_nearest - 1)[:, :n_nearest]
     nearest.sort(axis=1)
-    by_distance = (nearest[:, 1:] > _GAP * nearest[:, :-1]).any(axis=1).mean()
+    by_distance = (nearest[:, 1:] > _GAP**2 * nearest[:, :-1]).any(axis=1).mean()
     by_place = (np.abs(neighbor - looked_at) == 1).mean()
     if by_distance >= by_place:
         return by_distance, f"lie {_GAP:.0f} times nearer to a few others than to all the rest"

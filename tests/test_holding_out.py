@@ -8,9 +8,10 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import datasets
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit, TimeSeriesSplit
 
-from skae._holding_out import FitRows, folds
+from skae._holding_out import FitRows, _near_copies, folds
 from skae.exceptions import DependentRowsWarning
 
 X = np.random.RandomState(0).normal(size=(120, 5))
@@ -260,3 +261,18 @@ def test_who_says_what_belongs_together_is_not_warned(options):
 def test_independent_rows_are_not_warned_of(rows, scaled):
     rows = rows / rows.std(axis=0).clip(min=1e-9) if scaled else rows
     fit_rows(rows).splits("auto", 0)
+
+
+@pytest.mark.parametrize("n_copied", [60, 100, 150, 300])
+def test_near_copies_are_counted_by_all_distances_where_they_are_many(n_copied):
+    rows = 1e6 + np.random.RandomState(0).normal(size=(600, 20))
+    rows[300 : 300 + n_copied] = rows[:n_copied] + 1e-3  # none beside its copy
+    rows = rows[np.random.RandomState(1).permutation(600)]
+    looked_at = np.linspace(0, 599, 300).astype(int)
+    distance = euclidean_distances(rows - rows.mean(axis=0))
+    nearest = np.sort(distance + np.diag(np.full(600, np.inf)))[looked_at, :65]
+    expected = (nearest[:, 1:] > 3 * nearest[:, :-1]).any(axis=1).mean()
+    share, _ = _near_copies(rows, np.arange(600))
+    assert (share > 0.5) == (expected > 0.5)
+    if expected > 0.3:
+        assert share == expected
