@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 CHUNK_VALUES = 2**18  # values that are dense at one time
 _BLOCK_VALUES = 2**17  # of the batches that are taken at one time
+_HASHED_VALUES = 2**16  # so few that the next ones go where the last have been, in memory and cache
 _LARGEST = 1e15  # standardized value
 _MOST_REGRESSED, _ROWS_REGRESSED = 2000, 4096  # columns and rows, of noise that is told apart
 _LABEL_STEP = np.uint64(0x9E3779B97F4A7C15)  # between the hashes of a row with two labels
@@ -69,20 +70,23 @@ def row_hashes(X) -> np.ndarray:
         sums = np.concatenate([[np.uint64(0)], np.cumsum(terms, dtype=np.uint64)])
         return sums[X.indptr[1:]] - sums[X.indptr[:-1]]
     hashes = np.empty(len(X), dtype=np.uint64)
-    for chunk in chunks(*X.shape):
-        hashes[chunk] = _bits(X[chunk]) @ multipliers
+    for chunk in chunks(len(X), X.shape[1], _HASHED_VALUES):
+        hashes[chunk] = np.einsum("ij,j->i", _bits(X[chunk]), multipliers)
     return hashes
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
     """Return the bits of each value as an integer, zero for zero, low bits set by high ones."""
     values = np.ascontiguousarray(values + values.dtype.type(0))  # -0.0 becomes 0.0
-    values[np.isnan(values)] = np.nan  # there are many
+    if has_holes(values):
+        values[np.isnan(values)] = np.nan  # there are many
     if values.dtype == np.float32:
-        bits = values.view(np.uint32).astype(np.uint64)
-        return bits ^ (bits >> np.uint64(23))
+        bits = values.view(np.uint32)
+        bits ^= bits >> np.uint32(23)
+        return bits.astype(np.uint64)
     bits = values.view(np.uint64)
-    return bits ^ (bits >> np.uint64(32)) ^ (bits >> np.uint64(52))
+    bits ^= (bits >> np.uint64(32)) ^ (bits >> np.uint64(52))
+    return bits
 
 
 def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
@@ -137,17 +141,15 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
     mean = mean.astype(X.dtype).astype(np.float64)
     variance = np.zeros(n_features)
     for chunk, rows in dense_chunks(X, indices):
-        variance += weight[chunk] @ _without_nan(np.square(rows - mean)) / total
+        rows = rows - mean  # in double precision
+        variance += weight[chunk] @ _without_nan(np.square(rows, out=rows)) / total
     varies = np.sqrt(variance) > 10 * np.finfo(X.dtype).eps * np.abs(mean)
     return mean, float(np.sqrt(variance[varies].sum() / n_features))
 
 
 def fill_holes(X, mean: np.ndarray):
     """Return X, or a copy of it with the mean of its column for every NaN."""
-    if sp.issparse(X):
-        return X
-    missing = np.isnan(X)
-    return np.where(missing, mean.astype(X.dtype), X) if missing.any() else X
+    return np.where(np.isnan(X), mean.astype(X.dtype), X) if has_holes(X) else X
 
 
 def beside(X, others):
@@ -168,7 +170,7 @@ def canonical(X):
 
 def has_holes(X) -> bool:
     """Whether values are missing."""
-    return not sp.issparse(X) and bool(np.isnan(X).any())
+    return not sp.issparse(X) and bool(np.isnan(X.min(initial=0)))  # the least of them is NaN
 
 
 def known_values(X) -> np.ndarray:
@@ -188,8 +190,7 @@ def _observed_weight(X, indices: np.ndarray, weight: np.ndarray):
 
 def _without_nan(rows: np.ndarray) -> np.ndarray:
     """Return rows with zero in the place of NaN."""
-    missing = np.isnan(rows)
-    return np.where(missing, 0, rows) if missing.any() else rows
+    return np.where(np.isnan(rows), 0, rows) if has_holes(rows) else rows
 
 
 class StandardizedRows(Dataset):
@@ -219,12 +220,13 @@ class StandardizedRows(Dataset):
         self.mean = mean
         self.scale = scale
         self._dense: Tensor | None = None
+        self._has_holes = False
         if not sp.issparse(X):
             dense = np.empty((len(indices), X.shape[1]), dtype=np.float32)
             for chunk, rows in dense_chunks(X, indices):
                 dense[chunk] = self._standardize(rows)
             self._dense = torch.from_numpy(dense)
-        self._has_holes = self._dense is not None and bool(self._dense.isnan().any())
+            self._has_holes = has_holes(dense)
 
     def batches(
         self,
@@ -258,7 +260,8 @@ class StandardizedRows(Dataset):
 
     def _standardize(self, rows: np.ndarray) -> np.ndarray:
         """Standardize rows in their own precision, as far as squares of float32 reach."""
-        Z = (rows - self.mean.astype(rows.dtype)) / rows.dtype.type(self.scale)
+        Z = rows - self.mean.astype(rows.dtype)
+        Z /= rows.dtype.type(self.scale)
         return np.clip(Z, -_LARGEST, _LARGEST, out=Z)
 
 

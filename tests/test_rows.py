@@ -2,6 +2,8 @@
 
 import tracemalloc
 from collections import Counter
+from functools import reduce
+from operator import xor
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from skae._rows import (
     StandardizedRows,
     dense_chunks,
     fill_holes,
+    has_holes,
     mean_and_scale,
     merge_equal_rows,
     reordered,
@@ -116,6 +119,22 @@ def test_hashes_tell_rows_apart(dtype):
     bits = np.unpackbits(np.arange(2**16, dtype=">u2").view(np.uint8)).reshape(-1, 16)
     for X in (bits, bits / 16, np.eye(16, dtype=int)[:, ::-1] * 255):
         assert len(np.unique(_rows.row_hashes(np.asarray(X, dtype=dtype)))) == len(X)
+
+
+@pytest.mark.parametrize(("dtype", "bits", "shifts"), [("f4", "u4", [23]), ("f8", "u8", [32, 52])])
+@pytest.mark.parametrize("container", [np.asarray, np.asfortranarray, sp.csr_array])
+def test_a_hash_is_a_sum_of_products_of_whole_numbers(dtype, bits, shifts, container):
+    # The order of the rows of a fit, and so its result, follows from the hashes.
+    X = np.random.RandomState(0).normal(size=(1000, 100)).astype(dtype)  # more than one chunk
+    X[::3, ::7], X[1::3, ::7], X[5] = 0.0, -0.0, -np.inf
+    multipliers = np.random.RandomState(0).randint(1, 2**62, size=100, dtype=np.uint64)
+    hashes = []
+    for row in X.tolist():
+        whole = [int(n) for n in (np.array(row, dtype) + np.array(0, dtype)).view(bits)]
+        mixed = [reduce(xor, (n >> shift for shift in (0, *shifts))) for n in whole]
+        products = (m * (2 * int(k) + 1) for m, k in zip(mixed, multipliers, strict=True))
+        hashes.append(sum(products) % 2**64)
+    np.testing.assert_array_equal(_rows.row_hashes(container(X)), np.array(hashes, dtype=np.uint64))
 
 
 def test_many_equal_rows_are_merged_a_few_at_a_time():
@@ -308,6 +327,19 @@ def with_holes(X, share=0.3, seed=0):
     X = np.array(X, dtype=float)
     X[np.random.RandomState(seed).uniform(size=X.shape) < share] = np.nan
     return X
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf, 0.0])
+def test_a_hole_is_nan_and_nothing_else(dtype, value):
+    X = np.arange(60, dtype=dtype).reshape(12, 5)
+    for where in [(0, 0), (7, 3), (11, 4)]:
+        rows = X.copy()
+        rows[where] = value
+        for layout in (rows, np.asfortranarray(rows), rows[:, ::-1]):
+            assert has_holes(layout) == np.isnan(value)
+    assert not has_holes(X[:0])
+    assert not has_holes(sp.csr_array(X))
 
 
 def test_equal_rows_with_the_same_holes_are_merged():
