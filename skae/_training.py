@@ -463,6 +463,7 @@ class _Run:
         if not self.alone:
             network = side_by_side([entry.network for entry in entries])
             loss = LossSideBySide(side_by_side([entry.loss for entry in entries]))
+        self.network = network
         seed_layers(network, settings.seed, settings.device)
         if entries[0].held_out is not None:
             watch = _Validation([entry.held_out for entry in entries], settings, judge)
@@ -540,11 +541,11 @@ class _Run:
     def states(self, candidate: int) -> list[tuple[nn.Module, dict[str, Tensor]]]:
         """Return the networks of a candidate, and copies of their numbers as they are now."""
         result = []
-        state = self.net.module_.state_dict() if not self.alone else {}
         for place, entry in enumerate(self.entries):
             if entry.key[0] == candidate:
                 own = entry.network.state_dict()
-                own = own if self.alone else part_of(state, place, entry.network)
+                if not self.alone:
+                    own |= part_of(self.network, place, entry.network)
                 copies = {name: tensor.clone() for name, tensor in own.items()}
                 result.append((entry.network, copies))
         return result

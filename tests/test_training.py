@@ -22,10 +22,10 @@ from skae import _training
 from skae._rows import Batches, StandardizedRows, mean_and_scale
 from skae._seeding import global_torch_seed, torch_generator
 from skae._training import (
-    Candidate,
     _OUR_WORDS,
     SCHEDULES,
     SOLVERS,
+    Candidate,
     TrainingSettings,
     _is_better,
     apply,

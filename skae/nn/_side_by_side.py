@@ -36,23 +36,40 @@ class LinearSideBySide(nn.Module):
     bias : Parameter of shape (n_networks, 1, n_out) or None
     transposed : bool
         Whether the layers are those with the transposed weights, from ``n_out`` to ``n_in``.
+    present : Tensor of shape (n_networks, 1, 1), optional
+        1 for the networks that have such a layer; to others, where 0 stands, it adds nothing.
     """
 
-    def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, transposed: bool) -> None:
+    present: Tensor | None
+
+    def __init__(
+        self,
+        weight: nn.Parameter,
+        bias: nn.Parameter | None,
+        transposed: bool,
+        present: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.weight = weight
         self.bias = bias
         self.transposed = transposed
+        self.register_buffer("present", present)
 
     def forward(self, X: Tensor) -> Tensor:
-        weight = self.weight if self.transposed else self.weight.mT
-        return torch.bmm(X, weight) if self.bias is None else torch.baddbmm(self.bias, X, weight)
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
+        if self.present is not None:
+            weight = weight * self.present
+            bias = None if bias is None else bias * self.present
+        weight = weight if self.transposed else weight.mT
+        return torch.bmm(X, weight) if bias is None else torch.baddbmm(bias, X, weight)
 
 
 # What takes (n_networks, batch, n) as it takes (batch, n), if its tensors broadcast.
 _BROADCAST = (
     nn.Identity,
     nn.Sequential,
+    nn.ModuleList,
     *ACTIVATIONS.values(),
     Standardize,
     SkipConnection,
@@ -73,9 +90,12 @@ def likeness(module: nn.Module) -> Hashable | None:
     """Return what modules have in common that can stand side by side: all but their numbers.
 
     None is that of a module that can't, as it has parts of which it is not known that they can be
-    stacked: a user's, those that draw random numbers or take statistics of a batch.
+    stacked: a user's, those that draw random numbers or take statistics of a batch. A network with
+    a linear path is like one without.
     """
     kind = type(module)
+    if isinstance(module, SkipConnection) and isinstance(module.linear_path, nn.Linear):
+        return likeness(module.correction)
     if kind not in _BROADCAST and kind not in (nn.Linear, TransposedLinear):
         return None
     children = [(name, child and likeness(child)) for name, child in module._modules.items()]
@@ -116,6 +136,8 @@ class _Stacking:
 
     def _new(self, modules: Sequence[Any]) -> nn.Module:
         first, kind = modules[0], type(modules[0])
+        if any(isinstance(module, SkipConnection) for module in modules):
+            return self._skip_connection(modules)
         if kind in (nn.Linear, TransposedLinear):
             weight = self._tensor([module.weight for module in modules])
             bias = self._tensor([module.bias for module in modules], broadcast=True)
@@ -133,6 +155,22 @@ class _Stacking:
             setattr(result, tensors, stacked)
         return result
 
+    def _skip_connection(self, modules: Sequence[Any]) -> nn.Module:
+        """Return the linear paths of networks beside what all of them have."""
+        has_path = [isinstance(module, SkipConnection) for module in modules]
+        correct = [module.correction if has_path[i] else module for i, module in enumerate(modules)]
+        paths = [module.linear_path for module in modules if isinstance(module, SkipConnection)]
+        if all(has_path):
+            return SkipConnection(self.module(paths), self.module(correct))
+        idle = copy.deepcopy(paths[0])
+        for parameter in idle.parameters():
+            parameter.data.zero_()
+        some = iter(paths)
+        path: Any = self.module([next(some) if has else copy.copy(idle) for has in has_path])
+        present = torch.tensor(has_path, dtype=torch.float32)[:, None, None]
+        path = LinearSideBySide(path.weight, path.bias, path.transposed, present)
+        return SkipConnection(path, self.module(correct))
+
     def _tensor(self, tensors: Sequence[Tensor | None], *, broadcast: bool = False) -> Any:
         first = tensors[0]
         if first is None or not first.is_floating_point():
@@ -148,12 +186,23 @@ class _Stacking:
         return self.done[key]
 
 
-def part_of(stacked: dict[str, Tensor], number: int, network: nn.Module) -> dict[str, Tensor]:
-    """Return the state of one of several networks, from that of the module they are in."""
-    return {
-        name: stacked[name][number].reshape(tensor.shape) if tensor.is_floating_point() else tensor
-        for name, tensor in network.state_dict().items()
+def part_of(stacked: nn.Module, number: int, network: nn.Module) -> dict[str, Tensor]:
+    """Return the state of one of several networks, from the module that they are in."""
+    if isinstance(stacked, SkipConnection) and not isinstance(network, SkipConnection):
+        return part_of(stacked.correction, number, network)
+    state = {
+        name: getattr(stacked, name)[number].reshape(tensor.shape)
+        for name, tensor in (*network.named_parameters(recurse=False), *_floats(network))
     }
+    for name, child in network.named_children():
+        of_child = part_of(getattr(stacked, name), number, child)
+        state |= {f"{name}.{key}": tensor for key, tensor in of_child.items()}
+    return state
+
+
+def _floats(module: nn.Module) -> list[tuple[str, Tensor]]:
+    buffers = module.named_buffers(recurse=False)
+    return [(name, tensor) for name, tensor in buffers if tensor.is_floating_point()]
 
 
 class LossSideBySide(RowLoss):
