@@ -72,7 +72,7 @@ from .nn import (
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, BaseEstimator):
-    """Dimensionality reduction by a dense autoencoder that starts at PCA.
+    """Dimensionality reduction by a dense autoencoder that is PCA unless it can do better.
 
     An encoder maps each row to a code of a few numbers, a decoder maps the code back to a
     row, and both are trained so that the row changes as little as possible [1]_. A linear
@@ -84,6 +84,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     f and g start at zero: before the first epoch this estimator *is* PCA. Training departs
     from there, and only as far as rows that were not trained on confirm: see
     `early_stopping`.
+
+    By default a fit chooses for itself where to start, whether to add noise to the rows that it
+    is trained on, how wide the layers are and how many epochs to train. Candidates are trained
+    side by side, rows held out decide between them and PCA, and the worst leave early:
+    ``candidates_`` tells how they did. What is set is not chosen.
 
     The network sees ``(X - mean) / scale`` with one scale for all columns, the root of their
     mean variance, so what it minimizes is the squared error in the units of X, as in PCA. To
@@ -98,8 +103,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         (0, 1) stands for the smallest number of ordered codes that explain it on rows not
         trained on (on the training rows without early stopping); see `ordered`.
 
-    hidden_layer_sizes : int or array-like of int, default=(256, 128)
-        Widths of the encoder's hidden layers, from the rows to the codes. Empty for none.
+    hidden_layer_sizes : int, array-like of int or "auto", default="auto"
+        Widths of the encoder's hidden layers, from the rows to the codes. Empty for none. "auto"
+        is two layers: (64, 32), from 500 rows on (128, 64), and from 5000 rows on and in
+        `partial_fit` (256, 128).
 
     decoder_layer_sizes : int or array-like of int, default=None
         Widths of the decoder's hidden layers, from the codes to the rows. None mirrors
@@ -137,9 +144,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         through an activation it is the least-squares fit to PCA's reconstruction before the
         activation.
 
-    init : {"pca", "random"}, default="pca"
+    init : {"auto", "pca", "random"}, default="auto"
         Where training starts. "random" is the textbook network, layer for layer, without a
-        linear path, with torch's starting weights: uniform up to ``1 / sqrt(n_in)``.
+        linear path, with torch's starting weights: uniform up to ``1 / sqrt(n_in)``. "auto"
+        trains both and keeps the one that rebuilds rows held out better, or PCA. It is "pca"
+        where nothing can be chosen (see `early_stopping` and `callbacks`), from 10 000 rows on,
+        where the choice costs more than it gains, and for a share as `n_components`.
 
     pretrain : bool, default=False
         Whether the layers are first trained one by one, each with its mirror image in the
@@ -164,13 +174,16 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         What the hidden layers are normalized by, before their activation: the statistics of
         the mini-batch or those of the row.
 
-    noise : {"gaussian", "masking", "salt_and_pepper", "swap"} or part, default=None
+    noise : {"auto", "gaussian", "masking", "salt_and_pepper", "swap"}, part or None, \
+            default="auto"
         What happens to rows on their way into the network while training, and only then; the
         clean row is the target [8]_. Rows held out are corrupted too when epochs are judged, as
         PCA may be hard to beat where there is no noise to undo. A name stands for a part of
         `skae.noise` with its defaults; a part of your own is an object with a method
         ``corrupt(rows, generator)``. With ``pretrain=True``, parts of `skae.noise` corrupt the
-        codes that each layer is trained on, and a part of your own the rows alone.
+        codes that each layer is trained on, and a part of your own the rows alone. "auto" is
+        none or ``GaussianNoise(0.4)``, which keeps a network from learning few rows by heart,
+        whichever rebuilds clean rows held out better; none where `init` would be "pca".
 
     penalty : {"l1", "kl", "contraction"}, part or list of these, default=None
         What is added to the loss, for the rows held out too. A name stands for a part of
@@ -203,13 +216,16 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         What changes the weights. "adam", "nadam" and "radam" decay weights apart from the
         gradient [4]_; "sgd" has a Nesterov momentum of 0.9.
 
-    learning_rate : {"one_cycle", "cosine", "constant", "adaptive"}, default="one_cycle"
-        How the step changes over the ``max_iter`` epochs. "cosine" falls to zero along half
-        a cosine, "one_cycle" rises before over 5 % of the steps [5]_, and "adaptive" divides
-        by five whenever the loss did not fall by ``tol`` in two epochs in a row (the
-        validation loss with early stopping).
+    learning_rate : {"averaged", "one_cycle", "cosine", "constant", "adaptive"}, \
+            default="averaged"
+        How the step changes over the ``max_iter`` epochs. "averaged" rises over 5 % of the steps
+        and is constant then, and the network is an average of its weights over about the last
+        eighth of the steps so far [9]_, after any epoch as good as one whose step has fallen.
+        "cosine" falls to zero along half a cosine, "one_cycle" rises before over 5 % of the steps
+        [5]_, and "adaptive" divides by five whenever the loss did not fall by ``tol`` in two
+        epochs in a row (the validation loss with early stopping).
 
-    learning_rate_init : float, default=0.003
+    learning_rate_init : float, default=0.006
         The largest step.
 
     batch_size : int or "auto", default="auto"
@@ -222,16 +238,17 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     early_stopping : bool, default=True
         Whether to hold rows out and keep the best epoch by their loss. The start counts as
         epoch 0 and is kept unless the best epoch lowers the loss of the rows held out
-        significantly (a paired t-test, one-sided, at 1 %; other rows may still be rebuilt a
-        little worse). What is kept at epoch 0 is fitted to all rows: with ``init="pca"``,
-        PCA. False trains ``max_iter`` epochs on all rows and keeps the last.
+        significantly (a paired t-test, one-sided, at 1 % divided by the number of candidates;
+        other rows may still be rebuilt a little worse). What is kept at epoch 0 is fitted to all
+        rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows and keeps the last.
 
     validation_fraction : float, "auto", splitter or rows, default="auto"
-        What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, every row
-        is held out once, in a five-fold cross-validation of the number of epochs, and a sixth
-        training on all rows has that number of epochs. With `groups` in `fit`, whole groups are
-        held out. A splitter of scikit-learn, such as `sklearn.model_selection.TimeSeriesSplit`,
-        decides it otherwise, and rows of your own, X or a tuple (X, y), are not trained on.
+        What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, it is a
+        five-fold cross-validation, of as many folds as it takes to hold out 250 rows, and a last
+        training on all rows has the number of epochs that was best. With `groups` in `fit`, whole
+        groups are held out. A splitter of scikit-learn, such as
+        `sklearn.model_selection.TimeSeriesSplit`, decides it otherwise, and rows of your own, X or
+        a tuple (X, y), are not trained on.
 
     n_iter_no_change : int or "auto", default="auto"
         Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
@@ -264,7 +281,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         faster on processors that have instructions for it.
 
     callbacks : list of skorch.callbacks.Callback, default=None
-        Called while the network is trained that becomes ``module_``. In a cross-validation
+        Called while the network is trained that becomes ``module_``, so with callbacks there is
+        one candidate: "auto" is "pca" and no noise. In a cross-validation
         each fold has copies of them; those that ask for the validation loss need a number
         as ``validation_fraction``, as the last training there holds no rows out.
 
@@ -301,6 +319,15 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     explained_variance_ratio_ : ndarray of shape (n_components,)
         With ordered codes only: the share of variance that each adds to what those before it
         explain, on rows not trained on (on the training rows without early stopping).
+
+    init_, noise_, hidden_layer_sizes_ : str, part or None, tuple of int
+        What the parameters of these names stand for in ``module_``.
+
+    candidates_ : dict of lists or None
+        How the candidates did, each key a column of a table, as in ``cv_results_`` of scikit-learn:
+        the parameters ("param_init", …), the epochs trained ("n_iter") and the best of them
+        ("best_iter"), the lowest loss of the rows held out ("validation_loss") and all of them
+        ("validation_loss_curve"). None where there was nothing to choose.
 
     pretraining_loss_curves_ : list of list of float
         With ``pretrain=True`` only: training losses of each layer, the first layer's first.
@@ -348,6 +375,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
        nested dropout. :arxiv:`1402.0915`
     .. [8] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine
        Learning Research 11, 3371-3408. https://jmlr.org/papers/v11/vincent10a.html
+    .. [9] Shamir, O. & Zhang, T. (2013). Stochastic gradient descent for non-smooth optimization:
+       convergence results and optimal averaging schemes. ICML. :arxiv:`1212.1824`
 
     Examples
     --------

@@ -72,6 +72,8 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
+_LEVEL = 0.01  # of the test of whether training is better than none
+
 # The shares of all epochs at which the worst of several candidates leaves.
 LEAVING = 0.3, 0.45, 0.6
 
@@ -254,8 +256,8 @@ def train_with_validation(
 
     The best epoch is left at 0, the untrained networks of the first candidate, unless it lowers
     their loss of the validation rows significantly (a paired t-test of the rows' losses,
-    one-sided, 1 %). Rows that belong together, by the numbers of their groups, count as one there:
-    they do not err independently.
+    one-sided, at 1 % divided by the number of candidates). Rows that belong together, by the
+    numbers of their groups, count as one there: they do not err independently.
 
     With a ``judge``, an epoch is judged by this other loss of rows without noise, and the
     lowest one is the best, be it by little. The label is what a progress bar says.
@@ -315,9 +317,9 @@ def train_with_validation(
         for run in runs:
             run.close()
     start, best = races[0].start, races[chosen]
-    if best.best_iter and judge is None and not _is_better(start - best.best, weight, groups):
-        chosen, best.best_iter = 0, 0
-        races[0].best_iter = 0
+    level = _LEVEL / len(races)  # each of them might be the one that is better by chance
+    if judge is None and not _is_better(start - best.best, weight, groups, level):
+        chosen, races[0].best_iter = 0, 0
     return chosen, [Validated(race.curve, race.validation_curve, race.best_iter) for race in races]
 
 
@@ -384,7 +386,7 @@ def unit_of(loss: RowLoss, losses: np.ndarray, weight: np.ndarray) -> float:
 
 
 def _is_better(
-    gain: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None, level: float = 0.01
+    gain: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None, level: float = _LEVEL
 ) -> bool:
     """Whether the weighted mean gain of the rows is above zero beyond its own scatter.
 
@@ -559,16 +561,25 @@ class _Run:
             self.close()
             return
         index = torch.tensor(places, device=self.net.device)
-        moments = self.net.optimizer_.state.values()
-        solver = [value for of_one in moments for value in of_one.values()]
-        tensors = [
-            *_numbers(self.net.module_),
-            *_numbers(self.net.criterion_),
-            *(value for value in solver if isinstance(value, Tensor) and value.ndim),
-            *([] if self.average is None else self.average.other_),
-        ]
-        for tensor in {id(tensor): tensor for tensor in tensors}.values():
-            tensor.data, tensor.grad = tensor.data[index], None
+        kept: dict[int, Tensor] = {}  # by the identity of what it is a part of
+        for part in (self.net.module_, self.net.criterion_):
+            for module in part.modules():
+                for tensors in (module._parameters, module._buffers):
+                    tensors.update(_parts_of(tensors, index, kept))
+        solver = self.net.optimizer_
+        state = solver.state.copy()
+        solver.state.clear()
+        for group in solver.param_groups:
+            for before in group["params"]:
+                of_one = state.get(before, {})
+                solver.state[kept[id(before)]] = {
+                    name: value[index] if isinstance(value, Tensor) and value.ndim else value
+                    for name, value in of_one.items()
+                }
+            group["params"] = [kept[id(before)] for before in group["params"]]
+        if self.average is not None:
+            self.average.shown_ = [kept[id(tensor)] for tensor in self.average.shown_]
+            self.average.other_ = [tensor[index] for tensor in self.average.other_]
         lists: list[list] = [self.entries, *self.how.values()]
         for several in lists if self.watch is None else [*lists, self.watch.parts]:
             several[:] = [several[place] for place in places]
@@ -633,10 +644,20 @@ def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:
     return notified and raised
 
 
-def _numbers(module: nn.Module) -> list[Tensor]:
-    """Return the numbers of networks side by side: those of columns are the same for all."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return [tensor for tensor in tensors if tensor.is_floating_point()]
+def _parts_of(
+    tensors: dict[str, Tensor | None], index: Tensor, kept: dict[int, Tensor]
+) -> dict[str, Tensor]:
+    """Return what some of the networks have of tensors, but for those that all networks share."""
+    parts = {}
+    for name, tensor in tensors.items():
+        if tensor is None or not tensor.is_floating_point():
+            continue
+        if id(tensor) not in kept:
+            part = tensor.detach()[index]
+            is_learnt = isinstance(tensor, nn.Parameter)
+            kept[id(tensor)] = nn.Parameter(part, tensor.requires_grad) if is_learnt else part
+        parts[name] = kept[id(tensor)]
+    return parts
 
 
 class _Average(Callback):
