@@ -225,22 +225,24 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         [5]_, and "adaptive" divides by five whenever the loss did not fall by ``tol`` in two
         epochs in a row (the validation loss with early stopping).
 
-    learning_rate_init : float, default=0.006
+    learning_rate_init : float, default=0.008
         The largest step.
 
     batch_size : int or "auto", default="auto"
-        Rows in a mini-batch. "auto" is a fortieth of the rows, at least 32 and at most 256.
+        Rows in a mini-batch. "auto" is a twentieth of the rows (with another `learning_rate` than
+        "averaged" a fortieth), at least 32 and at most 256.
 
     max_iter : int or "auto", default="auto"
-        Epochs: how often each row is seen. "auto" aims at 2000 steps, with at least 20 and
-        at most 300 epochs.
+        Epochs: how often each row is seen. "auto" aims at 1200 steps, with at least 20 and
+        at most 250 epochs; with another `learning_rate` than "averaged" at 2000 and 300.
 
     early_stopping : bool, default=True
         Whether to hold rows out and keep the best epoch by their loss. The start counts as
         epoch 0 and is kept unless the best epoch lowers the loss of the rows held out
         significantly (a paired t-test, one-sided, at 1 % divided by the number of candidates;
         other rows may still be rebuilt a little worse). What is kept at epoch 0 is fitted to all
-        rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows and keeps the last.
+        rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows and keeps the
+        last.
 
     validation_fraction : float, "auto", splitter or rows, default="auto"
         What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, it is a
@@ -251,8 +253,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         a tuple (X, y), are not trained on.
 
     n_iter_no_change : int or "auto", default="auto"
-        Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
-        ``max_iter``, and at least 10.
+        Epochs to wait for the validation loss to fall by ``tol``. "auto" is an eighth of
+        ``max_iter`` (with another `learning_rate` than "averaged" a sixth), and at least 10.
 
     tol : float, default=1e-4
         The least fall of a loss that counts; for a loss of your own, which may be of any size and
@@ -471,7 +473,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         alpha=0.0,
         solver="adam",
         learning_rate="averaged",
-        learning_rate_init=0.006,
+        learning_rate_init=0.008,
         batch_size="auto",
         max_iter="auto",
         early_stopping=True,

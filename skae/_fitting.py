@@ -71,8 +71,10 @@ PENALTY_CONSTRAINT = [StrOptions(set(PENALTIES)), HasMethods("penalize"), list, 
 
 LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
 
-# The steps of the solver that max_iter="auto" aims at, and its least and most epochs.
+# The steps of the solver that max_iter="auto" aims at, and its least and most epochs. An average
+# of weights needs fewer, as each epoch is as good as one at the end.
 _LAST_STAGE = 2000, 20, 300
+_AVERAGED = 1200, 20, 250
 _EARLY_STAGE = 700, 8, 100
 
 
@@ -246,17 +248,19 @@ def training_settings(
     For a stage of a fit that has its own ``max_iter`` and ``learning_rate_init``, these take the
     place of the estimator's; an early one, which another stage follows, is short.
     """
+    averaged = estimator.learning_rate == "averaged"
     batch_size = estimator.batch_size
     if batch_size == "auto":
-        batch_size = int(np.clip(n_rows // 40, 32, largest_batch))
+        batch_size = int(np.clip(n_rows // (20 if averaged else 40), 32, largest_batch))
     batch_size = min(batch_size, n_rows)
     max_iter = estimator.max_iter if max_iter is None else max_iter
     if max_iter == "auto":
-        n_steps, least, most = _EARLY_STAGE if early_stage else _LAST_STAGE
+        last = _AVERAGED if averaged else _LAST_STAGE
+        n_steps, least, most = _EARLY_STAGE if early_stage else last
         max_iter = int(np.clip(np.ceil(n_steps * batch_size / n_rows), least, most))
     n_iter_no_change = estimator.n_iter_no_change
     if n_iter_no_change == "auto":
-        n_iter_no_change = max(10, max_iter // 6)
+        n_iter_no_change = max(10, max_iter // (8 if averaged else 6))
     return TrainingSettings(
         solver=estimator.solver,
         learning_rate=estimator.learning_rate,
