@@ -23,7 +23,7 @@ from ._assembly import (
     output_names,
     reconstruction_loss,
 )
-from ._candidates import CHOSEN, choices, table, ways, widths
+from ._candidates import CHOSEN, choices, table, tell, ways, widths
 from ._checked_rows import check_rows, target_of
 from ._contract import BaseEstimator, _fit_context
 from ._fitting import (
@@ -273,7 +273,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         without a draw from numpy's global generator.
 
     verbose : bool, default=False
-        Whether to show a progress bar with the losses, on the standard error.
+        Whether to show a progress bar with the losses, and what was chosen, on the standard error.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
@@ -937,6 +937,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         for name, value in some[fitted.chosen].items():
             setattr(self, f"{name}_", value)
         self.candidates_ = table(some, fitted.validated) if len(some) > 1 else None
+        if self.candidates_ and self.verbose:
+            tell(some[fitted.chosen], fitted.best_iter)
         network = fitted.start.network.eval()
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
         self.loss_curve_ = fitted.loss_curve

@@ -1,6 +1,7 @@
 """What a fit chooses by rows held out, where its parameters are "auto": start, noise and widths."""
 
 import copy
+import sys
 from collections.abc import Sequence
 from functools import partial
 from numbers import Integral
@@ -74,6 +75,12 @@ def widths(n_rows: int | None) -> tuple[int, int]:
 
 def _values(given, of_auto: list) -> list:
     return of_auto if is_auto(given) else [given]
+
+
+def tell(choice: Choice, n_epochs: int) -> None:
+    """Say on the standard error, as a progress bar does, what was chosen."""
+    what = ", ".join(f"{name}={value!r}" for name, value in choice.items())
+    print(f"chosen: {what}, {n_epochs} epochs", file=sys.stderr)
 
 
 def table(some: Sequence[Choice], validated: Sequence[Validated]) -> dict[str, list]:

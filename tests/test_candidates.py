@@ -78,6 +78,15 @@ def test_a_fit_tells_how_its_candidates_did(fitted):
     assert fitted.hidden_layer_sizes_ == (64, 32)
 
 
+def test_a_verbose_fit_says_what_it_has_chosen(capfd):
+    autoencoder = AutoencoderTransformer(2, max_iter=3, verbose=True, random_state=0).fit(IRIS)
+    *_, last = capfd.readouterr().err.splitlines()
+    assert last == (
+        f"chosen: init={autoencoder.init_!r}, noise={autoencoder.noise_!r}, "
+        f"hidden_layer_sizes=(64, 32), {autoencoder.best_iter_} epochs"
+    )
+
+
 def test_all_candidates_start_from_what_is_not_trained(fitted):
     curves = fitted.candidates_["validation_loss_curve"]
     assert curves[0][0] == pytest.approx(curves[1][0])  # PCA, whose rows held out have no noise

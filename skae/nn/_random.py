@@ -15,6 +15,11 @@ class RandomLayer(nn.Module):
     """
 
     generator: Generator | None = None
+    side_by_side = False  # whether it belongs to several networks
+
+    def _of_one(self, X: Tensor) -> Tensor:
+        """Return what one network has of a tensor: generators of one seed draw the same for all."""
+        return X[0] if self.side_by_side else X
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "generator"}
@@ -56,7 +61,7 @@ class Dropout(RandomLayer):
     def forward(self, X: Tensor) -> Tensor:
         if not self.training:
             return X
-        kept = torch.empty_like(X).bernoulli_(1 - self.rate, generator=self.generator)
+        kept = torch.empty_like(self._of_one(X)).bernoulli_(1 - self.rate, generator=self.generator)
         return X * kept / (1 - self.rate)
 
     def extra_repr(self) -> str:
@@ -74,7 +79,7 @@ class NestedDropout(RandomLayer):
     def forward(self, code: Tensor) -> Tensor:
         if not self.training:
             return code
-        n_rows, n_components = code.shape
+        n_rows, n_components = self._of_one(code).shape
         draw = torch.empty(n_rows, 1, dtype=torch.float32, device=code.device)
         draw.uniform_(0, 2 * n_components, generator=self.generator)
         return code * (torch.arange(n_components, device=code.device) <= draw)

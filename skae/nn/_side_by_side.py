@@ -25,6 +25,15 @@ from ._network import (
     SkipConnection,
     Standardize,
 )
+from ._random import Dropout, NestedDropout, RandomLayer
+from ._variational import (
+    LIKELIHOODS,
+    Binarize,
+    DrawCode,
+    EvidenceLoss,
+    VariationalEncoder,
+    VariationalNetwork,
+)
 
 
 class LinearSideBySide(nn.Module):
@@ -83,6 +92,14 @@ _BROADCAST = (
     LogLoss,
     ObservedLoss,
     ColumnLosses,
+    Dropout,
+    NestedDropout,
+    VariationalEncoder,
+    VariationalNetwork,
+    DrawCode,
+    Binarize,
+    *LIKELIHOODS.values(),
+    EvidenceLoss,
 )
 
 
@@ -90,8 +107,8 @@ def likeness(module: nn.Module) -> Hashable | None:
     """Return what modules have in common that can stand side by side: all but their numbers.
 
     None is that of a module that can't, as it has parts of which it is not known that they can be
-    stacked: a user's, those that draw random numbers or take statistics of a batch. A network with
-    a linear path is like one without.
+    stacked: a user's, or those that take statistics of a batch. A network with a linear path is
+    like one without.
     """
     kind = type(module)
     if isinstance(module, SkipConnection) and isinstance(module.linear_path, nn.Linear):
@@ -102,7 +119,8 @@ def likeness(module: nn.Module) -> Hashable | None:
     if any(child is None and module._modules[name] is not None for name, child in children):
         return None
     tensors = [*module._parameters.items(), *module._buffers.items()]
-    return kind, tuple(children), tuple((name, _likeness_of(tensor)) for name, tensor in tensors)
+    numbers = tuple((name, _likeness_of(tensor)) for name, tensor in tensors)
+    return kind, module.extra_repr(), tuple(children), numbers
 
 
 def _likeness_of(tensor: Tensor | None) -> Hashable:
@@ -143,6 +161,8 @@ class _Stacking:
             bias = self._tensor([module.bias for module in modules], broadcast=True)
             return LinearSideBySide(weight, bias, kind is TransposedLinear)
         result = copy.copy(first)
+        if isinstance(result, RandomLayer):
+            result.side_by_side = True
         result._modules = {
             name: child and self.module([module._modules[name] for module in modules])
             for name, child in first._modules.items()

@@ -60,7 +60,7 @@ class DrawCode(RandomLayer):
     """Draw codes from normal distributions, such that gradients reach their parameters."""
 
     def forward(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        noise = torch.empty_like(mean).normal_(generator=self.generator)
+        noise = torch.empty_like(self._of_one(mean)).normal_(generator=self.generator)
         return mean + noise * (0.5 * log_variance).exp()
 
 
@@ -75,7 +75,7 @@ class Binarize(RandomLayer):
         self.standardize = standardize
 
     def forward(self, Z: Tensor) -> Tensor:
-        draws = torch.empty_like(Z).uniform_(generator=self.generator)
+        draws = torch.empty_like(self._of_one(Z)).uniform_(generator=self.generator)
         drawn = self.standardize((draws < self.standardize.inverse(Z)).to(Z.dtype))
         return torch.where(Z.isnan(), Z, drawn)
 
@@ -263,12 +263,12 @@ class VariationalNetwork(nn.Module):
 
     def split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return standardized rows and the columns of their condition."""
-        n_features = len(self.encoder.standardize.mean)
-        return rows[:, :n_features], rows[:, n_features:]
+        n_features = self.encoder.standardize.mean.shape[-1]
+        return rows[..., :n_features], rows[..., n_features:]
 
     def _decode(self, code: Tensor, condition: Tensor) -> Tensor:
-        if condition.shape[1]:
-            code = torch.cat([code, condition], dim=1)
+        if condition.shape[-1]:
+            code = torch.cat([code, condition], dim=-1)
         return self.decoder.preactivation(code).to(code.dtype)
 
 

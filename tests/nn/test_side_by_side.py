@@ -13,7 +13,6 @@ from skae.nn import (
     ColumnActivations,
     ColumnLosses,
     Decoder,
-    Dropout,
     Encoder,
     Huber,
     LogLoss,
@@ -167,7 +166,7 @@ class Own(nn.Identity):
 
 @pytest.mark.parametrize(
     "part",
-    [Dropout(0.5), nn.BatchNorm1d(N_CODES), nn.LayerNorm(N_CODES), Own(), nn.PReLU()],
+    [nn.Dropout(0.5), nn.BatchNorm1d(N_CODES), nn.LayerNorm(N_CODES), Own(), nn.PReLU()],
     ids=lambda part: type(part).__name__,
 )
 def test_what_is_not_known_to_stack_is_like_nothing(part):
