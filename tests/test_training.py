@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 import signal
 from dataclasses import replace
 
@@ -226,6 +227,63 @@ def test_adaptive_divides_by_five_after_two_epochs_without_progress():
     np.testing.assert_allclose(rates[::N_BATCHES], 0.2 ** np.array([0, 0, 0, 1, 1, 2, 2, 3]))
 
 
+def test_averaged_rises_as_one_cycle_and_stays():
+    rates, one_cycle = (rates_of(name, max_iter=20) for name in ("averaged", "one_cycle"))
+    rising = np.arange(20 * N_BATCHES) < N_BATCHES  # a twentieth of the epochs
+    np.testing.assert_array_equal(rates[rising], one_cycle[rising])
+    np.testing.assert_array_equal(rates[~rising], 1.0)
+
+
+class Weights(Callback):
+    """Remember a network's weights after each step, and between epochs."""
+
+    def __init__(self):
+        self.steps, self.epochs = [], []
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.steps.append(weights_of(net.module_))
+
+    def on_epoch_end(self, net, **kwargs):
+        self.epochs.append((len(self.steps), weights_of(net.module_)))
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_the_average_is_that_of_the_weights_after_each_step(validated):
+    seen = Weights()
+    settings = replace(SETTINGS, learning_rate="averaged", max_iter=4, callbacks=[seen])
+    part = part_of(X)
+    if validated:
+        validate([part], [rows_of(X, like=part[2])], settings)
+    else:
+        train(*part, settings)
+    assert len(seen.steps) == 4 * N_BATCHES
+    averages, average = [], seen.steps[0]
+    for step, weights in enumerate(seen.steps, start=1):
+        share = 9 / (8 + step)  # of the last step: Shamir & Zhang 2013, eta = 8
+        average = {name: (1 - share) * average[name] + share * weights[name] for name in average}
+        averages.append(average)
+    for step, shown in seen.epochs:
+        for name, value in shown.items():
+            torch.testing.assert_close(value, averages[step - 1][name])
+    for name, value in weights_of(part[0]).items():
+        torch.testing.assert_close(value, averages[-1][name])
+
+
+def test_the_running_statistics_of_a_batch_normalization_are_averaged_too():
+    rows = rows_of(X)
+    network = network_of(rows)
+    network.encoder.body.correction.append(nn.BatchNorm1d(2))
+    seen = Weights()
+    settings = replace(SETTINGS, learning_rate="averaged", max_iter=3, callbacks=[seen])
+    train(network, SquaredError(network.encoder.standardize), rows, settings)
+    (name,) = [name for name in seen.steps[0] if name.endswith("running_mean")]
+    average = seen.steps[0][name]
+    for step, weights in enumerate(seen.steps, start=1):
+        average = average + 9 / (8 + step) * (weights[name] - average)
+    torch.testing.assert_close(network.state_dict()[name], average)
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("validated", [True, False])
 def test_a_loss_may_be_of_any_size_and_sign(solver, validated):
@@ -444,6 +502,42 @@ def test_networks_side_by_side_are_those_one_after_the_other():
     for (first, *_), (second, *_) in zip(together, apart, strict=True):
         for name, value in weights_of(first).items():
             torch.testing.assert_close(value, second.state_dict()[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_networks_that_leave_change_nothing_for_those_that_stay(solver, monkeypatch):
+    """Three candidates, of which two leave, against the best one alone."""
+    settings = replace(
+        SETTINGS, solver=solver, max_iter=12, learning_rate="averaged",
+        learning_rate_init=RATES.get(solver, 0.01), n_iter_no_change=12,
+    )  # fmt: skip
+    noises = [GaussianNoise(3.0), None, GaussianNoise(10.0)]
+    candidates = [Candidate(*validated_parts(2), noise) for noise in noises]
+    chosen, results = train_with_validation(candidates, settings)
+    assert chosen == 1
+    n_iter = [len(result.loss_curve) for result in results]
+    assert n_iter == [math.ceil(12 * share) for share in (0.45, 1.0, 0.3)]
+    alone = validate(*validated_parts(2), settings)
+    np.testing.assert_allclose(
+        results[1].validation_loss_curve, alone.validation_loss_curve, rtol=1e-4
+    )
+    np.testing.assert_allclose(results[1].loss_curve, alone.loss_curve, rtol=1e-4)
+    assert results[1].best_iter == alone.best_iter
+
+
+def test_the_chosen_networks_have_the_weights_of_their_best_epoch():
+    settings = replace(SETTINGS, max_iter=10, learning_rate_init=0.05)
+    candidates = [Candidate(*validated_parts(3), noise) for noise in (GaussianNoise(2.0), None)]
+    chosen, results = train_with_validation(candidates, settings)
+    parts, held_out, _ = candidates[chosen]
+    losses = [loss_of(part[0], rows) for part, rows in zip(parts, held_out, strict=True)]
+    assert np.mean(losses) == pytest.approx(min(results[chosen].validation_loss_curve), rel=1e-4)
+
+
+def test_several_candidates_have_to_be_better_by_more():
+    gain = np.random.RandomState(7).normal(0.25, 1.0, size=100)  # p is 0.006
+    assert _is_better(gain, np.ones(100))
+    assert not _is_better(gain, np.ones(100), level=0.01 / 4)
 
 
 def test_validation_does_not_change_training():
