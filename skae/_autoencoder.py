@@ -9,7 +9,6 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from torch import nn
 
@@ -48,23 +47,21 @@ from ._fitting import (
 )
 from ._holding_out import FitRows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
+from ._ordered_codes import cut_codes, errors_of_prefixes
 from ._pretraining import blocks, levels_of, pretrain
 from ._principal_axes import n_principal_axes
 from ._reconstruction import ReconstructionMixin
 from ._rows import PairedRows, StandardizedRows, beside, fill_holes, has_holes, mean_and_scale
 from ._seeding import torch_generator
 from ._threads import single_thread
-from ._training import evaluate, train
+from ._training import train
 from ._unit_interval import to_unit_interval
-from ._warnings import warn
 from .nn import (
     ACTIVATIONS,
     NORMALIZATIONS,
-    FirstCodes,
     Gate,
     NestedDropout,
     ObservedLoss,
-    PadCodes,
     PenalizedLoss,
     mlp,
     transposed_mlp,
@@ -577,7 +574,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 early_stopping=self.early_stopping,
                 validation_fraction=self.validation_fraction,
                 resumed=resumed,
-                measure=_errors_of_prefixes if self._is_ordered() else None,
+                measure=errors_of_prefixes if self._is_ordered() else None,
             )
             self._keep(fitted, some, cut=not isinstance(self.n_components, Integral | None))
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
@@ -639,7 +636,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             curve, state = train(*start, settings, solver_state=state)
             measured = None
             if self._is_ordered():
-                measured = _errors_of_prefixes(start.network, start.rows)
+                measured = errors_of_prefixes(start.network, start.rows)
             curve = (list(self.loss_curve_) if resumed else []) + curve
             self._keep(Fitted(start, curve, None, len(curve), measured), some, cut=False)
         self._solver_state = (solver, state)
@@ -948,7 +945,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         if self._is_ordered():
             self.explained_variance_ratio_ = -np.diff(fitted.measured) / (fitted.measured[0] or 1)
         if cut:
-            self._cut(network)
+            explained = cut_codes(network, self.explained_variance_ratio_, self.n_components)
+            self.explained_variance_ratio_ = explained
         self.module_ = network
         self._structure = structure_of(self, self._structural)
         # Of the network, not of n_components, which may be set to something else after a fit.
@@ -958,53 +956,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             )
         self.n_components_ = self._n_features_out = code.shape[1]
 
-    def _cut(self, network):
-        """Keep the first codes that explain the share of variance that is asked for."""
-        explained = np.cumsum(self.explained_variance_ratio_)
-        n_codes = len(explained)
-        enough = np.flatnonzero(explained >= self.n_components)
-        if len(enough) == 0:
-            warn(
-                f"{n_codes} codes explain {explained[-1]:.3f} of the variance of rows not trained "
-                f"on, less than n_components={self.n_components}; all of them are kept. Train "
-                "longer, or give a number of components.",
-                ConvergenceWarning,
-            )
-        elif enough[0] + 1 < n_codes:
-            kept = int(enough[0]) + 1
-            self.explained_variance_ratio_ = self.explained_variance_ratio_[:kept]
-            encoder, decoder = network.encoder, network.decoder
-            encoder.activation = nn.Sequential(encoder.activation, FirstCodes(kept))
-            decoder.body = nn.Sequential(PadCodes(n_codes), decoder.body)
-
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_solver_state", None)  # twice the size of the network
         return state
-
-
-def _errors_of_prefixes(network, rows):
-    """Return the squared error of some rows by how many of their codes are used.
-
-    Returns
-    -------
-    ndarray of shape (n_components + 1,)
-        Weighted sums, in standardized units; the first is the error of the columns' means.
-    """
-    errors = evaluate(_errors_by_prefix, network, rows)  # (n_rows, n_components + 1)
-    return rows.sample_weight @ errors.double().numpy()
-
-
-def _errors_by_prefix(network, Z, target):
-    missing = target.isnan()
-    code = network.encoder.from_standardized(Z)
-    order = torch.arange(code.shape[1])
-    errors = [target]
-    for n_codes in range(1, len(order) + 1):
-        preactivation = network.decoder.preactivation(code * (order < n_codes))
-        errors.append(network.decoder.to_standardized(preactivation) - target)
-    squares = [error.square().masked_fill(missing, 0.0).sum(dim=1) for error in errors]
-    return torch.stack(squares, dim=1)
 
 
 def _give_zero(decode, n_codes):

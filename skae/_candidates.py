@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from ._fitting import Way, is_auto
-from ._training import Validated
+from ._racing import Validated
 from .noise import GaussianNoise
 
 # Noise that is undone or none: levels between add little to these two.

@@ -529,11 +529,9 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     def _trained(self):
         network, mean, scale = super()._trained()
         order = self._column_order()
-        return (
-            (network, mean, scale)
-            if order is None
-            else (network.without(), mean[order.numpy()], scale)
-        )
+        if order is None:
+            return network, mean, scale
+        return network.without(), mean[order.numpy()], scale
 
     def _n_codes(self, X, indices, weight, resumed, **options):
         """Return how many codes to train: the size of the last map, if that is the code."""

@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
 from ._holding_out import FitRows, Split, is_splitter
+from ._racing import Candidate, Validated, train_with_validation
 from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
 from ._threads import single_thread
@@ -24,14 +25,11 @@ from ._training import (
     PRECISIONS,
     SCHEDULES,
     SOLVERS,
-    Candidate,
     TrainingSettings,
-    Validated,
     check_callbacks,
     check_net_params,
     resolve_device,
     train,
-    train_with_validation,
 )
 from .nn import RowLoss
 from .noise import NOISES

@@ -32,7 +32,8 @@ from ._rows import (
 from ._warnings import warn
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
-_EPOCHS = 30  # of the default autoencoder: more rebuild rows better, and tell no more of them apart
+# Of the default autoencoder. More epochs rebuild rows better, and tell no more of them apart.
+_OF_DEFAULT = {"init": "pca", "noise": None, "max_iter": 30, "missing": "mask"}
 _LEAST_SHARE = 0.01  # of the mean error, that the error of a column is divided by
 _LEVEL_ROWS = 2000  # rows that holes are made in, to see what they do to scores
 _NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
@@ -291,16 +292,8 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
             )
         mean, _ = mean_and_scale(X, indices, weight)
         X = fill_holes(X, mean)
-        n_codes = n_principal_axes(X, indices, weight, mean, _SHARE_OF_PCA)
-        n_codes = min(n_codes, X.shape[1] - 1)
-        return AutoencoderTransformer(
-            n_codes,
-            init="pca",
-            noise=None,
-            max_iter=_EPOCHS,
-            validation_fraction=0.1,
-            missing="mask",
-        )
+        n_codes = min(n_principal_axes(X, indices, weight, mean, _SHARE_OF_PCA), X.shape[1] - 1)
+        return AutoencoderTransformer(n_codes, validation_fraction=0.1, **_OF_DEFAULT)
 
     def _measure_errors(self, X, weight, held_out):
         """Find out what the error of each column is on rows not trained on, where it is known."""

@@ -54,6 +54,7 @@ from ._labels import (
     plain_labels,
 )
 from ._pretraining import Level, blocks, encoded_rows, levels_of, pretrain
+from ._racing import Candidate, train_with_validation
 from ._reconstruction import decoded, encoded, standardization_of
 from ._rows import (
     LabeledRows,
@@ -64,7 +65,7 @@ from ._rows import (
     mean_and_scale,
 )
 from ._seeding import torch_generator
-from ._training import Candidate, apply, evaluate, train, train_with_validation
+from ._training import apply, evaluate, train
 from ._unit_interval import lies_in_unit_interval, to_unit_interval
 from ._warnings import warn
 from .exceptions import MarkerAmongClassesWarning
@@ -913,10 +914,8 @@ class StackedAutoencoderClassifier(
                 return [], None
             network.freeze(self.freeze_encoder or not self.fine_tune)
             if self.fine_tune:
-                name, settings = (
-                    "fine-tuning",
-                    self._settings_for_labels(len(data), seed, noise=self.noise),
-                )
+                name = "fine-tuning"
+                settings = self._settings_for_labels(len(data), seed, noise=self.noise)
             else:
                 name, settings = "softmax layer", self._softmax_settings(len(data), seed)
         if one_epoch:
@@ -935,10 +934,9 @@ class StackedAutoencoderClassifier(
             validation_curve, best_iter = None, len(curve)
         else:
             judge = _JUDGES[self.scoring](loss.outputs)
-            candidate = Candidate([(network, loss, data)], [judged])
-            _, [(curve, validation_curve, best_iter)] = train_with_validation(
-                [candidate], settings, judge=judge, label=name
-            )
+            candidates = [Candidate([(network, loss, data)], [judged])]
+            found = train_with_validation(candidates, settings, judge=judge, label=name)
+            _, [(curve, validation_curve, best_iter)] = found
         score = _accuracy(network, loss.outputs, data if judged is None else judged)
         return Stage(name, curve, validation_curve, best_iter, score), state
 

@@ -570,8 +570,9 @@ class VariationalAutoencoderTransformer(
     def _check_combination(self):
         """Refuse parameters that contradict each other, and warn of those that are idle."""
         if self.likelihood != "bernoulli":
-            reason = f"likelihood={self.likelihood!r} takes any numbers"
-            refuse_contradiction(self, "binarize", reason)
+            refuse_contradiction(
+                self, "binarize", f"likelihood={self.likelihood!r} takes any numbers"
+            )
         if self.warm_up and self.learning_rate == "adaptive":
             raise ValueError(
                 f"warm_up={self.warm_up} does not go with learning_rate='adaptive', which would "

@@ -192,7 +192,7 @@ def test_arrays_of_images_and_series_are_told_their_shape(shape, advice, kind):
 def test_networks_trained_as_one_are_those_trained_one_after_the_other(estimator, monkeypatch):
     estimator.set_params(max_iter=6, random_state=0)
     together = clone(estimator).fit(X[:200])
-    monkeypatch.setattr("skae._training.likeness", lambda module: None)
+    monkeypatch.setattr("skae._racing.likeness", lambda module: None)
     apart = clone(estimator).fit(X[:200])
     np.testing.assert_allclose(
         together.validation_loss_curve_, apart.validation_loss_curve_, rtol=1e-4

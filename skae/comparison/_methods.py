@@ -146,14 +146,14 @@ METHODS = {
     "lle": _lle,
     "tsne": _tsne,
     "autoencoder": _of_autoencoder(
-        "Autoencoder with its defaults: starts as PCA and improves on it."
+        "Autoencoder with its defaults: it is PCA unless it can do better."
     ),
     "deep_autoencoder": _of_autoencoder(
         "Deeper autoencoder, with hidden layers of 512, 256 and 128 units.",
         hidden_layer_sizes=(512, 256, 128),
     ),
     "random_autoencoder": _of_autoencoder(
-        "Textbook autoencoder, which starts from random weights.", init="random"
+        "Textbook autoencoder, which starts from random weights.", init="random", noise=None
     ),
     "denoising_autoencoder": _of_autoencoder(
         "Autoencoder trained to undo Gaussian noise.", noise=_gaussian_noise

@@ -1,0 +1,217 @@
+"""Training with rows held out: the best epoch of the best of several candidates."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import t as student
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor, nn
+
+from ._rows import StandardizedRows
+from ._training import Entry, Run, TrainingSettings, enough, session, show, unit_of
+from ._warnings import warn
+from .nn import RowLoss, likeness
+from .noise import Noise
+
+_LEVEL = 0.01  # of the test of whether training is better than none
+
+# The shares of all epochs at which the worst of several candidates leaves.
+LEAVING = 0.3, 0.45, 0.6
+
+
+class Candidate(NamedTuple):
+    """One of the ways to train that rows held out choose from: a network for each fold."""
+
+    parts: Sequence[tuple[nn.Module, RowLoss, StandardizedRows]]
+    held_out: Sequence[StandardizedRows]
+    noise: Noise | None = None  # beside that of the settings, and not when epochs are judged
+
+
+class Validated(NamedTuple):
+    """What training with validation found of a candidate."""
+
+    loss_curve: list[float]  # (n_epochs,), the mean of all networks
+    validation_loss_curve: list[float]  # (n_epochs + 1,): the first is the untrained network's
+    best_iter: int  # 0 where no epoch was better than none
+
+
+def train_with_validation(
+    candidates: Sequence[Candidate],
+    settings: TrainingSettings,
+    *,
+    judge: RowLoss | None = None,
+    groups: np.ndarray | None = None,
+    label: str | None = None,
+    keep_weights: bool = True,
+) -> tuple[int, list[Validated]]:
+    """Train networks side by side, each with rows held out, and find the best epoch.
+
+    A candidate of one part is a hold-out, one of several is the folds of a cross-validation: an
+    epoch is judged by all validation rows together. Of several candidates, all judged by the same
+    rows, the worst leaves at each of the shares `LEAVING` of all epochs (as in successive halving:
+    Jamieson & Talwalkar 2016, arXiv:1502.07943).
+
+    The best epoch is left at 0, the untrained networks of the first candidate, unless it lowers
+    their loss of the validation rows significantly (a paired t-test of the rows' losses,
+    one-sided, at 1 % divided by the number of candidates). Rows that belong together, by the
+    numbers of their groups, count as one there: they do not err independently.
+
+    With a ``judge``, an epoch is judged by this other loss of rows without noise, and the
+    lowest one is the best, be it by little. The label is what a progress bar says.
+
+    Returns
+    -------
+    chosen : int
+        The candidate of the lowest validation loss, or the first if no epoch is better than none.
+    validated : list of Validated
+        What was found of each.
+
+    Notes
+    -----
+    With ``keep_weights``, the networks of the candidate chosen end with their weights at its best
+    epoch. All others end with any.
+    """
+    first = candidates[0]
+    weight = np.concatenate([rows.sample_weight for rows in first.held_out])
+    label = label or ("training" if len(first.parts) == 1 else "cross-validation")
+    with session(settings, [network for network, *_ in first.parts], label) as bar:
+        runs = _runs(candidates, settings, judge)
+        losses = _by_candidate([run.validation_losses() for run in runs])
+        unit = unit_of(first.parts[0][1] if judge is None else judge, losses[0], weight)
+        races = [_Race(losses[i], weight, settings.tol * unit) for i in range(len(candidates))]
+        if keep_weights:
+            for i, race in enumerate(races):
+                race.states = [state for run in runs for state in run.states(i)]
+        racing, running = set(range(len(races))), set(range(len(races)))
+        leaving = {ceil(share * settings.max_iter) for share in LEAVING}
+        for epoch in range(1, settings.max_iter + 1):
+            training = _by_candidate([run.epoch() for run in runs])
+            losses = _by_candidate([run.validation_losses() for run in runs])
+            stopped = any(run.stopped for run in runs)
+            for i in sorted(running):
+                race = races[i]
+                if race.note(float(training[i].mean()), losses[i]) and keep_weights:
+                    race.states = [state for run in runs for state in run.states(i)]
+                if race.diverged(stopped):
+                    running.discard(i)
+                    if len(races) == 1:
+                        _warn_of_divergence(race, settings)
+                elif race.waited >= settings.n_iter_no_change or enough(race.curve, settings):
+                    running.discard(i)
+            best = races[min(racing, key=lambda i: races[i].lowest)]
+            show(bar, loss=best.curve[-1], validation=best.validation_curve[-1])
+            if epoch in leaving and len(racing) > 1:
+                racing.discard(max(racing, key=lambda i: races[i].lowest))
+                running &= racing
+            if stopped or not running:
+                break
+            for run in runs:
+                run.keep(running)
+            runs = [run for run in runs if run.keys]
+        chosen = min(racing, key=lambda i: races[i].lowest)
+        for network, state in races[chosen].states:
+            network.load_state_dict(state)
+        for run in runs:
+            run.close()
+    start, best = races[0].start, races[chosen]
+    level = _LEVEL / len(races)  # each of them might be the one that is better by chance
+    if judge is None and not _is_better(start - best.best, weight, groups, level):
+        chosen, races[0].best_iter = 0, 0
+    return chosen, [Validated(race.curve, race.validation_curve, race.best_iter) for race in races]
+
+
+class _Race:
+    """How a candidate does, epoch by epoch."""
+
+    def __init__(self, start: np.ndarray, weight: np.ndarray, tol: float) -> None:
+        self.start = self.best = start  # (n_validation,), losses of the rows held out
+        self.weight = weight
+        self.tol = tol
+        self.curve: list[float] = []
+        self.validation_curve = [float(np.average(start, weights=weight))]
+        self.best_iter, self.waited = 0, 0
+        self.goal = self.validation_curve[0] - tol
+        self.states: list[tuple[nn.Module, dict[str, Tensor]]] = []  # at the best epoch
+
+    @property
+    def lowest(self) -> float:
+        return self.validation_curve[self.best_iter]
+
+    def note(self, loss: float, losses: np.ndarray) -> bool:
+        """Note an epoch, and say whether it is the best one so far."""
+        self.curve.append(loss)
+        self.validation_curve.append(float(np.average(losses, weights=self.weight)))
+        self.waited += 1
+        if self.validation_curve[-1] < self.goal:
+            self.goal, self.waited = self.validation_curve[-1] - self.tol, 0
+        better = self.validation_curve[-1] < self.lowest
+        if better:
+            self.best, self.best_iter = losses, len(self.curve)
+        return better
+
+    def diverged(self, stopped: bool) -> bool:
+        """Whether the last losses are no numbers, of an epoch that no callback has cut short."""
+        loss = 0.0 if stopped else self.curve[-1]
+        return not np.isfinite([loss, self.validation_curve[-1]]).all()
+
+
+def _warn_of_divergence(race: _Race, settings: TrainingSettings) -> None:
+    warn(
+        f"The training loss is {race.curve[-1]} and the validation loss "
+        f"{race.validation_curve[-1]} after epoch {len(race.curve)}: training diverged with "
+        f"learning_rate_init={settings.learning_rate_init} "
+        f"and ends there; epoch {race.best_iter} is kept. Lower it, or scale X.",
+        ConvergenceWarning,
+    )
+
+
+def _is_better(
+    gain: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None, level: float = _LEVEL
+) -> bool:
+    """Whether the weighted mean gain of the rows is above zero beyond its own scatter.
+
+    With groups, it is the scatter of their means.
+    """
+    if groups is not None:
+        total = np.bincount(groups, weights=weight * gain)
+        weight = np.bincount(groups, weights=weight)
+        total, weight = total[weight > 0], weight[weight > 0]
+        gain = total / weight
+    mean = np.average(gain, weights=weight)
+    n_effective = weight.sum() ** 2 / (weight**2).sum()
+    if n_effective < 2:
+        return False
+    error = np.sqrt(np.average((gain - mean) ** 2, weights=weight) / (n_effective - 1))
+    return bool(mean > student.ppf(1 - level, n_effective - 1) * error)
+
+
+def _runs(
+    candidates: Sequence[Candidate], settings: TrainingSettings, judge: RowLoss | None
+) -> list[Run]:
+    """Return trainings of all networks, of several at once where they can stand side by side."""
+    entries = [
+        Entry(*part, candidate.noise or settings.noise, held_out, (i, fold))
+        for i, candidate in enumerate(candidates)
+        for fold, (part, held_out) in enumerate(
+            zip(candidate.parts, candidate.held_out, strict=True)
+        )
+    ]
+    together = len(entries) > 1 and judge is None and settings.shares_a_solver
+    runs: dict[Any, list[Entry]] = {}
+    for entry in entries:
+        alike = likeness(entry.network), likeness(entry.loss)
+        sizes = len(entry.rows), 0 if entry.held_out is None else len(entry.held_out)
+        key = (*alike, sizes) if together and None not in alike else entry.key
+        runs.setdefault(key, []).append(entry)
+    return [Run(some, settings, judge, private=len(entries) > 1) for some in runs.values()]
+
+
+def _by_candidate(results: Sequence[dict[tuple[int, int], Any]]) -> dict[int, np.ndarray]:
+    """Return what networks have, one after the other for each candidate, in the order of folds."""
+    everything = sorted(item for result in results for item in result.items())
+    found: dict[int, list] = {}
+    for (candidate, _), values in everything:
+        found.setdefault(candidate, []).append(values)
+    return {candidate: np.hstack(values) for candidate, values in found.items()}
