@@ -94,10 +94,8 @@ def train_with_validation(
                 race = races[i]
                 if race.note(float(training[i].mean()), losses[i]) and keep_weights:
                     race.states = [state for run in runs for state in run.states(i)]
-                if race.diverged(stopped):
+                if race.diverges(stopped):
                     running.discard(i)
-                    if len(races) == 1:
-                        _warn_of_divergence(race, settings)
                 elif race.waited >= settings.n_iter_no_change or enough(race.curve, settings):
                     running.discard(i)
             best = races[min(racing, key=lambda i: races[i].lowest)]
@@ -116,6 +114,8 @@ def train_with_validation(
         for run in runs:
             run.close()
     start, best = races[0].start, races[chosen]
+    if best.diverged:
+        _warn_of_divergence(best, settings)
     level = _LEVEL / len(races)  # each of them might be the one that is better by chance
     if judge is None and not _is_better(start - best.best, weight, groups, level):
         chosen, races[0].best_iter = 0, 0
@@ -133,6 +133,7 @@ class _Race:
         self.validation_curve = [float(np.average(start, weights=weight))]
         self.best_iter, self.waited = 0, 0
         self.goal = self.validation_curve[0] - tol
+        self.diverged = False
         self.states: list[tuple[nn.Module, dict[str, Tensor]]] = []  # at the best epoch
 
     @property
@@ -151,10 +152,11 @@ class _Race:
             self.best, self.best_iter = losses, len(self.curve)
         return better
 
-    def diverged(self, stopped: bool) -> bool:
+    def diverges(self, stopped: bool) -> bool:
         """Whether the last losses are no numbers, of an epoch that no callback has cut short."""
         loss = 0.0 if stopped else self.curve[-1]
-        return not np.isfinite([loss, self.validation_curve[-1]]).all()
+        self.diverged = not np.isfinite([loss, self.validation_curve[-1]]).all()
+        return self.diverged
 
 
 def _warn_of_divergence(race: _Race, settings: TrainingSettings) -> None:

@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from ._assembly import standardization
 from ._checked_rows import DTYPES, check_rows, refuse_target, says_way_out, validated_rows
 from ._conditions import (
     CodesGivenCondition,
@@ -67,7 +68,6 @@ from .nn import (
     EvidenceLoss,
     GaussianLikelihood,
     SkipConnection,
-    Standardize,
     VariationalEncoder,
     VariationalNetwork,
     linear,
@@ -570,9 +570,8 @@ class VariationalAutoencoderTransformer(
     def _check_combination(self):
         """Refuse parameters that contradict each other, and warn of those that are idle."""
         if self.likelihood != "bernoulli":
-            refuse_contradiction(
-                self, "binarize", f"likelihood={self.likelihood!r} takes any numbers"
-            )
+            reason = f"likelihood={self.likelihood!r} takes any numbers"
+            refuse_contradiction(self, "binarize", reason)
         if self.warm_up and self.learning_rate == "adaptive":
             raise ValueError(
                 f"warm_up={self.warm_up} does not go with learning_rate='adaptive', which would "
@@ -636,10 +635,7 @@ class VariationalAutoencoderTransformer(
         """Return a network of random layers, with linear paths of zeros beside them for PCA."""
         n_features, n_inputs = len(mean), self.n_components + n_conditions
         sizes = (n_features, *layer_sizes(self.hidden_layer_sizes), 2 * self.n_components)
-        standardize = Standardize(
-            torch.as_tensor(mean, dtype=torch.float32),
-            torch.as_tensor(scale, dtype=torch.float32),
-        )
+        standardize = standardization(mean, scale)
         encoder = VariationalEncoder(standardize, self._body(sizes, generator))
         body = self._body((n_inputs, *self._decoder_sizes(), n_features), generator)
         likelihood = LIKELIHOODS[self.likelihood](standardize)

@@ -52,15 +52,15 @@ IDLE = [
     (dense(hidden_layer_sizes=()), {"dropout": 0.1}, "there are no hidden layers"),
     (dense(hidden_layer_sizes=()), {"normalization": "layer"}, "there are no hidden layers"),
     (dense(hidden_layer_sizes=()), {"pretrain": True}, "there are no hidden layers"),
-    (dense(hidden_layer_sizes=()), {"alpha": 0.1}, "no weights beside the linear path"),
+    (dense(hidden_layer_sizes=(), init="pca"), {"alpha": 0.1}, "no weights beside the linear path"),
     (dense(decoder=nn.Linear), {"decoder_layer_sizes": (3,)}, "decoder is given as a module"),
     (
-        dense(encoder=nn.Linear, hidden_layer_sizes=(256, 128), decoder_layer_sizes=(5,)),
+        dense(encoder=nn.Linear, hidden_layer_sizes="auto", decoder_layer_sizes=(5,)),
         {"hidden_layer_sizes": (7,)},
         "the decoder has its own sizes",
     ),
     (
-        dense(encoder=nn.Linear, decoder=nn.Linear, hidden_layer_sizes=(256, 128)),
+        dense(encoder=nn.Linear, decoder=nn.Linear, hidden_layer_sizes="auto"),
         {"dropout": 0.1, "activation": "relu", "hidden_layer_sizes": (3, 4)},
         "hidden_layer_sizes=\\(3, 4\\) and activation='relu' and dropout=0.1 have no effect",
     ),
@@ -148,7 +148,9 @@ def test_passes_the_checks_of_scikit_learn(estimator, check):
 
 def test_a_parameter_at_its_default_is_neither_idle_nor_a_contradiction():
     for sizes in ((256, 128), [256, 128], np.array([256, 128])):
-        model = AutoencoderTransformer(hidden_layer_sizes=sizes, dropout=0, tol=np.float64(1e-4))
+        model = VariationalAutoencoderTransformer(
+            hidden_layer_sizes=sizes, dropout=0, tol=np.float64(1e-4)
+        )
         for name in ("hidden_layer_sizes", "dropout", "tol", "random_state"):
             refuse_contradiction(model, name, "of a reason")
             warn_of_idle(model, [("of a reason", [name])])

@@ -106,7 +106,8 @@ class Recorder(BaseEstimator):
 def test_noise_is_for_the_fit_only_and_the_clean_row_is_the_target():
     X = load_iris().data
     Recorder.seen.clear()
-    model = small(noise=Recorder(0.0), early_stopping=True, validation_fraction=0.2).fit(X)
+    how = {"init": "pca", "early_stopping": True, "validation_fraction": 0.2}
+    model = small(noise=Recorder(0.0), **how).fit(X)
     n_rows = len(np.unique(X, axis=0))
     n_held_out = round(0.2 * n_rows)
     # Those held out are judged before the first epoch, too.
@@ -115,7 +116,7 @@ def test_noise_is_for_the_fit_only_and_the_clean_row_is_the_target():
     model.transform(X)
     model.score(X)
     assert len(Recorder.seen) == before
-    plain = small(early_stopping=True, validation_fraction=0.2).fit(X)
+    plain = small(noise=None, **how).fit(X)
     np.testing.assert_array_equal(model.transform(X), plain.transform(X))
 
 

@@ -206,6 +206,8 @@ def test_pretraining_is_that_of_the_transformer(digits):
         init="random",
         pretrain=True,
         max_iter=4,
+        learning_rate="one_cycle",
+        learning_rate_init=0.003,
         early_stopping=False,
         **how,
     ).fit(X)

@@ -230,12 +230,12 @@ def test_the_density_integrates_to_one(conditional, init):
     fitted = quick(1, conditional=conditional, init=init, max_iter=20, learning_rate_init=0.01)
     fitted.fit(X, y)
     margin = 5 * fitted.scale_
-    sides = [np.linspace(column.min() - margin, column.max() + margin, 200) for column in X.T]
+    sides = [np.linspace(column.min() - margin, column.max() + margin, 100) for column in X.T]
     grid = np.array(list(product(*sides)))
     volume = np.prod([side[1] - side[0] for side in sides])
     for label in (None, True, False) if conditional else (None,):
         y = None if label is None else np.full(len(grid), label)
-        density = np.exp(fitted.score_samples(grid, y, n_draws=32))
+        density = np.exp(fitted.score_samples(grid, y, n_draws=128))
         assert density.sum() * volume == pytest.approx(1, abs=0.02)
 
 
