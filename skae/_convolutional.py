@@ -178,10 +178,10 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         PCA. False trains ``max_iter`` epochs on all rows and keeps the last.
 
     validation_fraction : float, "auto", splitter or rows, default="auto"
-        What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, every row
-        is held out once, in a five-fold cross-validation of the number of epochs, and a sixth
-        training on all rows has that number of epochs. With `groups` in `fit`, whole groups are
-        held out. A splitter of scikit-learn, such as `sklearn.model_selection.TimeSeriesSplit`,
+        What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, it is a
+        five-fold cross-validation, of as many folds as it takes to hold out 250 rows, and a last
+        training on all rows has the number of epochs that was best. With `groups` in `fit`, whole
+        groups are held out. A splitter of scikit-learn, such as `sklearn.model_selection.TimeSeriesSplit`,
         decides it otherwise, and rows of your own, X or a tuple (X, y), are not trained on.
 
     n_iter_no_change : int or "auto", default="auto"
