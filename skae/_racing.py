@@ -94,9 +94,7 @@ def train_with_validation(
                 race = races[i]
                 if race.note(float(training[i].mean()), losses[i]) and keep_weights:
                     race.states = [state for run in runs for state in run.states(i)]
-                if race.diverges(stopped):
-                    running.discard(i)
-                elif race.waited >= settings.n_iter_no_change or enough(race.curve, settings):
+                if race.is_over(settings, stopped):
                     running.discard(i)
             best = races[min(racing, key=lambda i: races[i].lowest)]
             show(bar, loss=best.curve[-1], validation=best.validation_curve[-1])
@@ -152,11 +150,15 @@ class _Race:
             self.best, self.best_iter = losses, len(self.curve)
         return better
 
-    def diverges(self, stopped: bool) -> bool:
-        """Whether the last losses are no numbers, of an epoch that no callback has cut short."""
+    def is_over(self, settings: TrainingSettings, stopped: bool) -> bool:
+        """Whether the training has diverged, waited long enough for progress, or has learnt all.
+
+        The loss of an epoch that a callback has cut short may be no number.
+        """
         loss = 0.0 if stopped else self.curve[-1]
         self.diverged = not np.isfinite([loss, self.validation_curve[-1]]).all()
-        return self.diverged
+        has_waited = self.waited >= settings.n_iter_no_change
+        return self.diverged or has_waited or enough(self.curve, settings)
 
 
 def _warn_of_divergence(race: _Race, settings: TrainingSettings) -> None:

@@ -200,8 +200,9 @@ class VariationalAutoencoderTransformer(
         What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, it is a
         five-fold cross-validation, of as many folds as it takes to hold out 250 rows, and a last
         training on all rows has the number of epochs that was best. With `groups` in `fit`, whole
-        groups are held out. A splitter of scikit-learn, such as `sklearn.model_selection.TimeSeriesSplit`,
-        decides it otherwise, and rows of your own, X or a tuple (X, y), are not trained on.
+        groups are held out. A splitter of scikit-learn, such as
+        `sklearn.model_selection.TimeSeriesSplit`, decides it otherwise, and rows of your own, X or
+        a tuple (X, y), are not trained on.
 
     n_iter_no_change : int or "auto", default="auto"
         Epochs to wait for the validation loss to fall by ``tol``. "auto" is a sixth of
