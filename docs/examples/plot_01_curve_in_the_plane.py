@@ -68,8 +68,8 @@ plt.show()
 # The code of the spiral jumps: its parts are joined by straight lines, across which no point lies.
 #
 # Here the start is random. From PCA (``init="pca"``) this network does not get away on the spiral:
-# near its start ELU is almost linear, and among linear maps PCA is the best. With SiLU, which is the
-# default, it does; and ``init="auto"``, the default, tries both starts.
+# near its start ELU is almost linear, and among linear maps PCA is the best. With SiLU it does, and
+# the default, ``init="auto"``, tries both starts.
 
 for activation in ("elu", "silu"):
     from_pca = deep_autoencoder(max_iter=60).set_params(init="pca", activation=activation)
