@@ -236,10 +236,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     early_stopping : bool, default=True
         Whether to hold rows out and keep the best epoch by their loss. The start counts as
         epoch 0 and is kept unless the best epoch lowers the loss of the rows held out
-        significantly (a paired t-test, one-sided, at 1 % divided by the number of candidates;
-        other rows may still be rebuilt a little worse). What is kept at epoch 0 is fitted to all
-        rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows and keeps the
-        last.
+        significantly (a paired t-test, one-sided, at 1 % divided by the number of candidates, of
+        at least 30 rows; others may still be rebuilt a little worse). What is kept at epoch 0 is
+        fitted to all rows: with ``init="pca"``, PCA. False trains ``max_iter`` epochs on all rows
+        and keeps the last.
 
     validation_fraction : float, "auto", splitter or rows, default="auto"
         What to hold out, as a share of the rows. "auto" is 0.1 from 2000 rows on. Below, it is a

@@ -16,6 +16,7 @@ from .nn import RowLoss, likeness
 from .noise import Noise
 
 _LEVEL = 0.01  # of the test of whether training is better than none
+_LEAST_ROWS = 30  # held out, below which their mean loss is too far from normal to be tested
 
 # The shares of all epochs at which the worst of several candidates leaves.
 LEAVING = 0.3, 0.45, 0.6
@@ -55,8 +56,9 @@ def train_with_validation(
 
     The best epoch is left at 0, the untrained networks of the first candidate, unless it lowers
     their loss of the validation rows significantly (a paired t-test of the rows' losses,
-    one-sided, at 1 % divided by the number of candidates). Rows that belong together, by the
-    numbers of their groups, count as one there: they do not err independently.
+    one-sided, at 1 % divided by the number of candidates; less than 30 rows prove nothing). Rows
+    that belong together, by the numbers of their groups, count as one there: they do not err
+    independently.
 
     With a ``judge``, an epoch is judged by this other loss of rows without noise, and the
     lowest one is the best, be it by little. The label is what a progress bar says.
@@ -115,7 +117,8 @@ def train_with_validation(
     if best.diverged:
         _warn_of_divergence(best, settings)
     level = _LEVEL / len(races)  # each of them might be the one that is better by chance
-    if judge is None and not _is_better(start - best.best, weight, groups, level):
+    better = len(weight) >= _LEAST_ROWS and _is_better(start - best.best, weight, groups, level)
+    if judge is None and not better:
         chosen, races[0].best_iter = 0, 0
     return chosen, [Validated(race.curve, race.validation_curve, race.best_iter) for race in races]
 

@@ -205,6 +205,15 @@ def test_the_chosen_networks_have_the_weights_of_their_best_epoch():
     assert np.mean(losses) == pytest.approx(min(results[chosen].validation_loss_curve), rel=1e-4)
 
 
+@pytest.mark.parametrize(("n_rows", "leaves"), [(29, False), (30, True)])
+def test_less_than_thirty_rows_prove_nothing(n_rows, leaves):
+    part = part_of(X, np.arange(n_rows, len(X)))
+    settings = replace(SETTINGS, learning_rate_init=0.05)
+    result = validate([part], [rows_of(X, np.arange(n_rows), like=part[2])], settings)
+    assert (result.best_iter > 0) == leaves
+    assert min(result.validation_loss_curve) < 0.5 * result.validation_loss_curve[0]
+
+
 def test_several_candidates_have_to_be_better_by_more():
     gain = np.random.RandomState(7).normal(0.25, 1.0, size=100)  # p is 0.006
     assert _is_better(gain, np.ones(100))
