@@ -34,6 +34,7 @@ from ._fitting import (
     OnlyWith,
     Start,
     checked_part,
+    first_step,
     fit_network,
     is_auto,
     layer_sizes,
@@ -222,8 +223,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         [5]_, and "adaptive" divides by five whenever the loss did not fall by ``tol`` in two
         epochs in a row (the validation loss with early stopping).
 
-    learning_rate_init : float, default=0.008
-        The largest step.
+    learning_rate_init : float or "auto", default="auto"
+        The largest step. "auto" is 0.008, for more than 10 000 rows 0.004; with another
+        `learning_rate` than "averaged", and in `partial_fit`, 0.003.
 
     batch_size : int or "auto", default="auto"
         Rows in a mini-batch. "auto" is a twentieth of the rows (with another `learning_rate` than
@@ -444,6 +446,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         "encoder": [nn.Module, callable, None],
         "decoder": [nn.Module, callable, None],
         **TRAINING_CONSTRAINTS,
+        "learning_rate_init": [StrOptions({"auto"}), *TRAINING_CONSTRAINTS["learning_rate_init"]],
     }
 
     def __init__(
@@ -470,7 +473,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         alpha=0.0,
         solver="adam",
         learning_rate="averaged",
-        learning_rate_init=0.008,
+        learning_rate_init="auto",
         batch_size="auto",
         max_iter="auto",
         early_stopping=True,
@@ -621,7 +624,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         indices, weight = rows.indices, rows.weight
         some = self._choices(None, resumed)
         settings = self._training_settings(len(rows))
-        settings = replace(settings, learning_rate="constant", max_iter=1)
+        step = first_step(self.learning_rate_init, "constant", len(rows))
+        settings = replace(settings, learning_rate="constant", learning_rate_init=step, max_iter=1)
         if resumed:  # other noise than in the last call
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
         solver = (self.solver, self.alpha, repr(self.net_params))

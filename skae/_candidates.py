@@ -7,16 +7,12 @@ from functools import partial
 from numbers import Integral
 from typing import Any
 
-from ._fitting import Way, is_auto
+from ._fitting import MANY_ROWS, Way, is_auto
 from ._racing import Validated
 from .noise import GaussianNoise
 
 # Noise that is undone or none: levels between add little to these two.
 _NOISE = GaussianNoise(0.4)
-
-# Rows up to which there are candidates. With more, the networks that leave cost more than the
-# better start and the noise are worth.
-_MOST_ROWS = 10_000
 
 # The first hidden layer, by the rows that there are at least. The second has half as many units.
 _WIDTHS = {0: 64, 500: 128, 5000: 256}
@@ -43,7 +39,7 @@ def choices(estimator: Any, n_rows: int | None) -> list[Choice]:
     if is_auto(sizes):
         sizes = widths(n_rows)
     # Callbacks see one training, which is that of the network that is kept.
-    has_choice = n_rows is not None and n_rows <= _MOST_ROWS
+    has_choice = n_rows is not None and n_rows <= MANY_ROWS
     has_choice = has_choice and estimator.early_stopping and not estimator.callbacks
     number = isinstance(estimator.n_components, Integral)  # else one that PCA is asked for
     inits = _values(estimator.init, ["pca", "random"] if has_choice and number else ["pca"])

@@ -67,6 +67,9 @@ TRAINING_CONSTRAINTS: dict[str, list] = {
 NOISE_CONSTRAINT = [StrOptions(set(NOISES)), HasMethods("corrupt"), None]
 PENALTY_CONSTRAINT = [StrOptions(set(PENALTIES)), HasMethods("penalize"), list, tuple, None]
 
+# Rows from which on a choice among candidates, and large steps, cost more than they are worth.
+MANY_ROWS = 10_000
+
 LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
 
 # The steps of the solver that max_iter="auto" aims at, and its least and most epochs. An average
@@ -262,7 +265,8 @@ def training_settings(
     return TrainingSettings(
         solver=estimator.solver,
         learning_rate=estimator.learning_rate,
-        learning_rate_init=learning_rate_init or estimator.learning_rate_init,
+        learning_rate_init=learning_rate_init
+        or first_step(estimator.learning_rate_init, estimator.learning_rate, n_rows),
         alpha=estimator.alpha,
         batch_size=batch_size,
         max_iter=max_iter,
@@ -277,6 +281,15 @@ def training_settings(
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None or is_auto(noise) else part_of(noise, NOISES, "noise"),
     )
+
+
+def first_step(given, learning_rate: str, n_rows: int) -> float:
+    """Return the largest step of a training. An average of weights can do with larger ones."""
+    if not is_auto(given):
+        return given
+    if learning_rate != "averaged":
+        return 0.003
+    return 0.008 if n_rows <= MANY_ROWS else 0.004
 
 
 @contextmanager

@@ -200,3 +200,13 @@ def test_networks_trained_as_one_are_those_trained_one_after_the_other(estimator
     assert together.best_iter_ == apart.best_iter_
     assert getattr(together, "init_", None) == getattr(apart, "init_", None)
     np.testing.assert_allclose(together.transform(X), apart.transform(X), rtol=1e-3, atol=1e-3)
+
+
+def test_the_step_follows_from_the_rows_unless_it_is_given():
+    estimator = AutoencoderTransformer()
+    assert training_settings(estimator, 10_000).learning_rate_init == 0.008
+    assert training_settings(estimator, 10_001).learning_rate_init == 0.004
+    estimator.set_params(learning_rate="cosine")
+    assert training_settings(estimator, 100).learning_rate_init == 0.003
+    estimator.set_params(learning_rate_init=0.1)
+    assert training_settings(estimator, 100).learning_rate_init == 0.1
