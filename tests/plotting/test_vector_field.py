@@ -173,6 +173,8 @@ def test_twenty_thousand_rows_are_drawn(draw):
 # What is given
 
 
+# What scikit-learn 1.6 asks of polars, which has other words for it by now.
+@pytest.mark.filterwarnings("ignore:Support for the dataframe interchange:DeprecationWarning")
 def test_frames_and_sparse_matrices_are_taken(plane):
     for frame in (pd.DataFrame(plane, columns=["a", "b"]), pl.DataFrame(plane, ["a", "b"])):
         search = GridSearchCV(PCA(), {"n_components": [1]}, cv=2).fit(frame)
