@@ -146,8 +146,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         Where training starts. "random" is the textbook network, layer for layer, without a
         linear path, with torch's starting weights: uniform up to ``1 / sqrt(n_in)``. "auto"
         trains both and keeps the one that rebuilds rows held out better, or PCA. It is "pca"
-        where nothing can be chosen (see `early_stopping` and `callbacks`), from 10 000 rows on,
-        where the choice costs more than it gains, and for a share as `n_components`.
+        where nothing can be chosen (see `early_stopping` and `callbacks`), for more than 10 000
+        rows or ten million values, where the choice costs more than it gains, and for a share as
+        `n_components`.
 
     pretrain : bool, default=False
         Whether the layers are first trained one by one, each with its mirror image in the
@@ -750,7 +751,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         """Return what "auto" may stand for; what was chosen before, if a fit is gone on with."""
         if resumed:
             return [{name: getattr(self, f"{name}_") for name in CHOSEN}]
-        return choices(self, n_rows)
+        return choices(self, n_rows, self.n_features_in_)
 
     def _training_settings(self, n_rows):
         return training_settings(self, n_rows, self._own(self.noise))

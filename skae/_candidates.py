@@ -14,6 +14,9 @@ from .noise import GaussianNoise
 # Noise that is undone or none: levels between add little to these two.
 _NOISE = GaussianNoise(0.4)
 
+# Of a table with more, wide networks several times over would take gigabytes.
+_MOST_VALUES = 10**7
+
 # The first hidden layer, by the rows that there are at least. The second has half as many units.
 _WIDTHS = {0: 64, 500: 128, 5000: 256}
 
@@ -25,7 +28,7 @@ CHOSEN = "init", "noise", "hidden_layer_sizes"
 Choice = dict[str, Any]
 
 
-def choices(estimator: Any, n_rows: int | None) -> list[Choice]:
+def choices(estimator: Any, n_rows: int | None, n_features: int) -> list[Choice]:
     """Return what a fit has to choose from; the first is the plainest, and starts at PCA if it may.
 
     Parameters
@@ -34,13 +37,15 @@ def choices(estimator: Any, n_rows: int | None) -> list[Choice]:
         With the parameters ``init``, ``noise`` and ``hidden_layer_sizes``.
     n_rows : int or None
         None is a stream of rows, of which none are held out.
+    n_features : int
     """
     sizes = estimator.hidden_layer_sizes
     if is_auto(sizes):
         sizes = widths(n_rows)
     # Callbacks see one training, which is that of the network that is kept.
-    has_choice = n_rows is not None and n_rows <= MANY_ROWS
-    has_choice = has_choice and estimator.early_stopping and not estimator.callbacks
+    has_choice = estimator.early_stopping and not estimator.callbacks
+    if n_rows is None or n_rows > MANY_ROWS or n_rows * n_features > _MOST_VALUES:
+        has_choice = False
     number = isinstance(estimator.n_components, Integral)  # else one that PCA is asked for
     inits = _values(estimator.init, ["pca", "random"] if has_choice and number else ["pca"])
     noises = _values(estimator.noise, [None, _NOISE] if has_choice else [None])

@@ -19,9 +19,10 @@ IRIS = load_iris().data
 DIABETES = load_diabetes().data
 
 
-def chosen_by(n_rows=100, **parameters):
+def chosen_by(n_rows=100, n_features=5, **parameters):
     """Return the pairs of start and noise that a fit chooses from."""
-    found = choices(AutoencoderTransformer(**{"n_components": 2} | parameters), n_rows)
+    estimator = AutoencoderTransformer(**{"n_components": 2} | parameters)
+    found = choices(estimator, n_rows, n_features)
     return [(choice["init"], choice["noise"] and choice["noise"].level) for choice in found]
 
 
@@ -37,7 +38,13 @@ def test_what_is_set_is_not_chosen():
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"early_stopping": False}, {"callbacks": [Callback()]}, {"n_rows": 10_001}, {"n_rows": None}],
+    [
+        {"early_stopping": False},
+        {"callbacks": [Callback()]},
+        {"n_rows": 10_001},
+        {"n_rows": None},
+        {"n_rows": 6000, "n_features": 40_000},
+    ],
 )
 def test_without_a_choice_it_is_pca_without_noise(parameters):
     assert chosen_by(**parameters) == [("pca", None)]
@@ -52,7 +59,7 @@ def test_wider_layers_for_more_rows():
     found = [widths(n_rows) for n_rows in (2, 499, 500, 4999, 5000, 10**6)]
     assert found == [(64, 32)] * 2 + [(128, 64)] * 2 + [(256, 128)] * 2
     assert widths(None) == widths(10**6)
-    (choice,) = choices(AutoencoderTransformer(hidden_layer_sizes=7, early_stopping=False), 10)
+    (choice,) = choices(AutoencoderTransformer(hidden_layer_sizes=7, early_stopping=False), 10, 5)
     assert choice["hidden_layer_sizes"] == 7
 
 
