@@ -635,7 +635,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             n_codes = self._n_codes(rows.X, indices, weight, resumed, spare=False)
             (way,) = ways(self, some, rows.X, columns, n_codes, settings, resumed, pretraining)
             start = way.build(indices, weight)
-            settings = replace(settings, noise=way.noise or settings.noise)
+            settings = way.trained_by(settings)
             last_solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == last_solver else None
             curve, state = train(*start, settings, solver_state=state)

@@ -69,8 +69,7 @@ def ways(estimator: Any, some: Sequence[Choice], *given) -> list[Way]:
 
 def widths(n_rows: int | None) -> tuple[int, int]:
     """Return the sizes of two hidden layers for some rows, or for a stream of them."""
-    fits = [width for least, width in _WIDTHS.items() if n_rows is None or n_rows >= least]
-    first = max(fits)
+    first = max(width for least, width in _WIDTHS.items() if n_rows is None or n_rows >= least)
     return first, first // 2
 
 

@@ -95,7 +95,11 @@ class Way(NamedTuple):
     """A way to fit: one of several that rows held out choose from."""
 
     build: Build
-    noise: Any = None  # while training, beside that of the settings
+    noise: Any = None  # while training, in the place of that of the settings
+
+    def trained_by(self, settings: TrainingSettings) -> TrainingSettings:
+        """Return the settings of a training in this way, where no rows are held out."""
+        return replace(settings, noise=self.noise or settings.noise)
 
 
 class Fitted(NamedTuple):
@@ -344,8 +348,7 @@ def fit_network(
     """
     if not early_stopping or len(rows) < 2:
         start = ways[0].build(rows.indices, rows.weight)
-        how = replace(settings, noise=ways[0].noise or settings.noise)
-        curve = train(*start, how).loss_curve
+        curve = train(*start, ways[0].trained_by(settings)).loss_curve
         measured = None if measure is None else measure(start.network, start.rows)
         return Fitted(start, curve, None, len(curve), measured)
 
@@ -372,8 +375,7 @@ def fit_network(
     if again or best_iter == 0:
         start = ways[chosen].build(rows.indices, rows.weight)
     if again and best_iter > 0:
-        noise = ways[chosen].noise or settings.noise
-        train(*start, replace(settings, max_iter=best_iter, noise=noise))
+        train(*start, replace(ways[chosen].trained_by(settings), max_iter=best_iter))
     return Fitted(start, curve, validation_curve, best_iter, measured, chosen, validated)
 
 

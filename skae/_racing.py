@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
 
     parts: Sequence[tuple[nn.Module, RowLoss, StandardizedRows]]
     held_out: Sequence[StandardizedRows]
-    noise: Noise | None = None  # beside that of the settings, and not when epochs are judged
+    noise: Noise | None = None  # in the place of that of the settings; not when epochs are judged
 
 
 class Validated(NamedTuple):
@@ -85,7 +85,7 @@ def train_with_validation(
         races = [_Race(losses[i], weight, settings.tol * unit) for i in range(len(candidates))]
         if keep_weights:
             for i, race in enumerate(races):
-                race.states = [state for run in runs for state in run.states(i)]
+                race.states = _states(runs, i)
         racing, running = set(range(len(races))), set(range(len(races)))
         leaving = {ceil(share * settings.max_iter) for share in LEAVING}
         for epoch in range(1, settings.max_iter + 1):
@@ -95,7 +95,7 @@ def train_with_validation(
             for i in sorted(running):
                 race = races[i]
                 if race.note(float(training[i].mean()), losses[i]) and keep_weights:
-                    race.states = [state for run in runs for state in run.states(i)]
+                    race.states = _states(runs, i)
                 if race.is_over(settings, stopped):
                     running.discard(i)
             best = races[min(racing, key=lambda i: races[i].lowest)]
@@ -213,6 +213,11 @@ def _runs(
         key = (*alike, sizes) if together and None not in alike else entry.key
         runs.setdefault(key, []).append(entry)
     return [Run(some, settings, judge, private=len(entries) > 1) for some in runs.values()]
+
+
+def _states(runs: Sequence[Run], candidate: int) -> list[tuple[nn.Module, dict[str, Tensor]]]:
+    """Return the networks of a candidate, and copies of their numbers as they are now."""
+    return [state for run in runs for state in run.states(candidate)]
 
 
 def _by_candidate(results: Sequence[dict[tuple[int, int], Any]]) -> dict[int, np.ndarray]:

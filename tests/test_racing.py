@@ -38,7 +38,6 @@ from skae.nn import (
 from skae.noise import GaussianNoise
 
 X = load_iris().data
-N_BATCHES = 5  # of 30 rows, an epoch
 
 SETTINGS = TrainingSettings(
     solver="adam",
@@ -106,19 +105,6 @@ def validate(parts, held_out, settings, **how):
 
 def weights_of(network):
     return {name: value.clone() for name, value in network.state_dict().items()}
-
-
-def assert_equal_weights(first, second):
-    for name, value in weights_of(first).items():
-        assert torch.equal(value, second.state_dict()[name]), name
-
-
-def trained(validated, loss=None, settings=SETTINGS):
-    """Train a network, on all rows or with the same rows to validate it."""
-    part = part_of(X, loss=loss)
-    if validated:
-        return validate([part], [rows_of(X, like=part[2])], settings)
-    return train(*part, settings)
 
 
 def folds_of(n_folds):
