@@ -16,6 +16,8 @@ _BLOCK_VALUES = 2**17  # of the batches that are taken at one time
 _HASHED_VALUES = 2**16  # so few that the next ones go where the last have been, in memory and cache
 _LARGEST = 1e15  # standardized value
 _MOST_REGRESSED, _ROWS_REGRESSED = 2000, 4096  # columns and rows, of noise that is told apart
+_LEAST_RESIDUALS = 50  # rows, below which columns of noise may look independent by chance
+_NO_RESIDUAL = 1e-6  # standard deviation, in standard units, of what is rounding alone
 _LABEL_STEP = np.uint64(0x9E3779B97F4A7C15)  # between the hashes of a row with two labels
 
 
@@ -271,8 +273,10 @@ class PairedRows(StandardizedRows):
     A network that sees the same noise again and again learns it by heart. So the batches of a
     training give each row the residual of another one of the batch, anew in each epoch: what a
     linear regression can't tell of the rows' differences from their targets (a bootstrap of
-    residuals: Efron 1979, doi:10.1214/aos/1176344552). Differences that follow from the target
-    leave no residuals, and sparse rows and those with missing values keep theirs.
+    residuals: Efron 1979, doi:10.1214/aos/1176344552). Where the columns' residuals are
+    independent of one another, each column is given another row's, so that hardly any two batches
+    have the same noise. Differences that follow from the target leave no residuals, and sparse rows
+    and those with missing values keep theirs.
 
     Parameters
     ----------
@@ -285,8 +289,10 @@ class PairedRows(StandardizedRows):
     def __init__(self, X, indices, weight, mean, scale) -> None:
         super().__init__(X, indices, weight, mean, scale)
         self.residual: Tensor | None = None  # (n_rows, n_features)
+        self.by_column = False  # whether columns have those of different rows
         if self._dense is not None and not self._has_holes and len(mean) <= _MOST_REGRESSED:
             self.residual = _residuals(self._dense, len(mean), weight)
+            self.by_column = _are_independent(self.residual[_spread(len(self))].numpy())
 
     def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
         both, (targets, weight) = super().__getitem__(index)
@@ -310,11 +316,36 @@ class PairedRows(StandardizedRows):
 def _residuals(pairs: Tensor, n_features: int, weight: np.ndarray) -> Tensor:
     """Return what can't be told of rows' differences from their targets, the columns beside."""
     rows, targets = pairs[:, :n_features].numpy(), pairs[:, n_features:].numpy()
-    some = np.linspace(0, len(rows) - 1, min(len(rows), _ROWS_REGRESSED)).astype(int)
+    some = _spread(len(rows))
     difference = rows - targets
     regression = RidgeCV(alphas=np.logspace(-2, 4, 7))
     regression.fit(targets[some], difference[some], sample_weight=weight[some])
     return torch.from_numpy(difference - regression.predict(targets).astype(np.float32))
+
+
+def _spread(n_rows: int) -> np.ndarray:
+    """Return the places of as many rows as a regression is fitted to."""
+    return np.linspace(0, n_rows - 1, min(n_rows, _ROWS_REGRESSED)).astype(int)
+
+
+def _are_independent(residual: np.ndarray) -> bool:
+    """Whether columns do not differ from independent ones, in their values or their sizes.
+
+    Of independent columns, squared correlations times the rows are 1 on average, and their mean
+    over all pairs is scattered as that of as many chi-squared numbers (Schott 2005,
+    doi:10.1093/biomet/92.4.951). Of few rows, nothing is concluded.
+    """
+    residual = residual[:, residual.std(axis=0) > _NO_RESIDUAL].astype(np.float64)
+    n_rows, n_columns = residual.shape
+    n_pairs = n_columns * (n_columns - 1) / 2
+    if n_rows < _LEAST_RESIDUALS or n_pairs < 1:
+        return False
+    for values in (residual, np.abs(residual)):
+        squares = np.corrcoef(values, rowvar=False) ** 2
+        mean = n_rows * (squares.sum() - n_columns) / 2 / n_pairs
+        if mean > 1 + 3 * np.sqrt(2 / n_pairs):
+            return False
+    return True
 
 
 class LabeledRows(StandardizedRows):
@@ -501,6 +532,8 @@ class PairedBatches(Batches):
         As for `Batches`.
     """
 
+    rows: PairedRows
+
     def __init__(self, rows: PairedRows, batch_size: int, *how) -> None:
         super().__init__(rows, batch_size, *how)
         assert rows.residual is not None
@@ -509,7 +542,13 @@ class PairedBatches(Batches):
     def _take(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
         Z, target = self.rows[index]
         own = self.residual[index]
-        return Z - own + own[torch.randperm(len(Z), generator=self.generator)], target
+        other = torch.randperm(len(own), generator=self.generator)
+        if not self.rows.by_column:
+            return Z - own + own[other], target
+        n_rows, n_columns = own.shape
+        shift = torch.randint(n_rows, (n_columns,), generator=self.generator)
+        others = (other[:, None] + shift) % n_rows  # (n_rows, n_columns)
+        return Z - own + own.gather(0, others), target
 
 
 class JointBatches(Batches):

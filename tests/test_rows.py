@@ -16,8 +16,10 @@ from hypothesis.extra.numpy import arrays
 from skae import _rows
 from skae._rows import (
     Batches,
+    PairedRows,
     PartlyLabeledRows,
     StandardizedRows,
+    beside,
     dense_chunks,
     fill_holes,
     has_holes,
@@ -499,3 +501,61 @@ def test_corruption_of_a_joint_batch_is_of_its_rows():
     for (Z, is_extra), (labels, *_) in rows.batches(3, corrupt=lambda batch: batch + 100):
         assert (Z >= 100).all()
         assert len(labels) == len(is_extra) == len(Z)
+
+
+def paired(noise):
+    """Rows with noise and their targets, all standardized already, and an epoch of batches."""
+    targets = np.random.RandomState(0).normal(size=noise.shape)
+    n_rows, n_features = noise.shape
+    rows = PairedRows(
+        beside(targets + noise, targets),
+        np.arange(n_rows),
+        np.ones(n_rows),
+        np.zeros(n_features),
+        1.0,
+    )
+    Z, T = zip(
+        *((Z, target) for Z, (target, _) in rows.batches(50, torch_generator(0))), strict=True
+    )
+    return rows, torch.cat(Z).numpy(), torch.cat(T).numpy()
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_batch_of_pairs_has_each_residual_once_and_by_column_if_columns_are_independent(shared):
+    random = np.random.RandomState(1)
+    noise = random.normal(size=(400, 6)) + shared * random.normal(size=(400, 1))
+    rows, Z, targets = paired(noise)
+    assert rows.by_column is not shared
+    left = Z - targets  # the new residuals, and what regression tells, which is next to nothing
+    for column in range(6):
+        np.testing.assert_allclose(np.sort(left[:, column]), np.sort(noise[:, column]), atol=0.5)
+    distance = np.abs(left[:, None] - noise).max(axis=2).min(axis=1)  # to any row's own noise
+    assert (np.median(distance) < 0.3) == shared
+
+
+def test_differences_that_follow_from_the_target_stay():
+    targets = np.random.RandomState(0).normal(size=(400, 6))
+    rows = PairedRows(
+        beside(np.roll(targets, 1, axis=1), targets), np.arange(400), np.ones(400), np.zeros(6), 1.0
+    )
+    for Z, (target, _) in rows.batches(50, torch_generator(0)):
+        torch.testing.assert_close(Z, target.roll(1, dims=1), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("noise", "independent"),
+    [
+        (lambda random: random.normal(size=(500, 20)), True),
+        (lambda random: random.standard_t(4, size=(500, 20)) * np.linspace(0.01, 1, 20), True),
+        (lambda random: random.normal(size=(500, 20)) * (np.arange(20) > 5), True),
+        (lambda random: random.normal(size=(500, 20)).cumsum(axis=1), False),
+        (lambda random: random.normal(size=(500, 20)) * random.uniform(size=(500, 1)), False),
+        (lambda random: random.normal(size=(40, 20)), False),  # too few rows to tell
+        (lambda random: random.normal(size=(500, 1)), False),
+        (lambda random: np.zeros((500, 20)), False),
+    ],
+)
+def test_columns_of_noise_are_told_to_be_independent(noise, independent, seed):
+    residual = noise(np.random.RandomState(seed))
+    assert _rows._are_independent(residual) == independent
