@@ -30,12 +30,13 @@ from ._fitting import (
     NOISE_CONSTRAINT,
     PENALTY_CONSTRAINT,
     TRAINING_CONSTRAINTS,
+    Fit,
     Fitted,
     OnlyWith,
     Start,
+    carry_out,
     checked_part,
     first_step,
-    fit_network,
     is_auto,
     layer_sizes,
     or_as_before,
@@ -561,29 +562,24 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             or if training diverges without early stopping.
         """
         with or_as_before(self):
-            return self._fit(X, y, sample_weight, groups)
+            carry_out([self._to_fit(X, y, sample_weight, groups)])
+        return self
 
-    def _fit(self, X, y, sample_weight, groups):
+    def _to_fit(self, X, y=None, sample_weight=None, groups=None) -> Fit:
         resumed = self.warm_start and hasattr(self, "module_")
         rows, columns = self._rows_to_fit(X, y, sample_weight, groups, resumed)
         some = self._choices(None if resumed else len(rows), resumed)
         settings = self._training_settings(len(rows))
-        with undisturbed(self._parts(), settings.seed):
-            pretraining: list[list[list[float]]] = []
-            n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed)
-            fitted = fit_network(
-                ways(self, some, rows.X, columns, n_codes, settings, resumed, pretraining),
-                rows,
-                settings,
-                early_stopping=self.early_stopping,
-                validation_fraction=self.validation_fraction,
-                resumed=resumed,
-                measure=errors_of_prefixes if self._is_ordered() else None,
-            )
+        n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed)
+        pretraining: list[list[list[float]]] = []
+
+        def keep(fitted):
             self._keep(fitted, some, cut=not isinstance(self.n_components, Integral | None))
-        self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
-        self._keep_pretraining(pretraining, resumed)
-        return self
+            self._keep_pretraining(pretraining, resumed)
+
+        several = ways(self, some, rows.X, columns, n_codes, settings, resumed, pretraining)
+        measure = errors_of_prefixes if self._is_ordered() else None
+        return Fit(self, several, rows, settings, keep, resumed, measure)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None) -> Self:
@@ -938,6 +934,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         """Set the fitted attributes, all at once."""
         for name, value in some[fitted.chosen].items():
             setattr(self, f"{name}_", value)
+        self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         self.candidates_ = table(some, fitted.validated) if len(some) > 1 else None
         if self.candidates_ and self.verbose:
             tell(some[fitted.chosen], fitted.best_iter)

@@ -16,8 +16,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
-from ._holding_out import FitRows, Split, is_splitter
-from ._racing import Candidate, Validated, train_with_validation
+from ._holding_out import FitRows, Split, evened, is_splitter
+from ._racing import Candidate, Contest, Validated, train_with_validation
 from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
 from ._threads import single_thread
@@ -302,9 +302,7 @@ def undisturbed(parts: Sequence[Any], seed: int) -> Iterator[None]:
 
     Those take them from torch's global generator; the parts of skae draw from their own.
     """
-    given = [part for part in parts if part is not None and not isinstance(part, str)]
-    foreign = any(not type(part).__module__.startswith("skae.") for part in given)
-    own_seed = global_torch_seed(seed) if foreign else nullcontext()
+    own_seed = nullcontext() if are_own(parts) else global_torch_seed(seed)
     with single_thread(False), torch.inference_mode(False), own_seed:
         yield
 
@@ -316,67 +314,118 @@ def fit_seed(random_state) -> int:
     return draw_seed(random_state)
 
 
-def fit_network(
-    ways: Sequence[Way],
-    rows: FitRows,
-    settings: TrainingSettings,
-    *,
-    early_stopping: bool,
-    validation_fraction: Any,
-    resumed: bool = False,
-    measure: Callable[[nn.Module, StandardizedRows], np.ndarray] | None = None,
-) -> Fitted:
-    """Train a network, as many epochs as rows not trained on confirm.
+class Fit(NamedTuple):
+    """A fit up to its training, and what is to be done with the network that comes of it."""
+
+    estimator: Any  # which says what to hold out, and what may be of the user's making
+    ways: Sequence[Way]
+    rows: FitRows  # to train on
+    settings: TrainingSettings
+    keep: Callable[[Fitted], None]
+    resumed: bool = False  # whether an earlier training is gone on with; there is none then
+    # Applied to a trained network and rows that it was not trained on, if there are any; what
+    # several folds give is added up.
+    measure: Callable[[nn.Module, StandardizedRows], np.ndarray] | None = None
+
+
+def fit_each(estimators: Sequence[Any], given: Sequence[dict[str, Any]]) -> None:
+    """Fit estimators, alike but for their rows, and side by side if they can be.
 
     Parameters
     ----------
-    ways : sequence of Way
-        Without rows held out, there is nothing to choose by, and the first is taken; so is its
-        start where no training is better than none.
-    rows : FitRows
-        The rows to train on.
-    settings : TrainingSettings
-    early_stopping : bool
-        Whether to hold rows out.
-    validation_fraction : float, "auto", splitter or rows
-        What to hold out; "auto" for few rows is a cross-validation.
-    resumed : bool
-        Whether an earlier training is gone on with, in which case there is none.
-    measure : callable, optional
-        Applied to a trained network and rows that it was not trained on, if there are any;
-        what several folds give is added up.
+    estimators : sequence of estimators
+        With one seed, if they have seeds.
+    given : sequence of dict
+        The arguments of each one's `fit`.
     """
-    if not early_stopping or len(rows) < 2:
-        start = ways[0].build(rows.indices, rows.weight)
-        curve = train(*start, ways[0].trained_by(settings)).loss_curve
-        measured = None if measure is None else measure(start.network, start.rows)
-        return Fitted(start, curve, None, len(curve), measured)
+    pairs = list(zip(estimators, given, strict=True))
+    # Callbacks see one training, and parts of the user's draw from a generator that is shared.
+    if any(getattr(estimator, "callbacks", True) for estimator in estimators) or not all(
+        hasattr(estimator, "_to_fit") and are_own(estimator._parts()) for estimator in estimators
+    ):
+        for estimator, arguments in pairs:
+            estimator.fit(**arguments)
+        return
+    fits = []
+    for estimator, arguments in pairs:
+        estimator._validate_params()
+        fits.append(estimator._to_fit(**arguments))
+    carry_out(fits)
 
-    splits = rows.splits(validation_fraction, settings.seed, folds=not resumed)
-    given_groups = [split.groups for split in splits if split.groups is not None]
-    groups = np.concatenate(given_groups) if given_groups else None
-    candidates = [_candidate(way, splits) for way in ways]
 
-    def measured_now(candidate):
-        if measure is None:
-            return None
-        pairs = zip(candidate.parts, candidate.held_out, strict=True)
-        return sum(measure(start.network, rows) for start, rows in pairs)
+def are_own(parts: Sequence[Any]) -> bool:
+    """Whether all parts are of skae, whose parts draw from generators of their own."""
+    given = [part for part in parts if part is not None and not isinstance(part, str)]
+    return all(type(part).__module__.startswith("skae.") for part in given)
 
-    measured = measured_now(candidates[0])  # of the start, which is kept if nothing is better
-    again = len(splits) > 1 or rows.has_folds(validation_fraction, folds=not resumed)
-    chosen, validated = train_with_validation(
-        candidates, settings, groups=groups, keep_weights=not again or measure is not None
-    )
+
+def carry_out(fits: Sequence[Fit]) -> None:
+    """Train what one fit asks for, or several that are alike but for their rows, side by side.
+
+    Of one without rows held out, there is nothing to choose by, and the first of its ways is taken;
+    so is its start where no training is better than none.
+    """
+    first = fits[0]
+    with undisturbed(first.estimator._parts(), first.settings.seed):
+        if first.estimator.early_stopping and min(len(fit.rows) for fit in fits) > 1:
+            fitted = _with_validation(fits, first.settings)
+        else:
+            fitted = [_without_validation(fit) for fit in fits]
+        for fit, result in zip(fits, fitted, strict=True):
+            fit.keep(result)
+
+
+def _without_validation(fit: Fit) -> Fitted:
+    start = fit.ways[0].build(fit.rows.indices, fit.rows.weight)
+    curve = train(*start, fit.ways[0].trained_by(fit.settings)).loss_curve
+    measured = None if fit.measure is None else fit.measure(start.network, start.rows)
+    return Fitted(start, curve, None, len(curve), measured)
+
+
+def _with_validation(fits: Sequence[Fit], settings: TrainingSettings) -> list[Fitted]:
+    """Train networks as many epochs as rows not trained on confirm."""
+    how = fits[0].estimator.validation_fraction  # "auto" for few rows is a cross-validation
+    splits = [fit.rows.splits(how, settings.seed, folds=not fit.resumed) for fit in fits]
+    even = iter(evened([split for some in splits for split in some]))
+    splits = [[next(even) for _ in some] for some in splits]
+    contests, starts, again = [], [], []
+    for fit, some in zip(fits, splits, strict=True):
+        given_groups = [split.groups for split in some if split.groups is not None]
+        groups = np.concatenate(given_groups) if given_groups else None
+        contests.append(Contest([_candidate(way, some) for way in fit.ways], groups))
+        # Of the start, which is kept if nothing is better.
+        starts.append(_measured(fit, contests[-1].candidates[0]))
+        has_folds = fit.rows.has_folds(how, folds=not fit.resumed)
+        again.append(len(some) > 1 or has_folds)
+    keep_weights = not all(again) or any(fit.measure is not None for fit in fits)
+    found = train_with_validation(contests, settings, keep_weights=keep_weights)
+    return [
+        _finished(*of_fit, settings)
+        for of_fit in zip(fits, contests, found, starts, again, strict=True)
+    ]
+
+
+def _finished(fit, contest, found, measured, again, settings) -> Fitted:
+    """Return the network that rows held out have chosen, trained on all rows if need be."""
+    chosen, validated = found
+    way, candidate = fit.ways[chosen], contest.candidates[chosen]
     curve, validation_curve, best_iter = validated[chosen]
-    start = Start(*candidates[chosen].parts[0])
+    start = Start(*candidate.parts[0])
     if best_iter > 0:
-        measured = measured_now(candidates[chosen])
+        measured = _measured(fit, candidate)
     if again or best_iter == 0:
-        start = ways[chosen].build(rows.indices, rows.weight)
+        start = way.build(fit.rows.indices, fit.rows.weight)
     if again and best_iter > 0:
-        train(*start, replace(ways[chosen].trained_by(settings), max_iter=best_iter))
+        train(*start, replace(way.trained_by(settings), max_iter=best_iter))
     return Fitted(start, curve, validation_curve, best_iter, measured, chosen, validated)
+
+
+def _measured(fit: Fit, candidate: Candidate) -> Any:
+    """Return the sum of what is measured of a candidate's networks, if anything is."""
+    if fit.measure is None:
+        return None
+    pairs = zip(candidate.parts, candidate.held_out, strict=True)
+    return sum(fit.measure(network, rows) for (network, *_), rows in pairs)
 
 
 def _candidate(way: Way, splits: Sequence[Split]) -> Candidate:

@@ -138,7 +138,7 @@ class FitRows:
         else:
             share = 0.1 if how == "auto" else how
             parts = [order[: _n_held_out(np.bincount(units)[order], share * len(self))]]
-        return _evened([self._holding(np.isin(units, part)) for part in parts])
+        return [self._holding(np.isin(units, part)) for part in parts]
 
     def has_folds(self, how, *, folds: bool = True) -> bool:
         """Whether rows are held out to find an epoch only, as parts of a cross-validation."""
@@ -214,7 +214,7 @@ class FitRows:
             )
 
 
-def _evened(splits: list[Split]) -> list[Split]:
+def evened(splits: list[Split]) -> list[Split]:
     """Return splits of one size where they differ by one row: some get one more, of no weight.
 
     Networks can only be trained side by side by batches of one size.

@@ -16,7 +16,7 @@ from ._autoencoder import AutoencoderTransformer
 from ._calibration import CodeSpace, HoleCalibration, average, share_below, threshold
 from ._checked_rows import check_rows, refuse_target, validated_rows
 from ._contract import BaseEstimator, OutlierMixin, _fit_context
-from ._fitting import fit_seed, or_as_before
+from ._fitting import fit_each, fit_seed, or_as_before
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
 from ._principal_axes import n_principal_axes
@@ -226,17 +226,17 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         template.set_params(random_state=seed if second is None else second)
         groups = None if groups is None else group_numbers(groups, X)
         held_out = folds(self.n_folds, X, all_weight, indices, groups, seed)
-        autoencoders = []
+        autoencoders, given = [clone(template) for _ in held_out], []
         for kept in ~held_out:
-            autoencoder = clone(template)
-            beside = {"sample_weight": weight[kept]}
-            if groups is not None and has_fit_parameter(autoencoder, "groups"):
-                beside["groups"] = groups[indices[kept]]
-            autoencoder.fit(_safe_indexing(rows, indices[kept]), **beside)
+            some = {"X": _safe_indexing(rows, indices[kept]), "sample_weight": weight[kept]}
+            if groups is not None and has_fit_parameter(template, "groups"):
+                some["groups"] = groups[indices[kept]]
+            given.append(some)
+        fit_each(autoencoders, given)
+        for autoencoder in autoencoders:
             # Columns are checked here, and rows are arrays from here on.
             vars(autoencoder).pop("feature_names_in_", None)
             _safe_set_output(autoencoder, transform="default")
-            autoencoders.append(autoencoder)
 
         self.autoencoders_ = autoencoders
         self.__dict__.pop("error_scale_", None)

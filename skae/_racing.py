@@ -38,21 +38,28 @@ class Validated(NamedTuple):
     best_iter: int  # 0 where no epoch was better than none
 
 
+class Contest(NamedTuple):
+    """Candidates for one place, and what the rows are that all of them are judged by."""
+
+    candidates: Sequence[Candidate]
+    groups: np.ndarray | None = None  # (n_validation,) of int: rows that belong together
+
+
 def train_with_validation(
-    candidates: Sequence[Candidate],
+    contests: Sequence[Contest],
     settings: TrainingSettings,
     *,
     judge: RowLoss | None = None,
-    groups: np.ndarray | None = None,
     label: str | None = None,
     keep_weights: bool = True,
-) -> tuple[int, list[Validated]]:
+) -> list[tuple[int, list[Validated]]]:
     """Train networks side by side, each with rows held out, and find the best epoch.
 
     A candidate of one part is a hold-out, one of several is the folds of a cross-validation: an
     epoch is judged by all validation rows together. Of several candidates, all judged by the same
     rows, the worst leaves at each of the shares `LEAVING` of all epochs (as in successive halving:
-    Jamieson & Talwalkar 2016, arXiv:1502.07943).
+    Jamieson & Talwalkar 2016, arXiv:1502.07943). Several contests have nothing to do with one
+    another, but for their epochs.
 
     The best epoch is left at 0, the untrained networks of the first candidate, unless it lowers
     their loss of the validation rows significantly (a paired t-test of the rows' losses,
@@ -65,62 +72,99 @@ def train_with_validation(
 
     Returns
     -------
-    chosen : int
-        The candidate of the lowest validation loss, or the first if no epoch is better than none.
-    validated : list of Validated
-        What was found of each.
+    list of tuple (chosen, validated), one for each contest
+        The candidate of the lowest validation loss, or the first if no epoch is better than none;
+        and what was found of each, a list of Validated.
 
     Notes
     -----
-    With ``keep_weights``, the networks of the candidate chosen end with their weights at its best
+    With ``keep_weights``, the networks of the candidates chosen end with their weights at its best
     epoch. All others end with any.
     """
-    first = candidates[0]
-    weight = np.concatenate([rows.sample_weight for rows in first.held_out])
-    label = label or ("training" if len(first.parts) == 1 else "cross-validation")
-    with session(settings, [network for network, *_ in first.parts], label) as bar:
+    candidates = [candidate for contest in contests for candidate in contest.candidates]
+    networks = [network for network, *_ in candidates[0].parts]
+    label = label or ("training" if len(networks) == 1 else "cross-validation")
+    with session(settings, networks, label) as bar:
         runs = _runs(candidates, settings, judge)
         losses = _by_candidate([run.validation_losses() for run in runs])
-        unit = unit_of(first.parts[0][1] if judge is None else judge, losses[0], weight)
-        races = [_Race(losses[i], weight, settings.tol * unit) for i in range(len(candidates))]
+        fields, n_before = [], 0
+        for contest in contests:
+            fields.append(_Field(contest, n_before, losses, settings, judge))
+            n_before += len(contest.candidates)
+        races = {number: race for field in fields for number, race in field.races.items()}
         if keep_weights:
-            for i, race in enumerate(races):
-                race.states = _states(runs, i)
-        racing, running = set(range(len(races))), set(range(len(races)))
+            for number, race in races.items():
+                race.states = _states(runs, number)
         leaving = {ceil(share * settings.max_iter) for share in LEAVING}
         for epoch in range(1, settings.max_iter + 1):
             training = _by_candidate([run.epoch() for run in runs])
             losses = _by_candidate([run.validation_losses() for run in runs])
             stopped = any(run.stopped for run in runs)
-            for i in sorted(running):
-                race = races[i]
-                if race.note(float(training[i].mean()), losses[i]) and keep_weights:
-                    race.states = _states(runs, i)
-                if race.is_over(settings, stopped):
-                    running.discard(i)
-            best = races[min(racing, key=lambda i: races[i].lowest)]
+            for field in fields:
+                for number in sorted(field.running):
+                    race = races[number]
+                    better = race.note(float(training[number].mean()), losses[number])
+                    if better and keep_weights:
+                        race.states = _states(runs, number)
+                    if race.is_over(settings, stopped):
+                        field.running.discard(number)
+            best = races[fields[0].best]
             show(bar, loss=best.curve[-1], validation=best.validation_curve[-1])
-            if epoch in leaving and len(racing) > 1:
-                racing.discard(max(racing, key=lambda i: races[i].lowest))
-                running &= racing
+            if epoch in leaving:
+                for field in fields:
+                    field.let_worst_leave()
+            running = set().union(*(field.running for field in fields))
             if stopped or not running:
                 break
             for run in runs:
                 run.keep(running)
             runs = [run for run in runs if run.keys]
-        chosen = min(racing, key=lambda i: races[i].lowest)
-        for network, state in races[chosen].states:
-            network.load_state_dict(state)
+        for field in fields:
+            for network, state in races[field.best].states:
+                network.load_state_dict(state)
         for run in runs:
             run.close()
-    start, best = races[0].start, races[chosen]
-    if best.diverged:
-        _warn_of_divergence(best, settings)
-    level = _LEVEL / len(races)  # each of them might be the one that is better by chance
-    better = len(weight) >= _LEAST_ROWS and _is_better(start - best.best, weight, groups, level)
-    if judge is None and not better:
-        chosen, races[0].best_iter = 0, 0
-    return chosen, [Validated(race.curve, race.validation_curve, race.best_iter) for race in races]
+    return [field.result(settings) for field in fields]
+
+
+class _Field:
+    """The candidates of a contest, by their numbers among those of all contests."""
+
+    def __init__(self, contest: Contest, n_before: int, losses, settings, judge) -> None:
+        first = contest.candidates[0]
+        self.first, self.groups, self.judged = n_before, contest.groups, judge is not None
+        self.weight = np.concatenate([rows.sample_weight for rows in first.held_out])
+        unit = unit_of(judge or first.parts[0][1], losses[n_before], self.weight)
+        numbers = range(n_before, n_before + len(contest.candidates))
+        self.races = {i: _Race(losses[i], self.weight, settings.tol * unit) for i in numbers}
+        self.racing, self.running = set(numbers), set(numbers)
+
+    @property
+    def best(self) -> int:
+        return min(sorted(self.racing), key=lambda number: self.races[number].lowest)
+
+    def let_worst_leave(self) -> None:
+        if len(self.racing) > 1:
+            self.racing.discard(max(self.racing, key=lambda number: self.races[number].lowest))
+            self.running &= self.racing
+
+    def result(self, settings: TrainingSettings) -> tuple[int, list[Validated]]:
+        """Return which candidate is chosen, and what was found of each."""
+        chosen, start = self.best, self.races[self.first].start
+        best = self.races[chosen]
+        if best.diverged:
+            _warn_of_divergence(best, settings)
+        level = _LEVEL / len(self.races)  # each might be the one that is better by chance
+        better = len(self.weight) >= _LEAST_ROWS and _is_better(
+            start - best.best, self.weight, self.groups, level
+        )
+        if not self.judged and not better:
+            chosen = self.first
+            self.races[chosen].best_iter = 0
+        return chosen - self.first, [
+            Validated(race.curve, race.validation_curve, race.best_iter)
+            for race in self.races.values()
+        ]
 
 
 class _Race:

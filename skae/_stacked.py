@@ -54,7 +54,7 @@ from ._labels import (
     plain_labels,
 )
 from ._pretraining import Level, blocks, encoded_rows, levels_of, pretrain
-from ._racing import Candidate, train_with_validation
+from ._racing import Candidate, Contest, train_with_validation
 from ._reconstruction import decoded, encoded, standardization_of
 from ._rows import (
     LabeledRows,
@@ -934,9 +934,9 @@ class StackedAutoencoderClassifier(
             validation_curve, best_iter = None, len(curve)
         else:
             judge = _JUDGES[self.scoring](loss.outputs)
-            candidates = [Candidate([(network, loss, data)], [judged])]
-            found = train_with_validation(candidates, settings, judge=judge, label=name)
-            _, [(curve, validation_curve, best_iter)] = found
+            contest = Contest([Candidate([(network, loss, data)], [judged])])
+            found = train_with_validation([contest], settings, judge=judge, label=name)
+            [(_, [(curve, validation_curve, best_iter)])] = found
         score = _accuracy(network, loss.outputs, data if judged is None else judged)
         return Stage(name, curve, validation_curve, best_iter, score), state
 

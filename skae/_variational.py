@@ -30,10 +30,11 @@ from ._contract import BaseEstimator, TransformerMixin, _fit_context
 from ._fitting import (
     LEAST_SCALE,
     TRAINING_CONSTRAINTS,
+    Fit,
     Fitted,
     Start,
     Way,
-    fit_network,
+    carry_out,
     fit_seed,
     layer_sizes,
     or_as_before,
@@ -460,9 +461,10 @@ class VariationalAutoencoderTransformer(
             or if training diverges without early stopping.
         """
         with or_as_before(self):
-            return self._fit(X, y, sample_weight, groups)
+            carry_out([self._to_fit(X, y, sample_weight, groups)])
+        return self
 
-    def _fit(self, X, y, sample_weight, groups):
+    def _to_fit(self, X, y=None, sample_weight=None, groups=None) -> Fit:
         resumed = self.warm_start and hasattr(self, "module_")
         self._check_combination()
         if resumed:
@@ -484,18 +486,9 @@ class VariationalAutoencoderTransformer(
         settings = training_settings(self, len(rows))
         patience = settings.n_iter_no_change + math.ceil(self.warm_up * settings.max_iter)
         settings = replace(settings, n_iter_no_change=patience)
-        with undisturbed([self.callbacks], settings.seed):
-            fitted = fit_network(
-                [Way(partial(self._start, rows.X, settings.seed, resumed))],
-                rows,
-                settings,
-                early_stopping=self.early_stopping,
-                validation_fraction=self.validation_fraction,
-                resumed=resumed,
-            )
-            self._keep(fitted, condition, settings.seed)
-        self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
-        return self
+        ways = [Way(partial(self._start, rows.X, settings.seed, resumed))]
+        keep = partial(self._keep, condition=condition, seed=settings.seed)
+        return Fit(self, ways, rows, settings, keep, resumed)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None, *, classes=None) -> Self:
@@ -551,7 +544,7 @@ class VariationalAutoencoderTransformer(
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
             count_labels(condition, y, weight)
         solver = (self.solver, self.alpha, repr(self.net_params))
-        with undisturbed([self.callbacks], settings.seed):
+        with undisturbed(self._parts(), settings.seed):
             start = self._start(rows.X, settings.seed, resumed, rows.indices, rows.weight)
             last_solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == last_solver else None
@@ -583,6 +576,9 @@ class VariationalAutoencoderTransformer(
         if not (*layer_sizes(self.hidden_layer_sizes), *self._decoder_sizes()):
             idle.append(("there are no hidden layers", ["activation", "normalization", "dropout"]))
         warn_of_idle(self, idle)
+
+    def _parts(self):
+        return [self.callbacks]
 
     def _decoder_sizes(self):
         if self.decoder_layer_sizes is None:
@@ -674,7 +670,7 @@ class VariationalAutoencoderTransformer(
         self.loss_curve_ = fitted.loss_curve
         self.validation_loss_curve_ = fitted.validation_loss_curve
         self.n_iter_, self.best_iter_ = len(fitted.loss_curve), fitted.best_iter
-        for name in ("noise_variance_", "classes_"):
+        for name in ("noise_variance_", "classes_", "_solver_state"):
             self.__dict__.pop(name, None)
         if isinstance(network.likelihood, GaussianLikelihood):
             self.noise_variance_ = network.likelihood.variance().item() * self.scale_**2

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
+from skorch.callbacks import Callback
 
 from skae import (
     AutoencoderOutlierDetector,
@@ -14,12 +15,15 @@ from skae import (
     ConvolutionalAutoencoderTransformer,
     StackedAutoencoderClassifier,
     VariationalAutoencoderTransformer,
+    _fitting,
 )
 from skae._fitting import (
+    Fit,
     Start,
     Way,
+    carry_out,
     checked_part,
-    fit_network,
+    fit_each,
     or_as_before,
     part_of,
     penalties_of,
@@ -42,6 +46,13 @@ from skae.penalty import Contraction, L1Sparsity
 X = load_digits().data[:400]
 
 
+class Counting(Callback):
+    n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs += 1
+
+
 def start(indices, weight):
     mean, scale = mean_and_scale(X, indices, weight)
     standardize = Standardize(torch.from_numpy(mean).float(), torch.tensor(scale).float())
@@ -54,11 +65,13 @@ def start(indices, weight):
 
 
 def fit(measure=None, **options):
-    estimator = AutoencoderTransformer(max_iter=6, random_state=0)
+    resumed = options.pop("resumed", False)
+    estimator = AutoencoderTransformer(max_iter=6, random_state=0, **options)
     rows = FitRows(X, np.ones(len(X)), shuffle=True)
-    defaults = {"early_stopping": True, "validation_fraction": "auto"}
     settings = training_settings(estimator, len(X))
-    return fit_network([Way(start)], rows, settings, measure=measure, **defaults | options)
+    kept = []
+    carry_out([Fit(estimator, [Way(start)], rows, settings, kept.append, resumed, measure)])
+    return kept[0]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +213,49 @@ def test_networks_trained_as_one_are_those_trained_one_after_the_other(estimator
     assert together.best_iter_ == apart.best_iter_
     assert getattr(together, "init_", None) == getattr(apart, "init_", None)
     np.testing.assert_allclose(together.transform(X), apart.transform(X), rtol=1e-3, atol=1e-3)
+
+
+class OwnNoise:
+    def corrupt(self, rows, generator):
+        return rows + torch.randn(rows.shape, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("template", "as_one"),
+    [
+        (AutoencoderTransformer(2, validation_fraction=0.1), True),
+        (AutoencoderTransformer(2), True),
+        (AutoencoderTransformer(3, ordered=True, early_stopping=False), True),
+        (VariationalAutoencoderTransformer(2), True),
+        (AutoencoderTransformer(2, noise=OwnNoise()), False),
+        (AutoencoderTransformer(2, callbacks=[Counting()]), False),
+    ],
+    ids=["hold-out", "folds", "none held out", "variational", "own noise", "callbacks"],
+)
+def test_estimators_fitted_at_once_are_those_fitted_one_by_one(template, as_one, monkeypatch):
+    template.set_params(max_iter=4, random_state=0)
+    given = [{"X": X[:120]}, {"X": X[120:240], "sample_weight": np.ones(120)}]
+    n_runs = []
+    carry = _fitting.carry_out
+    monkeypatch.setattr(_fitting, "carry_out", lambda fits: n_runs.append(len(fits)) or carry(fits))
+    at_once, one_by_one = [[clone(template) for _ in given] for _ in range(2)]
+    fit_each(at_once, given)
+    assert (n_runs == [2]) == as_one
+    for several, alone, arguments in zip(at_once, one_by_one, given, strict=True):
+        alone.fit(**arguments)
+        assert several.best_iter_ == alone.best_iter_
+        np.testing.assert_allclose(several.loss_curve_, alone.loss_curve_, rtol=1e-4)
+        np.testing.assert_allclose(several.transform(X), alone.transform(X), rtol=1e-3, atol=1e-3)
+        if template.callbacks:
+            assert several.callbacks[0].n_epochs == alone.callbacks[0].n_epochs == 4
+
+
+def test_folds_that_differ_by_a_row_are_trained_as_one():
+    template = AutoencoderTransformer(2, validation_fraction=0.1, max_iter=4, random_state=0)
+    at_once = [clone(template) for _ in range(2)]
+    fit_each(at_once, [{"X": X[:120]}, {"X": X[120:241]}])
+    alone = clone(template).fit(X[120:241])
+    np.testing.assert_allclose(at_once[1].loss_curve_, alone.loss_curve_, rtol=1e-4)
 
 
 def test_the_step_follows_from_the_rows_unless_it_is_given():

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 from torch import nn
 
-from skae._racing import Candidate, _is_better, train_with_validation
+from skae._racing import Candidate, Contest, _is_better, train_with_validation
 from skae._rows import Batches, StandardizedRows, mean_and_scale
 from skae._seeding import global_torch_seed, torch_generator
 from skae._training import (
@@ -98,7 +98,8 @@ def loss_of(network, rows):
 
 def validate(parts, held_out, settings, **how):
     """Train networks with validation, where there is nothing to choose."""
-    chosen, (result,) = train_with_validation([Candidate(parts, held_out)], settings, **how)
+    contest = Contest([Candidate(parts, held_out)], how.pop("groups", None))
+    [(chosen, (result,))] = train_with_validation([contest], settings, **how)
     assert chosen == 0
     return result
 
@@ -170,7 +171,7 @@ def test_networks_that_leave_change_nothing_for_those_that_stay(solver, monkeypa
     )  # fmt: skip
     noises = [GaussianNoise(3.0), None, GaussianNoise(10.0)]
     candidates = [Candidate(*validated_parts(2), noise) for noise in noises]
-    chosen, results = train_with_validation(candidates, settings)
+    [(chosen, results)] = train_with_validation([Contest(candidates)], settings)
     assert chosen == 1
     n_iter = [len(result.loss_curve) for result in results]
     assert n_iter == [math.ceil(12 * share) for share in (0.45, 1.0, 0.3)]
@@ -185,7 +186,7 @@ def test_networks_that_leave_change_nothing_for_those_that_stay(solver, monkeypa
 def test_the_chosen_networks_have_the_weights_of_their_best_epoch():
     settings = replace(SETTINGS, max_iter=10, learning_rate_init=0.05)
     candidates = [Candidate(*validated_parts(3), noise) for noise in (GaussianNoise(2.0), None)]
-    chosen, results = train_with_validation(candidates, settings)
+    [(chosen, results)] = train_with_validation([Contest(candidates)], settings)
     parts, held_out, _ = candidates[chosen]
     losses = [loss_of(part[0], rows) for part, rows in zip(parts, held_out, strict=True)]
     assert np.mean(losses) == pytest.approx(min(results[chosen].validation_loss_curve), rel=1e-4)

@@ -15,7 +15,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skae import _training
-from skae._racing import Candidate, train_with_validation
+from skae._racing import Candidate, Contest, train_with_validation
 from skae._rows import StandardizedRows, mean_and_scale
 from skae._seeding import torch_generator
 from skae._training import (
@@ -106,7 +106,8 @@ def loss_of(network, rows):
 
 def validate(parts, held_out, settings, **how):
     """Train networks with validation, where there is nothing to choose."""
-    chosen, (result,) = train_with_validation([Candidate(parts, held_out)], settings, **how)
+    contest = Contest([Candidate(parts, held_out)], how.pop("groups", None))
+    [(chosen, (result,))] = train_with_validation([contest], settings, **how)
     assert chosen == 0
     return result
 
