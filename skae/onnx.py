@@ -326,7 +326,9 @@ def _convert(scope, operator, container) -> None:
     taken = [put.name for put in graph.output]
     if name == "predict_proba" and not estimator.multilabel_:
         labels, classes = _labels(get_label_classes(scope, estimator)), f"{prefix}classes"
-        kind = TensorProto.STRING if isinstance(labels[0], str) else TensorProto.INT64
+        kind = TensorProto.INT64
+        if isinstance(labels[0], str):
+            labels, kind = [label.encode() for label in labels], TensorProto.STRING
         container.initializers.append(helper.make_tensor(classes, kind, [len(labels)], labels))
         numbers, taken[0] = taken[0], f"{prefix}label"
         container.add_node("Gather", [classes, numbers], taken[0])

@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -256,6 +257,11 @@ def test_labels_that_onnx_does_not_have_are_refused(digits):
     classifier.classes_ = classifier.classes_ + 0.5
     with pytest.raises(ValueError, match=r"classes are \[0\.5, 1\.5.*integers or text"):
         skae.to_onnx(classifier)
+
+
+def test_whole_numbers_are_labels_whatever_their_type():
+    assert skae.onnx._labels(np.array([1.0, 3.0])) == [1, 3]
+    assert skae.onnx._labels(np.array([False, True])) == [0, 1]
 
 
 @pytest.mark.parametrize("kind", ["numbers of classes", "text", "numbers"])
@@ -551,6 +557,15 @@ def test_columns_that_are_inputs_of_their_own_are_refused(digits):
     column = skl2onnx.common.data_types.FloatTensorType([None, 1])
     with pytest.raises(ValueError, match=r"takes 1 input, but there are 2: \['a', 'b'\]"):
         skl2onnx.to_onnx(autoencoder, initial_types=[("a", column), ("b", column)])
+
+
+def test_the_page_for_browsers_knows_the_files_and_the_names_of_the_models():
+    folder = Path(__file__).parents[1] / "docs"
+    page = (folder / "browser/index.html").read_text(encoding="utf-8")
+    for name in ("encoder.onnx", "decoder.onnx", "digits.json"):
+        assert f'"{name}"' in page
+        assert f'"{name}"' in (folder / "onnx.md").read_text(encoding="utf-8")
+    assert "model.run({ X })).variable" in page
 
 
 WITHOUT = """
