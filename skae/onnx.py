@@ -41,6 +41,13 @@ ESTIMATORS = (
     VariationalAutoencoderTransformer,
 )
 
+# Of rows, by what skl2onnx calls their types.
+_DTYPES = {
+    "FloatTensorType": torch.float32,
+    "DoubleTensorType": torch.float64,
+    "Int64TensorType": torch.int64,
+}
+
 
 def to_onnx(estimator, part=None, *, dtype="float32", target_opset=None) -> Any:
     """Return a fitted estimator, or one of its methods, as an ONNX model.
@@ -334,14 +341,6 @@ def _convert(scope, operator, container) -> None:
         container.add_node("Gather", [classes, numbers], taken[0])
     for put, variable in zip(taken, operator.outputs, strict=True):
         container.add_node("Identity", put, variable.full_name)
-
-
-# Of rows, by what skl2onnx calls their types.
-_DTYPES = {
-    "FloatTensorType": torch.float32,
-    "DoubleTensorType": torch.float64,
-    "Int64TensorType": torch.int64,
-}
 
 
 def _numbers_of_labels(scope, container, variable: str, labels: list) -> str:
