@@ -20,8 +20,10 @@ __all__ = [
     "metrics",
     "nn",
     "noise",
+    "onnx",
     "penalty",
     "plotting",
+    "to_onnx",
 ]
 
 __version__ = "0.1.0"
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         metrics,
         nn,
         noise,
+        onnx,
         penalty,
         plotting,
     )
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from ._stacked import StackedAutoencoderClassifier
     from ._variational import VariationalAutoencoderTransformer
     from .comparison import Comparison, compare
+    from .onnx import to_onnx
 else:
     # Where a name of __all__ is defined that is not itself a module.
     _HOMES = {
@@ -59,6 +63,7 @@ else:
         "StackedAutoencoderClassifier": "._stacked",
         "VariationalAutoencoderTransformer": "._variational",
         "compare": ".comparison",
+        "to_onnx": ".onnx",
     }
 
     def __getattr__(name):

@@ -20,6 +20,8 @@ LAYERS = [
     {"skae"},  # the package itself: the table of contents
     {"plotting"},
     {"comparison"},
+    {"onnx"},
+    {"_standalone"},
     {"_convolutional", "_imputer", "_outliers"},
     {"_autoencoder", "_stacked", "_variational"},
     {
@@ -58,7 +60,7 @@ ALONE = {"nn"} | LAYERS[-1]
 # Libraries that only these parts know.
 ONLY_IN = {"skorch": {"_training"}}
 # Libraries that are extras, so they are imported where they are used, in a function.
-NEVER_AT_TOP = {"matplotlib", "pandas", "polars"}
+NEVER_AT_TOP = {"matplotlib", "onnx", "onnxscript", "pandas", "polars", "skl2onnx"}
 # Names that say nothing about what a module is for.
 EMPTY_NAMES = {"base", "common", "config", "helper", "helpers", "misc", "util", "utils"}
 

@@ -22,7 +22,8 @@ PROJECT = PYPROJECT["project"]
 UNTESTED = {"torch"}
 
 EXTRAS = PROJECT["optional-dependencies"]
-NEEDED = [Requirement(line) for line in [*PROJECT["dependencies"], *EXTRAS["plot"]]]
+RUNNING = [*PROJECT["dependencies"], *EXTRAS["onnx"], *EXTRAS["plot"]]
+NEEDED = [Requirement(line) for line in RUNNING]
 ALL = {Requirement(line) for lines in EXTRAS.values() for line in lines if "skae[" not in line}
 
 
