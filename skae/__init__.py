@@ -17,11 +17,13 @@ __all__ = [
     "datasets",
     "exceptions",
     "joint",
+    "load",
     "metrics",
     "nn",
     "noise",
     "penalty",
     "plotting",
+    "save",
 ]
 
 __version__ = "0.1.0"
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from ._autoencoder import AutoencoderTransformer
     from ._convolutional import ConvolutionalAutoencoderTransformer
     from ._imputer import AutoencoderImputer
+    from ._model_files import load, save
     from ._outliers import AutoencoderOutlierDetector
     from ._stacked import StackedAutoencoderClassifier
     from ._variational import VariationalAutoencoderTransformer
@@ -59,6 +62,8 @@ else:
         "StackedAutoencoderClassifier": "._stacked",
         "VariationalAutoencoderTransformer": "._variational",
         "compare": ".comparison",
+        "load": "._model_files",
+        "save": "._model_files",
     }
 
     def __getattr__(name):

@@ -20,6 +20,7 @@ LAYERS = [
     {"skae"},  # the package itself: the table of contents
     {"plotting"},
     {"comparison"},
+    {"_model_files"},
     {"_convolutional", "_imputer", "_outliers"},
     {"_autoencoder", "_stacked", "_variational"},
     {
@@ -38,7 +39,7 @@ LAYERS = [
     {"_holding_out", "_principal_axes", "_training"},
     {"_checked_rows", "activation", "datasets", "joint", "metrics", "noise", "penalty"},
     {"nn"},
-    {"_idle"},
+    {"_idle", "_value_files"},
     {
         "_calibration",
         "_contract",
@@ -56,7 +57,7 @@ LAYERS = [
 # Parts that import nothing of skae but themselves.
 ALONE = {"nn"} | LAYERS[-1]
 # Libraries that only these parts know.
-ONLY_IN = {"skorch": {"_training"}}
+ONLY_IN = {"skorch": {"_training"}, "safetensors": {"_value_files"}}
 # Libraries that are extras, so they are imported where they are used, in a function.
 NEVER_AT_TOP = {"matplotlib", "pandas", "polars"}
 # Names that say nothing about what a module is for.
