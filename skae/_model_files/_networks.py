@@ -444,7 +444,9 @@ def _layer(node: dict[str, Any], value: Callable[[Any], Any], below: list[nn.Mod
     children = {}
     for name, number in node["layers"].items():
         if number is not None and (type(number) is not int or not 0 <= number < len(below)):
-            raise ValueError(f"a {node['kind']} is made of layer {number!r}, which is not before it")
+            raise ValueError(
+                f"a {node['kind']} is made of layer {number!r}, which is not before it"
+            )
         children[name] = None if number is None else below[number]
     if kind.children is not None and {*children} != {*kind.children}:
         raise ValueError(f"a {node['kind']} is made of {sorted(children)}")

@@ -322,7 +322,9 @@ def _sizes(entries: dict[str, Any], n_bytes: int) -> dict[str, tuple[str, tuple[
         if not all(type(number) is int and number >= 0 for number in (*shape, first, last)):
             raise ValueError(f"{name!r} has a size that is not a number from 0 on")
         if first != end or last - first != math.prod(shape) * np.dtype(dtype).itemsize:
-            raise ValueError(f"{name!r} does not lie where it must, or is not as long as it must be")
+            raise ValueError(
+                f"{name!r} does not lie where it must, or is not as long as it must be"
+            )
         sizes[name], end = (dtype, tuple(shape)), last
     if end != n_bytes:
         raise ValueError(f"the header tells of {end} bytes of numbers, the file has {n_bytes}")

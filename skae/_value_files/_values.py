@@ -31,6 +31,7 @@ _TORCH_DTYPES = {
 }
 _SPARSE = {"csr_array": sp.csr_array, "csr_matrix": sp.csr_matrix}
 
+
 def not_storable(value: Any, where: str) -> ValueError:
     """Return the error for a value that can't be stored."""
     return ValueError(
@@ -123,7 +124,9 @@ class ValueWriter:
     def _dict(self, value: dict, where: str) -> Any:
         pairs = []
         for key, item in value.items():
-            pairs.append([self.node(key, f"a key of {where}"), self.node(item, f"{where}[{key!r}]")])
+            pairs.append(
+                [self.node(key, f"a key of {where}"), self.node(item, f"{where}[{key!r}]")]
+            )
         return {"dict": pairs}
 
     def _array(self, value: np.ndarray, where: str) -> Any:
@@ -371,7 +374,7 @@ class ValueReader:
         if strides is not None:
             if not (
                 len(strides) == tensor.ndim
-                and all(type(n) is int and 0 <= n <= max(tensor.numel(), 1) for n in strides)
+                and all(type(n) is int and 0 <= n < _LARGEST_INT for n in strides)
                 and _is_dense(tensor.shape, strides)
             ):
                 raise ValueError(f"{name!r} does not lie in memory as {strides!r}")

@@ -134,7 +134,9 @@ def rewritten(path, change):
     """Change the header of a file as text; the digest is that of what was there."""
     data = path.read_bytes()
     length = struct.unpack("<Q", data[:8])[0]
-    path.write_bytes(with_header(change(data[8 : 8 + length].decode()).encode(), data[8 + length :]))
+    path.write_bytes(
+        with_header(change(data[8 : 8 + length].decode()).encode(), data[8 + length :])
+    )
     return path
 
 
@@ -282,12 +284,16 @@ JUNK = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8)
     | st.sampled_from(["tensor", "array", "Linear", "mean_", "float64", "nan", "C", "F"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["tuple", "dict", "array", "network", "skae", "record", "texts", "range"])
-        | st.text(max_size=4),
-        inner,
-        max_size=2,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["tuple", "dict", "array", "network", "skae", "record", "texts", "range"]
+            )
+            | st.text(max_size=4),
+            inner,
+            max_size=2,
+        )
     ),
     max_leaves=6,
 )

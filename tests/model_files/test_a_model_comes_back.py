@@ -326,7 +326,7 @@ def test_rows_held_out_come_back_sparse_too(tmp_path):
     again = there_and_back(dense(validation_fraction=(rows, None)), tmp_path / "model.skae")
     X, y = again.validation_fraction
     assert isinstance(X, sp.csr_array)
-    assert (X != rows).nnz == 0
+    assert (rows != X).nnz == 0
     assert y is None
 
 

@@ -37,7 +37,9 @@ PLACES = {
     "a method in the place of a method": lambda d, name: d["estimator"]["fitted"].update(
         {"transform": name}
     ),
-    "a kind of value": lambda d, name: d["estimator"]["parameters"].update({"loss": {name: ["id"]}}),
+    "a kind of value": lambda d, name: d["estimator"]["parameters"].update(
+        {"loss": {name: ["id"]}}
+    ),
     "a part": lambda d, name: d["estimator"]["parameters"].update({"noise": {"skae": [name, {}]}}),
     "a part's parameter": lambda d, name: d["estimator"]["parameters"].update(
         {"noise": {"skae": ["GaussianNoise", {"level": 1.0, name: 1}]}}
