@@ -359,7 +359,8 @@ class _ModelWriter(ValueWriter):
 
     def _network(self, network: nn.Module, where: str) -> int:
         """Return the number of a network among the layers."""
-        number = self.networks.number(network, where, self._given.get)
+        given = self._given
+        number = self.networks.number(network, where, lambda side: given.get(side or ""))
         self.roots.append((where, network, number))
         return number
 

@@ -9,7 +9,9 @@ of the tensors in the file do these take their places.
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import isfinite
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -63,7 +65,7 @@ class Kind(NamedTuple):
     """
 
     module: type[nn.Module]
-    settings: dict[str, Any] = {}  # types by name
+    settings: Mapping[str, Any] = MappingProxyType({})  # types by name
     children: tuple[str, ...] | None = ()  # names of the layers below; None is any
     build: Callable[..., nn.Module] | None = None
     describe: Callable[[Any], dict[str, Any]] | None = None  # settings, if not attributes
@@ -107,7 +109,7 @@ def _standardize(n_features, scale_shape):
 
 def _column_activations(n_features, activations):
     columns = torch.empty(n_features, dtype=torch.int64)
-    return ColumnActivations(columns, [lambda part=part: part for part in activations])
+    return ColumnActivations(columns, [partial(copy.copy, part) for part in activations])
 
 
 def _reorder(module, n_before, n_after):

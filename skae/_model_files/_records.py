@@ -1,4 +1,4 @@
-"""What of skae stands in attributes beside numbers and networks: parts, records, and what they know.
+"""What of skae stands in attributes beside numbers and networks: its parts and its records.
 
 A closed list. In a file stands a name of it and values; what is not in the list is not read.
 """
@@ -79,7 +79,7 @@ def record_name(value: Any) -> str | None:
 
 def fields_of(value: Any) -> dict[str, Any]:
     """Return the attributes of a record."""
-    return value._asdict() if isinstance(value, tuple) else vars(value)
+    return value._asdict() if hasattr(value, "_asdict") else vars(value)
 
 
 def part(name: Any, parameters: dict[str, Any]) -> Any:

@@ -12,9 +12,9 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import safetensors.numpy
@@ -110,7 +110,7 @@ def _replace(path, pieces: list) -> None:
 
 
 @contextmanager
-def _new_file(folder: str, name: str) -> Iterator[tuple[BinaryIO, Any]]:
+def _new_file(folder: str, name: str) -> Iterator[tuple[IO[bytes], Callable[[], str]]]:
     """Open a file for writing that has a name only once it is asked to show itself.
 
     Without a name it leaves nothing behind, whenever the process is killed. Where a file system has
@@ -118,10 +118,10 @@ def _new_file(folder: str, name: str) -> Iterator[tuple[BinaryIO, Any]]:
     is locked as long as the process lives: `_sweep` takes away what nobody holds.
     """
     part = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.part")
-    descriptor = _nameless(folder)
-    named = descriptor is None
-    if named:
-        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY, 0o666)
+    nameless = _nameless(folder)
+    named = nameless is None
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | _BINARY
+    descriptor = os.open(part, flags, 0o666) if nameless is None else nameless
 
     def show() -> str:
         nonlocal named
@@ -142,10 +142,8 @@ def _new_file(folder: str, name: str) -> Iterator[tuple[BinaryIO, Any]]:
             yield file, show
     except BaseException:
         if named:
-            try:
+            with suppress(FileNotFoundError):  # it has been put in its place
                 os.unlink(part)
-            except FileNotFoundError:  # it has been put in its place
-                pass
         raise
 
 
@@ -188,12 +186,9 @@ def _sweep(folder: str, name: str) -> None:
             if entry.name.startswith(f".{name}.") and entry.name.endswith(".part")
         ]
     for path in left:
-        try:
-            with open(path, "rb") as file:
-                if _lock(file.fileno()):
-                    os.unlink(path)
-        except OSError:  # in use, or gone
-            pass
+        with suppress(OSError), open(path, "rb") as file:  # which may be in use, or gone
+            if _lock(file.fileno()):
+                os.unlink(path)
 
 
 def _sync_folder(folder: str) -> None:
@@ -289,8 +284,8 @@ def _parts(header: bytes, path, size: int, newest_format: int):
         document = _parse(metadata[_DOCUMENT])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelFileError(
-            f"{os.fspath(path)}: it is not a model file of skae, or it is damaged: its header can't "
-            f"be read ({type(error).__name__}: {str(error)[:200]})."
+            f"{os.fspath(path)}: it is not a model file of skae, or it is damaged: its header "
+            f"can't be read ({type(error).__name__}: {str(error)[:200]})."
         ) from error
     version = document.get("format") if isinstance(document, dict) else None
     if type(version) is not int or version < 1:

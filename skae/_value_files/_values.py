@@ -122,11 +122,10 @@ class ValueWriter:
         return {"tuple": self._list(list(value), where)}
 
     def _dict(self, value: dict, where: str) -> Any:
-        pairs = []
-        for key, item in value.items():
-            pairs.append(
-                [self.node(key, f"a key of {where}"), self.node(item, f"{where}[{key!r}]")]
-            )
+        pairs = [
+            [self.node(key, f"a key of {where}"), self.node(item, f"{where}[{key!r}]")]
+            for key, item in value.items()
+        ]
         return {"dict": pairs}
 
     def _array(self, value: np.ndarray, where: str) -> Any:
@@ -171,10 +170,11 @@ class ValueWriter:
                 raise not_storable(value, where)
             array = value.detach().cpu().resolve_conj().resolve_neg().numpy()
             known = self._names[id(value)] = self.tensor(array, where), value
-        name, strides = known[0], list(value.stride())
+        name = known[0]
+        strides: list[int] | None = list(value.stride())
         # Where numbers lie decides how a convolution sums up, be a side of a tensor but 1 long.
         usual = list(torch.empty(value.shape, device="meta").stride())
-        if strides == usual or not _is_dense(value.shape, strides):
+        if strides == usual or not _is_dense(value.shape, value.stride()):
             strides = None  # also of a part of another one, or of one number in many places
         node = [name, _TORCH_DTYPES[value.dtype], strides, value.requires_grad]
         return {"parameter" if isinstance(value, nn.Parameter) else "tensor": node}
@@ -341,7 +341,7 @@ class ValueReader:
         values = [self.value(node) for node in nodes]
         return _filled(np.empty(len(values), dtype=object), values, shape)
 
-    def _scalar(self, content: Any) -> np.generic:
+    def _scalar(self, content: Any) -> Any:
         dtype, node = content
         value = self.value(node)
         if dtype == "str" and type(value) is str:

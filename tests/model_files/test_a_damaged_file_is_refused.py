@@ -1,4 +1,4 @@
-"""A file that is not as it was written is one kind of error, which names the file and the reason."""
+"""A file that is not as it was written is one kind of error: it names the file and the reason."""
 
 import io
 import json

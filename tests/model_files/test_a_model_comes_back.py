@@ -405,7 +405,7 @@ def test_what_is_the_users_is_refused_with_the_way_out(name, digits, tmp_path):
 
 @pytest.mark.parametrize("name", OWN)
 def test_what_is_the_users_is_left_out_and_given_again(name, digits, tmp_path):
-    X, y = digits
+    X = digits[0]
     model = of_my_own(name).fit(X)
     again = there_and_back(model, tmp_path / "model.skae", parts=[name])
     assert getattr(again, name) is getattr(model, name)

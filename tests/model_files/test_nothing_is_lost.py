@@ -102,7 +102,7 @@ def test_a_folder_that_is_read_only_stays_as_it_is(saved, other):
 
 @pytest.mark.parametrize("place", ["model.skae/new", "nowhere/new"])
 def test_a_place_where_nothing_can_be_written_is_an_error_of_the_system(place, saved, other):
-    with pytest.raises(OSError, match="new|model.skae|nowhere"):
+    with pytest.raises(OSError, match="new|skae|nowhere"):
         skae.save(other, saved.parent / place)
     assert names(saved.parent) == ["model.skae"]
 
@@ -115,7 +115,7 @@ def test_a_file_system_that_takes_no_files_is_an_error_of_the_system(other):
 
 def test_a_folder_in_the_place_of_the_file_is_left(tmp_path, other, kind_of_file):
     (tmp_path / "model.skae").mkdir()
-    with pytest.raises(OSError, match="model.skae"):
+    with pytest.raises(OSError, match="skae"):
         skae.save(other, tmp_path / "model.skae")
     assert names(tmp_path) == ["model.skae"]
 

@@ -186,7 +186,7 @@ def test_a_generator_of_numpy_goes_on_where_it_was():
     ],
 )
 def test_what_is_not_a_value_is_named(value):
-    with pytest.raises(ValueError, match="^(a key of )?value"):
+    with pytest.raises(ValueError, match=r"^(a key of )?value"):
         ValueWriter().node(value, "value")
 
 
