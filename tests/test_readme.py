@@ -19,6 +19,7 @@ PAGES = [
     "docs/few_labels.md",
     "docs/ecosystem.md",
     "docs/deployment.md",
+    "docs/model_files.md",
 ]
 # Others that people read on the way, without code.
 LINKED = [*PAGES, "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import MetadataRequest
 from torch import nn
 
 from .._autoencoder import AutoencoderTransformer
@@ -39,6 +40,7 @@ FORMAT = 1  # of the document; raised when an older skae could not read what a n
 _PACKAGES = ("skae", "torch", "scikit-learn", "numpy")
 
 _NONE = type(None)
+_ROUTING = "_metadata_request"  # what `set_fit_request` and its like have set
 _CURVE = {
     "loss_curve_": list,
     "validation_loss_curve_": (list, _NONE),
@@ -49,6 +51,7 @@ _ROWS = {
     "n_features_in_": int,
     "feature_names_in_": np.ndarray,
     "_sklearn_output_config": dict,
+    _ROUTING: (MetadataRequest, dict),
 }
 _STANDARDIZED = {"mean_": np.ndarray, "scale_": float}
 # What training goes on with.
@@ -305,13 +308,14 @@ class _ModelWriter(ValueWriter):
                 f"{where}{name} is not among the attributes of {type(estimator).__name__} that a "
                 "file can hold. Take it off first, if it is yours."
             )
+        if not _is_a(value, wanted):
+            raise ValueError(f"{where}{name} is {value!r}, which is not what a fit sets.")
         self._given = {}
         if isinstance(value, AutoencoderNetwork):
             self._given = self._given_layers(estimator, value)
-        node = self.node(value, f"{where}{name}")
-        if not _is_a(value, wanted):
-            raise ValueError(f"{where}{name} is {value!r}, which is not what a fit sets.")
-        return node
+        if isinstance(value, MetadataRequest):
+            value = value._serialize()
+        return self.node(value, f"{where}{name}")
 
     def _given_layers(self, estimator: Any, network: Any) -> dict[str, GivenLayers]:
         """Return the sizes of layers that the user may have given, by the side of the network."""
@@ -392,6 +396,8 @@ class _ModelReader(ValueReader):
             if key not in FITTED[kind] or not _is_a(value, FITTED[kind][key]):
                 raise ValueError(f"{key}={value!r} is not what a fit of a {name} sets")
         estimator = kind(**parameters)
+        if _ROUTING in fitted:
+            fitted[_ROUTING] = _requests(estimator, fitted[_ROUTING])
         vars(estimator).update(fitted)
         return estimator
 
@@ -420,6 +426,18 @@ _READERS = {
     "skae": _ModelReader._part_of_skae,
     "record": _ModelReader._record,
 }
+
+
+def _requests(estimator: Any, wanted: dict[str, dict[str, Any]]) -> MetadataRequest:
+    """Return what an estimator asks metadata routing for, by methods and what they take."""
+    result = estimator._get_metadata_request()
+    known = result._serialize()
+    for method, requests in wanted.items():
+        for name, alias in requests.items():
+            if name not in known[method]:
+                raise ValueError(f"{method} of a {type(estimator).__name__} takes no {name!r}")
+            getattr(result, method).add_request(param=name, alias=alias)
+    return result
 
 
 def _is_a(value: Any, wanted: Any) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
@@ -287,6 +288,14 @@ def test_names_of_columns_and_the_container_of_results_come_back(tmp_path):
     assert again.feature_names_in_.tolist() == [*frame.columns]
     with pytest.raises(ValueError, match="feature names"):
         again.transform(frame[frame.columns[::-1]])
+
+
+def test_what_was_asked_of_metadata_routing_comes_back(tmp_path):
+    with config_context(enable_metadata_routing=True):
+        model = dense().set_fit_request(sample_weight=True, groups="which")
+        again = clone(there_and_back(model, tmp_path / "model.skae"))
+        assert str(again.get_metadata_routing()) == str(model.get_metadata_routing())
+        assert "which" in str(again.get_metadata_routing())
 
 
 @pytest.mark.parametrize(

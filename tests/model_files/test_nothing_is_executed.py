@@ -69,6 +69,9 @@ PLACES = {
     "a part that is given": lambda d, name: d["estimator"]["parameters"].update(
         {"loss": {"part": name}}
     ),
+    "a method of metadata routing": lambda d, name: d["estimator"]["fitted"].update(
+        {"_metadata_request": {"dict": [[name, {"dict": [["sample_weight", True]]}]]}}
+    ),
     "a key of the document": lambda d, name: d.update({name: name}),
 }
 

@@ -102,7 +102,7 @@ def test_a_folder_that_is_read_only_stays_as_it_is(saved, other):
 
 @pytest.mark.parametrize("place", ["model.skae/new", "nowhere/new"])
 def test_a_place_where_nothing_can_be_written_is_an_error_of_the_system(place, saved, other):
-    with pytest.raises(OSError, match="new|skae|nowhere"):
+    with pytest.raises(OSError, match=r"new|skae|nowhere"):
         skae.save(other, saved.parent / place)
     assert names(saved.parent) == ["model.skae"]
 
