@@ -46,7 +46,10 @@ def information(path) -> str:
         f"{len(contents.sizes)} tensors of {n_numbers} numbers, {os.stat(path).st_size} bytes, "
         f"whole: the SHA-256 is that of the content"
     )
-    return "\n".join(lines)
+    # What a forger writes is shown, and moves no cursor.
+    return "\n".join(
+        "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
+    )
 
 
 def _what_it_is(estimator: dict[str, Any]) -> str:

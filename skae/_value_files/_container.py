@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator
@@ -95,15 +96,15 @@ def write(path, document: dict[str, Any], tensors: dict[str, np.ndarray]) -> Non
 def _replace(path, pieces: list) -> None:
     """Put a new file in the place of the old one, or raise an OSError and leave that."""
     # A link stays a link, to the new file.
-    folder, name = os.path.split(os.path.realpath(path))
+    folder, name = os.path.split(os.path.realpath(os.fsdecode(path)))
     _sweep(folder, name)
     with _new_file(folder, name) as (file, show):
         for piece in pieces:
             for start in range(0, len(piece), _CHUNK):
                 file.write(piece[start : start + _CHUNK])
         file.flush()
-        if os.path.exists(path):  # with the rights of the old one
-            os.chmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
+        if hasattr(os, "fchmod") and os.path.exists(path):  # with the rights of the old one
+            os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))
         os.fsync(file.fileno())
         os.replace(show(), os.path.join(folder, name))
     _sync_folder(folder)
@@ -125,6 +126,8 @@ def _new_file(folder: str, name: str) -> Iterator[tuple[IO[bytes], Callable[[], 
 
     def show() -> str:
         nonlocal named
+        if os.name == "nt":  # which renames no file that is open
+            file.close()
         if not named:
             # With a folder of its own the call follows the link in /proc to the file itself.
             here = os.open(folder, os.O_RDONLY)
@@ -180,14 +183,13 @@ def _lock(descriptor: int) -> bool:
 def _sweep(folder: str, name: str) -> None:
     """Take away what a killed process may have left of an earlier write to this name."""
     with os.scandir(folder) as entries:
-        left = [
-            entry.path
-            for entry in entries
-            if entry.name.startswith(f".{name}.") and entry.name.endswith(".part")
-        ]
+        part = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.part")
+        left = [entry.path for entry in entries if part.fullmatch(entry.name)]
     for path in left:
-        with suppress(OSError), open(path, "rb") as file:  # which may be in use, or gone
-            if _lock(file.fileno()):
+        with suppress(OSError):  # it may be in use, or gone
+            with open(path, "rb") as file:
+                nobody_writes = _lock(file.fileno())
+            if nobody_writes:
                 os.unlink(path)
 
 
@@ -225,7 +227,12 @@ def read(path, newest_format: int) -> Contents:
         header = _header(file, path, size)
         document, sizes = _parts(header, path, size, newest_format)
         file.seek(0)
-        data = file.read(size)
+        try:
+            data = file.read(size)
+        except MemoryError as error:
+            raise ModelFileError(
+                f"{os.fspath(path)}: its {size} bytes do not fit into the memory."
+            ) from error
     if len(data) != size:
         raise ModelFileError(f"{os.fspath(path)}: it has changed while it was read.")
     _compare(hashlib.sha256(memoryview(data)[:-_DIGEST_SIZE]), data[-_DIGEST_SIZE:], path)

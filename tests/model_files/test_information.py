@@ -79,6 +79,13 @@ def test_a_file_that_is_not_there_is_told_of_in_a_line(capsys, tmp_path):
     assert "No such file" in err
 
 
+def test_what_a_forger_writes_moves_no_cursor(capsys, forge):
+    path = forge(lambda document, tensors: document["versions"].update({"a\x1b[2J\n": "\x07"}))
+    _, out, _ = told(capsys, path)
+    assert "a?[2J? ?" in out
+    assert "\x1b" not in out
+
+
 def test_a_document_that_describes_nothing_is_refused(forge):
     from skae._model_files import information
 

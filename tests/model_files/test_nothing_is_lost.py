@@ -40,7 +40,7 @@ def test_a_new_file_takes_the_place_of_the_old_one(saved, other, kind_of_file):
 
 
 # What fails: the function, and the error that the system gives.
-CALLS = ["fsync", "chmod", "replace", "open"]
+CALLS = ["fsync", "fchmod", "replace", "open"]
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -218,7 +218,7 @@ for number in range(99):
                     os.kill(os.getpid(), signal.SIGKILL)
                 return real(*arguments, **options)
             return call
-        for name in ("open", "link", "chmod", "fsync", "replace", "close", "scandir"):
+        for name in ("open", "link", "fchmod", "fsync", "replace", "close", "scandir"):
             setattr(os, name, counted(getattr(os, name)))
         skae.save(model, path)
         os._exit(0)
@@ -249,9 +249,9 @@ def test_a_process_killed_before_any_of_its_calls_leaves_a_whole_file(kind, mode
 
 
 def test_what_another_process_is_writing_is_not_swept_away(saved, other, tmp_path):
-    left = tmp_path / ".model.skae.0123.part"
+    left = tmp_path / ".model.skae.0123abcd.part"
     left.write_bytes(b"half")
-    foreign = tmp_path / ".model.skae.notes"
+    foreign = tmp_path / ".model.skae.notes.part"
     foreign.touch()
     if sys.platform == "linux":
         import fcntl
