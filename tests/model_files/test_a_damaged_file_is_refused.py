@@ -241,6 +241,15 @@ CHANGES = {
     ),
     "a layer without its weights": lambda d, t: layer(d, "Linear")["tensors"].pop("weight"),
     "a weight that is no parameter": lambda d, t: relabel(layer(d, "Linear")["tensors"]),
+    "other keys of a layer": lambda d, t: d["layers"][0].update(extra=1),
+    "layers that are no list": lambda d, t: d.update(layers={}),
+    "training that is neither": lambda d, t: d["layers"][0].update(training=1),
+    "another record": lambda d, t: d["estimator"]["fitted"].update(
+        candidates_={"record": ["MapShape", {"channels": 1}]}
+    ),
+    "a record of text": lambda d, t: d["estimator"]["fitted"].update(
+        candidates_={"record": ["MapShape", {"channels": "1", "height": 1, "width": 1}]}
+    ),
     "strides beyond the tensor": lambda d, t: strides(d, [999, 1]),
     "strides that overlap": lambda d, t: strides(d, [1, 1]),
     "strides of all places the same": lambda d, t: strides(d, [0, 0]),

@@ -92,3 +92,25 @@ def test_a_document_that_describes_nothing_is_refused(forge):
     path = forge(lambda document, tensors: document.update(estimator=[]))
     with pytest.raises(ModelFileError, match="does not describe an estimator"):
         information(path)
+
+
+def test_values_are_told_as_python_writes_them(capsys, tmp_path):
+    model = skae.StackedAutoencoderClassifier(
+        (8,),
+        class_weight={1: np.float64(2.0), "a": 1.0},
+        noise=MaskingNoise(0.5),
+        penalty=[None],
+        unlabeled=float("nan"),
+        random_state=np.random.RandomState(0),
+    )
+    skae.save(model, tmp_path / "model")
+    _, out, _ = told(capsys, tmp_path / "model")
+    for line in (
+        "hidden_layer_sizes=(8,)",
+        "class_weight={1: float64(2.0), 'a': 1.0}",
+        "noise=MaskingNoise(level=0.5)",
+        "penalty=[None]",
+        "unlabeled=float('nan')",
+        "random_state=<random_state>",
+    ):
+        assert f"  {line}\n" in out

@@ -1,5 +1,6 @@
 """Saving is all or nothing: the old file or the new one, and nothing beside them."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -263,3 +264,31 @@ def test_what_another_process_is_writing_is_not_swept_away(saved, other, tmp_pat
     skae.save(other, saved)
     assert not left.exists()
     assert foreign.exists()
+
+
+def test_a_file_system_without_nameless_files_gets_named_ones(saved, other, monkeypatch):
+    real = os.open
+
+    def without(path, flags, *mode):
+        if hasattr(os, "O_TMPFILE") and flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(_container.os, "open", without)
+    skae.save(other, saved)
+    assert skae.load(saved).n_iter_ == 3
+    assert names(saved.parent) == ["model.skae"]
+
+
+def test_a_file_system_without_locks_is_written_and_not_swept(saved, other, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def no_locks(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    left = saved.with_name(".model.skae.0123abcd.part")
+    left.touch()
+    skae.save(other, saved)
+    assert skae.load(saved).n_iter_ == 3
+    assert left.exists()

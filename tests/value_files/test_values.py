@@ -193,3 +193,52 @@ def test_what_is_not_a_value_is_named(value):
 def test_texts_and_numbers_in_lists_are_limited():
     with pytest.raises(ValueError, match="value makes 400001 texts"):
         ValueWriter().node([1.0] * 400_001, "value")
+
+
+ARRAYS = {
+    "square": np.ones((2, 2)),
+    "row": np.ones(2),
+    "bytes": np.array([2, 3], dtype=np.uint8),
+    "lengths": np.array([1, 9]),
+    "codes": np.full((1, 1), 0x110000, dtype=np.uint32),
+}
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {},
+        {"tuple": [], "dict": []},
+        {"unknown": 1},
+        {"tuple": 1},
+        {"dict": [["a", 1], ["a", 2]]},
+        {"floats": "square"},
+        {"ints": "row"},
+        {"floats": "nowhere"},
+        {"floats": ["row"]},
+        {"array": ["row", "float32", "C"]},
+        {"array": ["row", "object", "C"]},
+        {"array": ["row", "float64", "K"]},
+        {"array": ["bytes", "bool", "C"]},
+        {"texts": [[2], "bytes", "lengths"]},
+        {"letters": [[1], "codes"]},
+        {"scalar": ["object", 1]},
+        {"scalar": ["float64", "1.0"]},
+        {"scalar": ["str", 1]},
+        {"dtype": "object"},
+        {"tensor": ["row", "float64", None, 1]},
+        {"tensor": ["row", "float64", [5], False]},
+        {"random_state": [0, None]},
+        {"range": [0, 1, 0]},
+    ],
+    ids=str,
+)
+def test_a_node_that_is_not_as_values_are_written_is_refused(node):
+    with pytest.raises(ValueError, match=r"\w"):
+        ValueReader(dict(ARRAYS)).value(node)
+
+
+def test_tensors_that_nothing_needs_are_refused():
+    reader = ValueReader({"row": np.ones(2)})
+    with pytest.raises(ValueError, match="nothing needs the tensors"):
+        reader.finish()
