@@ -17,12 +17,14 @@ __all__ = [
     "datasets",
     "exceptions",
     "joint",
+    "load",
     "metrics",
     "nn",
     "noise",
     "onnx",
     "penalty",
     "plotting",
+    "save",
     "to_onnx",
 ]
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from ._autoencoder import AutoencoderTransformer
     from ._convolutional import ConvolutionalAutoencoderTransformer
     from ._imputer import AutoencoderImputer
+    from ._model_files import load, save
     from ._outliers import AutoencoderOutlierDetector
     from ._stacked import StackedAutoencoderClassifier
     from ._variational import VariationalAutoencoderTransformer
@@ -64,6 +67,8 @@ else:
         "VariationalAutoencoderTransformer": "._variational",
         "compare": ".comparison",
         "to_onnx": ".onnx",
+        "load": "._model_files",
+        "save": "._model_files",
     }
 
     def __getattr__(name):

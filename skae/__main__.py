@@ -170,6 +170,14 @@ def run_datasets(arguments):
     return 0
 
 
+def run_info(arguments):
+    """Print what a model file holds."""
+    from skae._model_files import information
+
+    print(information(arguments.file))
+    return 0
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
@@ -274,6 +282,15 @@ def make_parser():
         help="where the three files go (default: the current directory)",
     )
     results.add_argument("--quiet", action="store_true", help="show no progress bar")
+
+    info = commands.add_parser(
+        "info",
+        help="tell what a model file holds",
+        description="Tell what a file of skae.save holds, without building the model, and whether "
+        "it is as it was written.",
+    )
+    info.set_defaults(run=run_info)
+    info.add_argument("file", metavar="FILE")
 
     commands.add_parser("methods", help="list the methods").set_defaults(run=run_methods)
     commands.add_parser("datasets", help="list the built-in data sets").set_defaults(

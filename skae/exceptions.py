@@ -1,6 +1,11 @@
-"""Warnings of skae, by which `warnings.filterwarnings` can tell them from others."""
+"""Errors and warnings of skae, by which they can be told from others."""
 
-__all__ = ["DependentRowsWarning", "IdleParameterWarning", "MarkerAmongClassesWarning"]
+__all__ = [
+    "DependentRowsWarning",
+    "IdleParameterWarning",
+    "MarkerAmongClassesWarning",
+    "ModelFileError",
+]
 
 
 class DependentRowsWarning(UserWarning):
@@ -25,4 +30,12 @@ class MarkerAmongClassesWarning(UserWarning):
 
     scikit-learn's semi-supervised estimators mark rows without a label by -1; here they are
     marked as ``unlabeled`` says, which is None by default, for no marker.
+    """
+
+
+class ModelFileError(ValueError):
+    """A file is not one that `skae.save` has written, or no longer, or by a newer version.
+
+    The message names the file and the reason. A file that is not there, or can't be read, is an
+    OSError, as for any other.
     """

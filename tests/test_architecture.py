@@ -21,7 +21,7 @@ LAYERS = [
     {"plotting"},
     {"comparison"},
     {"onnx"},
-    {"_standalone"},
+    {"_model_files", "_standalone"},
     {"_convolutional", "_imputer", "_outliers"},
     {"_autoencoder", "_stacked", "_variational"},
     {
@@ -40,7 +40,7 @@ LAYERS = [
     {"_holding_out", "_principal_axes", "_training"},
     {"_checked_rows", "activation", "datasets", "joint", "metrics", "noise", "penalty"},
     {"nn"},
-    {"_idle"},
+    {"_idle", "_value_files"},
     {
         "_calibration",
         "_contract",
@@ -58,7 +58,7 @@ LAYERS = [
 # Parts that import nothing of skae but themselves.
 ALONE = {"nn"} | LAYERS[-1]
 # Libraries that only these parts know.
-ONLY_IN = {"skorch": {"_training"}}
+ONLY_IN = {"skorch": {"_training"}, "safetensors": {"_value_files"}}
 # Libraries that are extras, so they are imported where they are used, in a function.
 NEVER_AT_TOP = {"matplotlib", "onnx", "onnxscript", "pandas", "polars", "skl2onnx"}
 # Names that say nothing about what a module is for.

@@ -20,6 +20,7 @@ PAGES = [
     "docs/ecosystem.md",
     "docs/deployment.md",
     "docs/onnx.md",
+    "docs/model_files.md",
 ]
 # Others that people read on the way, without code.
 LINKED = [*PAGES, "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"]

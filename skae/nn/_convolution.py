@@ -140,6 +140,7 @@ class Convolution(nn.Conv2d):
             dtype=dtype,
         )
         self.margins = None if padded else (*columns[1:], *rows[1:])
+        self.whole_kernel_size, self.size = kernel_size, size  # from which one like it is built
         self.out_size = _divided(size, stride)
         self.n_places = math.prod(self.out_size)
 
@@ -175,6 +176,7 @@ class TransposedConvolution(nn.ConvTranspose2d):
             device=device,
             dtype=dtype,
         )
+        self.whole_kernel_size, self.size = kernel_size, size  # from which one like it is built
         self.out_size = size
         self.n_places = math.prod(_divided(size, stride))
 

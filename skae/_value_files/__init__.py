@@ -1,0 +1,18 @@
+"""Files of plain values and tensors: written whole or not at all, read without running anything.
+
+They know no estimator and no network: whoever keeps something else than values in a file says how
+it becomes values.
+"""
+
+from ._container import Contents, read, read_document, write
+from ._values import ValueReader, ValueWriter, not_storable
+
+__all__ = [
+    "Contents",
+    "ValueReader",
+    "ValueWriter",
+    "not_storable",
+    "read",
+    "read_document",
+    "write",
+]
