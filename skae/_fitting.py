@@ -7,6 +7,7 @@ names that all estimators share.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
 from ._holding_out import FitRows, Split, is_splitter
+from ._progress import GivenRows, Moment, report_of_fit, reporting
 from ._racing import Candidate, Validated, train_with_validation
 from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
@@ -96,6 +98,7 @@ class Way(NamedTuple):
 
     build: Build
     noise: Any = None  # while training, in the place of that of the settings
+    pretrains: bool = False  # whether building is a training, too
 
     def trained_by(self, settings: TrainingSettings) -> TrainingSettings:
         """Return the settings of a training in this way, where no rows are held out."""
@@ -147,6 +150,20 @@ def or_as_before(estimator: BaseEstimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+@contextmanager
+def fitting(
+    estimator: BaseEstimator, X, y=None, sample_weight=None, *, holds_out: bool = False
+) -> Iterator[None]:
+    """Tell callbacks of scikit-learn of a fit, and undo what it changes if it fails.
+
+    Rows that are held out to judge epochs by are those that callbacks judge them by, too.
+    """
+    rows = GivenRows(X, y, sample_weight, validation_set(estimator) if holds_out else None)
+    with reporting(estimator, rows) as report, or_as_before(estimator):
+        yield
+        report.close(judged=not holds_out)
 
 
 def structure_of(estimator: BaseEstimator, names: tuple[str, ...]) -> dict[str, str]:
@@ -258,6 +275,7 @@ def training_settings(
     if batch_size == "auto":
         batch_size = int(np.clip(n_rows // (20 if averaged else 40), 32, largest_batch))
     batch_size = min(batch_size, n_rows)
+    report = report_of_fit()
     max_iter = estimator.max_iter if max_iter is None else max_iter
     if max_iter == "auto":
         last = _AVERAGED if averaged else _LAST_STAGE
@@ -279,11 +297,12 @@ def training_settings(
         shuffle=estimator.shuffle,
         device=resolve_device(estimator.device),
         precision=estimator.precision,
-        verbose=bool(estimator.verbose),
+        verbose=bool(estimator.verbose) and not report.is_drawn,
         seed=fit_seed(estimator.random_state),
         callbacks=check_callbacks(estimator.callbacks),
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None or is_auto(noise) else part_of(noise, NOISES, "noise"),
+        report=report,
     )
 
 
@@ -325,6 +344,7 @@ def fit_network(
     validation_fraction: Any,
     resumed: bool = False,
     measure: Callable[[nn.Module, StandardizedRows], np.ndarray] | None = None,
+    keep: Callable[[Any, Fitted], None] | None = None,
 ) -> Fitted:
     """Train a network, as many epochs as rows not trained on confirm.
 
@@ -345,16 +365,24 @@ def fit_network(
     measure : callable, optional
         Applied to a trained network and rows that it was not trained on, if there are any;
         what several folds give is added up.
+    keep : callable, optional
+        ``keep(estimator, fitted)`` sets the fitted attributes, for those who look at an epoch.
     """
+    pretrains = any(way.pretrains for way in ways)
     if not early_stopping or len(rows) < 2:
+        settings.report.open(1 + pretrains)
         start = ways[0].build(rows.indices, rows.weight)
-        curve = train(*start, ways[0].trained_by(settings)).loss_curve
+        alone = [Candidate([start], [start.rows])]  # which is judged by what it learns
+        look = None if keep is None else partial(_look, keep, alone, measure)
+        curve = train(*start, replace(ways[0].trained_by(settings), keep=look)).loss_curve
         measured = None if measure is None else measure(start.network, start.rows)
         return Fitted(start, curve, None, len(curve), measured)
 
     splits = rows.splits(validation_fraction, settings.seed, folds=not resumed)
     given_groups = [split.groups for split in splits if split.groups is not None]
     groups = np.concatenate(given_groups) if given_groups else None
+    again = len(splits) > 1 or rows.has_folds(validation_fraction, folds=not resumed)
+    settings.report.open(1 + again + pretrains * (len(ways) * len(splits) + 1))
     candidates = [_candidate(way, splits) for way in ways]
 
     def measured_now(candidate):
@@ -364,9 +392,12 @@ def fit_network(
         return sum(measure(start.network, rows) for start, rows in pairs)
 
     measured = measured_now(candidates[0])  # of the start, which is kept if nothing is better
-    again = len(splits) > 1 or rows.has_folds(validation_fraction, folds=not resumed)
+    look = None if keep is None else partial(_look, keep, candidates, measure)
     chosen, validated = train_with_validation(
-        candidates, settings, groups=groups, keep_weights=not again or measure is not None
+        candidates,
+        replace(settings, keep=look),
+        groups=groups,
+        keep_weights=not again or measure is not None,
     )
     curve, validation_curve, best_iter = validated[chosen]
     start = Start(*candidates[chosen].parts[0])
@@ -375,8 +406,21 @@ def fit_network(
     if again or best_iter == 0:
         start = ways[chosen].build(rows.indices, rows.weight)
     if again and best_iter > 0:
-        train(*start, replace(ways[chosen].trained_by(settings), max_iter=best_iter))
+        how = replace(ways[chosen].trained_by(settings), max_iter=best_iter)
+        train(*start, how, label="last training")
     return Fitted(start, curve, validation_curve, best_iter, measured, chosen, validated)
+
+
+def _look(keep, candidates: Sequence[Candidate], measure, estimator, moment: Moment) -> None:
+    """Set the attributes of an estimator whose fit ends at a moment."""
+    candidate, fold = candidates[moment.candidate], moment.fold
+    start = Start(*candidate.parts[fold])._replace(network=moment.network)
+    measured = None if measure is None else measure(start.network, candidate.held_out[fold])
+    curves, n_epochs = (moment.loss_curve, moment.validation_loss_curve), moment.n_epochs
+    keep(
+        estimator,
+        Fitted(start, *curves, n_epochs, measured, moment.candidate, moment.validated),
+    )
 
 
 def _candidate(way: Way, splits: Sequence[Split]) -> Candidate:

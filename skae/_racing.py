@@ -1,6 +1,7 @@
 """Training with rows held out: the best epoch of the best of several candidates."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -9,8 +10,9 @@ from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
+from ._progress import Moment
 from ._rows import StandardizedRows
-from ._training import Entry, Run, TrainingSettings, enough, session, show, unit_of
+from ._training import Entry, Run, TrainingSettings, enough, session, unit_of
 from ._warnings import warn
 from .nn import RowLoss, likeness
 from .noise import Noise
@@ -78,7 +80,8 @@ def train_with_validation(
     first = candidates[0]
     weight = np.concatenate([rows.sample_weight for rows in first.held_out])
     label = label or ("training" if len(first.parts) == 1 else "cross-validation")
-    with session(settings, [network for network, *_ in first.parts], label) as bar:
+    name = _described(label, len(candidates), len(first.parts))
+    with session(settings, [network for network, *_ in first.parts], label, name) as epochs:
         runs = _runs(candidates, settings, judge)
         losses = _by_candidate([run.validation_losses() for run in runs])
         unit = unit_of(first.parts[0][1] if judge is None else judge, losses[0], weight)
@@ -89,6 +92,7 @@ def train_with_validation(
         racing, running = set(range(len(races))), set(range(len(races)))
         leaving = {ceil(share * settings.max_iter) for share in LEAVING}
         for epoch in range(1, settings.max_iter + 1):
+            epochs.begin()
             training = _by_candidate([run.epoch() for run in runs])
             losses = _by_candidate([run.validation_losses() for run in runs])
             stopped = any(run.stopped for run in runs)
@@ -98,8 +102,14 @@ def train_with_validation(
                     race.states = _states(runs, i)
                 if race.is_over(settings, stopped):
                     running.discard(i)
-            best = races[min(racing, key=lambda i: races[i].lowest)]
-            show(bar, loss=best.curve[-1], validation=best.validation_curve[-1])
+            leader = min(racing, key=lambda i: races[i].lowest)
+            best = races[leader]
+            stopped |= epochs.end(
+                partial(_moment, runs, races, leader),
+                candidates[leader].held_out,
+                loss=best.curve[-1],
+                validation=best.validation_curve[-1],
+            )
             if epoch in leaving and len(racing) > 1:
                 racing.discard(max(racing, key=lambda i: races[i].lowest))
                 running &= racing
@@ -120,7 +130,21 @@ def train_with_validation(
     better = len(weight) >= _LEAST_ROWS and _is_better(start - best.best, weight, groups, level)
     if judge is None and not better:
         chosen, races[0].best_iter = 0, 0
-    return chosen, [Validated(race.curve, race.validation_curve, race.best_iter) for race in races]
+    return chosen, [race.result for race in races]
+
+
+def _described(label: str, n_candidates: int, n_folds: int) -> str:
+    """Return what a training is called where there is no line to see how many networks it has."""
+    numbers = {"candidates": n_candidates, "folds": n_folds}
+    several = [f"{number} {what}" for what, number in numbers.items() if number > 1]
+    return f"{label} of {' in '.join(several)}" if several else label
+
+
+def _moment(runs: Sequence[Run], races: Sequence["_Race"], candidate: int, fold: int) -> Moment:
+    key = candidate, fold
+    network = next(run.network_of(key) for run in runs if key in run.keys)
+    now = [race.result for race in races]
+    return Moment(network, *now[candidate][:2], candidate, fold, now)
 
 
 class _Race:
@@ -140,6 +164,10 @@ class _Race:
     @property
     def lowest(self) -> float:
         return self.validation_curve[self.best_iter]
+
+    @property
+    def result(self) -> Validated:
+        return Validated(list(self.curve), list(self.validation_curve), self.best_iter)
 
     def note(self, loss: float, losses: np.ndarray) -> bool:
         """Note an epoch, and say whether it is the best one so far."""

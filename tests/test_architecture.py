@@ -38,7 +38,7 @@ LAYERS = [
     {"_holding_out", "_principal_axes", "_training"},
     {"_checked_rows", "activation", "datasets", "joint", "metrics", "noise", "penalty"},
     {"nn"},
-    {"_idle"},
+    {"_idle", "_progress"},
     {
         "_calibration",
         "_contract",
