@@ -561,7 +561,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             If a parameter or X is not what is expected, if parameters exclude each other,
             or if training diverges without early stopping.
         """
-        with fitting(self, X, y, sample_weight, holds_out=self.early_stopping):
+        with fitting(self, X, y, sample_weight, judged=not self.early_stopping):
             return self._fit(X, y, sample_weight, groups)
 
     def _fit(self, X, y, sample_weight, groups):
@@ -622,7 +622,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         ValueError
             If a parameter or X is not what is expected, or if training diverges.
         """
-        with fitting(self, X, y, sample_weight):
+        with fitting(self, X, y, sample_weight, judged=True):
             return self._partial_fit(X, y, sample_weight)
 
     def _partial_fit(self, X, y, sample_weight):

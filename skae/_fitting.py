@@ -7,7 +7,6 @@ names that all estimators share.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
 from ._holding_out import FitRows, Split, is_splitter
-from ._progress import GivenRows, Moment, report_of_fit, reporting
+from ._progress import GivenRows, Moment, View, report_of_fit, reporting
 from ._racing import Candidate, Validated, train_with_validation
 from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
@@ -154,16 +153,17 @@ def or_as_before(estimator: BaseEstimator) -> Iterator[None]:
 
 @contextmanager
 def fitting(
-    estimator: BaseEstimator, X, y=None, sample_weight=None, *, holds_out: bool = False
+    estimator: BaseEstimator, X, y=None, sample_weight=None, *, judged: bool = False
 ) -> Iterator[None]:
     """Tell callbacks of scikit-learn of a fit, and undo what it changes if it fails.
 
-    Rows that are held out to judge epochs by are those that callbacks judge them by, too.
+    They may judge the fitted estimator by the training rows if these are all that there are.
     """
-    rows = GivenRows(X, y, sample_weight, validation_set(estimator) if holds_out else None)
+    validation = validation_set(estimator) if hasattr(estimator, "early_stopping") else None
+    rows = GivenRows(X, y, sample_weight, validation)
     with reporting(estimator, rows) as report, or_as_before(estimator):
         yield
-        report.close(judged=not holds_out)
+        report.close(judged=judged)
 
 
 def structure_of(estimator: BaseEstimator, names: tuple[str, ...]) -> dict[str, str]:
@@ -373,8 +373,8 @@ def fit_network(
         settings.report.open(1 + pretrains)
         start = ways[0].build(rows.indices, rows.weight)
         alone = [Candidate([start], [start.rows])]  # which is judged by what it learns
-        look = None if keep is None else partial(_look, keep, alone, measure)
-        curve = train(*start, replace(ways[0].trained_by(settings), keep=look)).loss_curve
+        how = replace(ways[0].trained_by(settings), view=_view(keep, alone, measure))
+        curve = train(*start, how).loss_curve
         measured = None if measure is None else measure(start.network, start.rows)
         return Fitted(start, curve, None, len(curve), measured)
 
@@ -392,10 +392,9 @@ def fit_network(
         return sum(measure(start.network, rows) for start, rows in pairs)
 
     measured = measured_now(candidates[0])  # of the start, which is kept if nothing is better
-    look = None if keep is None else partial(_look, keep, candidates, measure)
     chosen, validated = train_with_validation(
         candidates,
-        replace(settings, keep=look),
+        replace(settings, view=_view(keep, candidates, measure)),
         groups=groups,
         keep_weights=not again or measure is not None,
     )
@@ -411,16 +410,20 @@ def fit_network(
     return Fitted(start, curve, validation_curve, best_iter, measured, chosen, validated)
 
 
-def _look(keep, candidates: Sequence[Candidate], measure, estimator, moment: Moment) -> None:
-    """Set the attributes of an estimator whose fit ends at a moment."""
-    candidate, fold = candidates[moment.candidate], moment.fold
-    start = Start(*candidate.parts[fold])._replace(network=moment.network)
-    measured = None if measure is None else measure(start.network, candidate.held_out[fold])
-    curves, n_epochs = (moment.loss_curve, moment.validation_loss_curve), moment.n_epochs
-    keep(
-        estimator,
-        Fitted(start, *curves, n_epochs, measured, moment.candidate, moment.validated),
-    )
+def _view(keep, candidates: Sequence[Candidate], measure) -> View | None:
+    """Return how to look at the epochs of some candidates, if there is a way to."""
+    if keep is None:
+        return None
+
+    def look(estimator, moment: Moment) -> None:
+        candidate, fold = candidates[moment.candidate], moment.fold
+        start = Start(*candidate.parts[fold])._replace(network=moment.network)
+        measured = None if measure is None else measure(start.network, candidate.held_out[fold])
+        curves = moment.loss_curve, moment.validation_loss_curve
+        chosen = moment.candidate, moment.validated
+        keep(estimator, Fitted(start, *curves, moment.n_epochs, measured, *chosen))
+
+    return View(look, lambda fold: candidates[0].held_out[fold])
 
 
 def _candidate(way: Way, splits: Sequence[Split]) -> Candidate:

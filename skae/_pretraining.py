@@ -95,7 +95,7 @@ def pretrain(
     results = []
     with settings[0].report.part("pretraining", len(levels)) as report:
         for number, (level, how) in enumerate(zip(levels, settings, strict=True), start=1):
-            how = replace(how, callbacks=(), report=report, keep=None)
+            how = replace(how, callbacks=(), report=report, view=None)
             if number > 1 and not type(how.noise).__module__.startswith("skae."):
                 how = replace(how, noise=None)  # made for rows, not for codes
             label = f"layer {number} of {len(levels)}"

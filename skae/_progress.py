@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -53,7 +53,7 @@ class GivenRows(NamedTuple):
         """Return what is trained on, by the names that callbacks have for it."""
         weight = self.sample_weight
         metadata = None if weight is None else {"sample_weight": weight}
-        return {"X": self.X, "y": self.X if self.y is None else self.y, "metadata": metadata}
+        return {"X": self.X, "y": self.y, "metadata": metadata}
 
     def some(self, rows: StandardizedRows) -> dict[str, Any]:
         """Return the same of some rows.
@@ -92,8 +92,12 @@ class Moment(NamedTuple):
         return len(self.loss_curve)
 
 
-# ``keep(estimator, moment)`` sets fitted attributes as if the fit had ended at the moment.
-Keep = Callable[[Any, Moment], None]
+class View(NamedTuple):
+    """How an epoch can be looked at: as a fitted estimator, and by which rows it is judged."""
+
+    # ``keep(estimator, moment)`` sets fitted attributes as if the fit had ended at the moment.
+    keep: Callable[[Any, Moment], None]
+    rows: Callable[[int], StandardizedRows]  # of a fold: those held out, if there are any
 
 
 class Report:
@@ -132,11 +136,14 @@ class Report:
         self.begin(self.context, **self.rows.all())
 
     def close(self, *, judged: bool) -> None:
-        """End it. Scores of the training rows are wanted only if no others were held out."""
+        """End it, and let callbacks judge the fitted estimator by the training rows or not."""
         if self.context is not None:
             self.open()
-            fitted: dict[str, Any] = {"reconstruction_attributes": {}} if judged else {}
-            self.end(self.context, **self.rows.all(), **fitted)
+            what = self.rows.all()
+            if judged:
+                y = self.rows.X if self.rows.y is None else self.rows.y
+                what |= {"y": y, "reconstruction_attributes": {}}
+            self.end(self.context, **what)
 
     @contextmanager
     def part(self, name: str, n_parts: int) -> Iterator["Report"]:
@@ -206,15 +213,15 @@ class Epochs:
     ----------
     report : Report
         Its parts are the epochs of each fold.
-    keep : callable or None
-        How an epoch is looked at, if it may be.
+    view : View or None
+        How they can be looked at, if they can.
     n_folds : int
     bar : tqdm or None
         That of ``verbose``.
     """
 
-    def __init__(self, report: Report, keep: Keep | None, n_folds: int, bar: tqdm | None) -> None:
-        self.report, self.keep, self.bar = report, keep, bar
+    def __init__(self, report: Report, view: View | None, n_folds: int, bar: tqdm | None) -> None:
+        self.report, self.view, self.bar = report, view, bar
         self.names = ["epoch"]
         if n_folds > 1:
             self.names = [f"epoch of fold {fold}" for fold in range(1, n_folds + 1)]
@@ -226,22 +233,10 @@ class Epochs:
             for context in self.contexts:
                 self.report.begin(context)
 
-    def end(
-        self,
-        moment: Callable[[int], Moment],
-        judged_by: Sequence[StandardizedRows],
-        **losses: float,
-    ) -> bool:
+    def end(self, moment: Callable[[int], Moment], **losses: float) -> bool:
         """Tell of the end of an epoch, and return whether training shall end with it.
 
-        Parameters
-        ----------
-        moment : callable
-            Returns the network of a fold as it is.
-        judged_by : sequence of StandardizedRows
-            What each of them can be judged by.
-        losses : float
-            What the bar shows.
+        ``moment(fold)`` is how the network of a fold is; the losses are what the bar shows.
         """
         if self.bar is not None:
             shown = {name: f"{loss:.4g}" for name, loss in losses.items()}
@@ -249,35 +244,35 @@ class Epochs:
             self.bar.update()
         stops = False
         for fold, context in enumerate(self.contexts):
-            stops |= self.report.end(context, **self._look(moment, fold, judged_by[fold]))
+            stops |= self.report.end(context, **self._look(moment, fold))
         return stops
 
-    def _look(self, moment, fold, rows) -> dict[str, Any]:
+    def _look(self, moment, fold) -> dict[str, Any]:
         """Return what callbacks may look at: functions, for those that do."""
-        keep = self.keep
-        if keep is None:
+        view, report = self.view, self.report
+        if view is None:
             return {}
 
         def attributes():
-            fitted = copy.copy(self.report.estimator)
+            fitted = copy.copy(report.estimator)
             before = vars(fitted).copy()
-            keep(fitted, moment(fold))
+            view.keep(fitted, moment(fold))
             after = vars(fitted).items()
             return {name: value for name, value in after if before.get(name, fitted) is not value}
 
-        given = cache(partial(self.report.rows.some, rows))
+        given = cache(lambda: report.rows.some(view.rows(fold)))
         found = {name: lambda name=name: given()[name] for name in ("X", "y", "metadata")}
         return {**found, "reconstruction_attributes": attributes}
 
 
 @contextmanager
 def epochs_of(
-    report: Report, label: str, max_iter: int, *, name=None, n_folds=1, keep=None, verbose=False
+    report: Report, label: str, max_iter: int, *, name=None, n_folds=1, view=None, verbose=False
 ) -> Iterator[Epochs]:
     """Tell of a training: its label, or another name, and how many epochs it has at most."""
     with report.part(name or label, max_iter * n_folds) as part:
         if not verbose:  # even a bar that is not shown starts a thread
-            yield Epochs(part, keep, n_folds, None)
+            yield Epochs(part, view, n_folds, None)
             return
         with tqdm(total=max_iter, desc=label, bar_format=_BAR) as bar:
-            yield Epochs(part, keep, n_folds, bar)
+            yield Epochs(part, view, n_folds, bar)

@@ -79,8 +79,8 @@ def train_with_validation(
     """
     first = candidates[0]
     weight = np.concatenate([rows.sample_weight for rows in first.held_out])
-    label = label or ("training" if len(first.parts) == 1 else "cross-validation")
     name = _described(label, len(candidates), len(first.parts))
+    label = label or ("training" if len(first.parts) == 1 else "cross-validation")
     with session(settings, [network for network, *_ in first.parts], label, name) as epochs:
         runs = _runs(candidates, settings, judge)
         losses = _by_candidate([run.validation_losses() for run in runs])
@@ -106,7 +106,6 @@ def train_with_validation(
             best = races[leader]
             stopped |= epochs.end(
                 partial(_moment, runs, races, leader),
-                candidates[leader].held_out,
                 loss=best.curve[-1],
                 validation=best.validation_curve[-1],
             )
@@ -133,11 +132,11 @@ def train_with_validation(
     return chosen, [race.result for race in races]
 
 
-def _described(label: str, n_candidates: int, n_folds: int) -> str:
-    """Return what a training is called where there is no line to see how many networks it has."""
+def _described(label: str | None, n_candidates: int, n_folds: int) -> str:
+    """Return what callbacks know a training by: what it is for, or how many networks it has."""
     numbers = {"candidates": n_candidates, "folds": n_folds}
     several = [f"{number} {what}" for what, number in numbers.items() if number > 1]
-    return f"{label} of {' in '.join(several)}" if several else label
+    return label or " in ".join(several) or "training"
 
 
 def _moment(runs: Sequence[Run], races: Sequence["_Race"], candidate: int, fold: int) -> Moment:

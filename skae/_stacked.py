@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 from typing import ClassVar, NamedTuple, Self
 
@@ -53,7 +53,7 @@ from ._labels import (
     plain_labels,
 )
 from ._pretraining import Level, blocks, encoded_rows, explained, levels_of, pretrain
-from ._progress import Watchable, report_of_fit
+from ._progress import View, Watchable, report_of_fit
 from ._racing import Candidate, train_with_validation
 from ._reconstruction import decoded, encoded, standardization_of
 from ._rows import (
@@ -560,7 +560,7 @@ class StackedAutoencoderClassifier(
             If a parameter, X or y is not what is expected, if parameters exclude each other, if
             there are fewer than two classes, or if training diverges without early stopping.
         """
-        with fitting(self, X, y, sample_weight, holds_out=self.early_stopping):
+        with fitting(self, X, y, sample_weight, judged=not self.early_stopping):
             return self._fit(X, y, sample_weight, groups)
 
     def _fit(self, X, y, sample_weight, groups):
@@ -655,7 +655,7 @@ class StackedAutoencoderClassifier(
             If a parameter, X or y is not what is expected, if a label is not among the classes,
             or if no row of a later call has a label and there is nothing to learn without.
         """
-        with fitting(self, X, y, sample_weight):
+        with fitting(self, X, y, sample_weight, judged=True):
             return self._partial_fit(X, y, classes, sample_weight)
 
     def _partial_fit(self, X, y, classes, sample_weight):
@@ -778,7 +778,8 @@ class StackedAutoencoderClassifier(
             now = Stage("", *curves, n_epochs, float("nan"))
             estimator._keep(copy.deepcopy(network).cpu().eval(), autoencoders, [now], rows)
 
-        keep = None if one_epoch else look
+        judging = cache(lambda fold: rows.to_judge() or rows.to_learn())
+        view = None if one_epoch else View(look, judging)
         if resumed:
             network, autoencoders = copy.deepcopy(self.module_), self.autoencoders_
         elif self.joint is not None:
@@ -786,11 +787,11 @@ class StackedAutoencoderClassifier(
         else:
             network, autoencoders, stages = self._stack(rows, seed)
             if self._has_softmax_stage():
-                stages += self._train_softmax_layer(network, rows, seed, keep)
+                stages += self._train_softmax_layer(network, rows, seed, view)
         state = None
         if resumed or self.fine_tune:
             state = getattr(self, "_solver_state", None) if one_epoch else None
-            what = network, rows, seed, state, keep
+            what = network, rows, seed, state, view
             last, state = self._train_last_stage(*what, one_epoch=one_epoch)
             stages += last
         if resumed and one_epoch:
@@ -877,7 +878,7 @@ class StackedAutoencoderClassifier(
             for count in counts
         ]
 
-    def _train_softmax_layer(self, network, rows, seed, keep):
+    def _train_softmax_layer(self, network, rows, seed, view):
         """Train the softmax layer on codes that stay as they are, if there are labels."""
         data, judged = rows.to_learn(), rows.to_judge()
         if data is None:
@@ -885,9 +886,8 @@ class StackedAutoencoderClassifier(
         n_codes = network.head.in_features
         identity = Encoder(standardization(np.zeros(n_codes), 1.0), nn.Identity(), nn.Identity())
         settings = self._softmax_settings(len(data), seed)
-        if self.fine_tune:
-            settings = replace(settings, callbacks=())  # those are for the last stage
-        settings = replace(settings, keep=keep)
+        callbacks = () if self.fine_tune else settings.callbacks  # those are for the last stage
+        settings = replace(settings, callbacks=callbacks, view=view)
         stage, _ = self._train(
             "softmax layer",
             ClassifierNetwork(identity, network.head),
@@ -912,7 +912,7 @@ class StackedAutoencoderClassifier(
             generator=torch_generator(seed),
         )
 
-    def _train_last_stage(self, network, rows, seed, state, keep, *, one_epoch):
+    def _train_last_stage(self, network, rows, seed, state, view, *, one_epoch):
         """Train the network for labels and all that is learnt with them, if there is anything."""
         data: LabeledRows | None
         loss: CrossEntropy | LadderLoss
@@ -930,7 +930,7 @@ class StackedAutoencoderClassifier(
                 settings = self._settings_for_labels(len(data), seed, noise=self.noise)
             else:
                 name, settings = "softmax layer", self._softmax_settings(len(data), seed)
-        settings = replace(settings, keep=keep)
+        settings = replace(settings, view=view)
         if one_epoch:
             settings = replace(settings, learning_rate="constant", max_iter=1)
         solver = self.solver, self.alpha, repr(self.net_params), name

@@ -16,7 +16,7 @@ from skorch.callbacks import Callback, InputShapeSetter
 from skorch.exceptions import SkorchException
 from torch import Tensor, nn
 
-from ._progress import Epochs, Keep, Moment, Report, epochs_of
+from ._progress import Epochs, Moment, Report, View, epochs_of
 from ._rows import (
     CHUNK_VALUES,
     Batches,
@@ -118,7 +118,7 @@ class TrainingSettings:
     noise: Noise | None = None
     enough: float = -np.inf  # a training loss below which training ends
     report: Report = field(default_factory=Report)  # where the fit tells of what it does
-    keep: Keep | None = None  # how scikit-learn's callbacks may look at an epoch
+    view: View | None = None  # how scikit-learn's callbacks may look at an epoch
 
     @property
     def shares_a_solver(self) -> bool:
@@ -210,7 +210,7 @@ def train(
                     "it, or scale X."
                 )
             moment = partial(_moment, run, curve)
-            stopped = epochs.end(moment, [rows], loss=curve[-1]) or run.stopped
+            stopped = epochs.end(moment, loss=curve[-1]) or run.stopped
         run.close()
     return Trained(curve, run.net.optimizer_.state_dict())
 
@@ -644,7 +644,7 @@ def session(settings, networks, label, name=None) -> Iterator[Epochs]:
         settings.max_iter,
         name=name,
         n_folds=len(networks),
-        keep=settings.keep,
+        view=settings.view,
         verbose=settings.verbose,
     )
     with single_thread(small), told as epochs:

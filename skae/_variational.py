@@ -459,7 +459,7 @@ class VariationalAutoencoderTransformer(
             If a parameter, X or y is not what is expected, if parameters exclude each other,
             or if training diverges without early stopping.
         """
-        with fitting(self, X, y, sample_weight, holds_out=self.early_stopping):
+        with fitting(self, X, y, sample_weight, judged=not self.early_stopping):
             return self._fit(X, y, sample_weight, groups)
 
     def _fit(self, X, y, sample_weight, groups):
@@ -534,7 +534,7 @@ class VariationalAutoencoderTransformer(
             If a parameter, X or y is not what is expected, if a label is not among the classes,
             or if training diverges.
         """
-        with fitting(self, X, y, sample_weight):
+        with fitting(self, X, y, sample_weight, judged=True):
             return self._partial_fit(X, y, sample_weight, classes)
 
     def _partial_fit(self, X, y, sample_weight, classes):
