@@ -293,6 +293,7 @@ class StackedAutoencoderClassifier(
 
     verbose : bool, default=False
         Whether to show a progress bar for each stage, on the standard error.
+        Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
@@ -302,6 +303,7 @@ class StackedAutoencoderClassifier(
 
     callbacks : list of skorch.callbacks.Callback, default=None
         Called in the last stage.
+        scikit-learn's own callbacks are set by `set_callbacks`.
 
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet` for all stages, such as
