@@ -12,6 +12,7 @@ from torch import nn
 
 from ._principal_axes import principal_axes
 from ._rows import dense_chunks, fill_holes
+from ._threads import single_thread
 from .nn import (
     ACTIVATIONS,
     AbsoluteError,
@@ -267,6 +268,13 @@ def _spread(argument: np.ndarray, groups: ColumnGroups | None):
     for columns in groups.columns:
         spread[columns] = np.sqrt(argument[:, columns].var(axis=0).mean()) or 1.0
     return spread
+
+
+def n_codes_of(network) -> int:
+    """Return how many numbers a code of a network has."""
+    rows = torch.zeros(1, len(network.encoder.standardize.mean), dtype=torch.float32)
+    with single_thread(True), torch.inference_mode():
+        return network.encoder.from_standardized(rows).shape[1]
 
 
 def standardization(mean, scale) -> Standardize:

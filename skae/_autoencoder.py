@@ -19,12 +19,13 @@ from ._assembly import (
     assemble,
     check_module,
     column_groups,
+    n_codes_of,
     output_names,
     reconstruction_loss,
 )
 from ._candidates import CHOSEN, choices, table, tell, ways, widths
 from ._checked_rows import check_rows, target_of
-from ._contract import BaseEstimator, _fit_context
+from ._contract import _fit_context
 from ._fitting import (
     LEAST_SCALE,
     NOISE_CONSTRAINT,
@@ -37,9 +38,9 @@ from ._fitting import (
     carry_out,
     checked_part,
     first_step,
+    fitting,
     is_auto,
     layer_sizes,
-    or_as_before,
     penalties_of,
     refuse_other_structure,
     structure_of,
@@ -52,10 +53,10 @@ from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._ordered_codes import cut_codes, errors_of_prefixes
 from ._pretraining import blocks, levels_of, pretrain
 from ._principal_axes import n_principal_axes
+from ._progress import Watchable
 from ._reconstruction import ReconstructionMixin
 from ._rows import PairedRows, StandardizedRows, beside, fill_holes, has_holes, mean_and_scale
 from ._seeding import torch_generator
-from ._threads import single_thread
 from ._training import train
 from ._unit_interval import to_unit_interval
 from .nn import (
@@ -70,7 +71,7 @@ from .nn import (
 )
 
 
-class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, BaseEstimator):
+class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixin, Watchable):
     """Dimensionality reduction by a dense autoencoder that is PCA unless it can do better.
 
     An encoder maps each row to a code of a few numbers, a decoder maps the code back to a
@@ -275,6 +276,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     verbose : bool, default=False
         Whether to show a progress bar with the losses, and what was chosen, on the standard error.
+        Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
@@ -288,6 +290,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         one candidate: "auto" is "pca" and no noise. In a cross-validation
         each fold has copies of them; those that ask for the validation loss need a number
         as ``validation_fraction``, as the last training there holds no rows out.
+        scikit-learn's own callbacks are set by `set_callbacks`.
 
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, such as
@@ -561,7 +564,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             If a parameter or X is not what is expected, if parameters exclude each other,
             or if training diverges without early stopping.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight, judged=not self.early_stopping):
             carry_out([self._to_fit(X, y, sample_weight, groups)])
         return self
 
@@ -573,9 +576,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed)
         pretraining: list[list[list[float]]] = []
 
-        def keep(fitted):
-            self._keep(fitted, some, cut=not isinstance(self.n_components, Integral | None))
-            self._keep_pretraining(pretraining, resumed)
+        def keep(estimator, fitted):
+            estimator._keep(fitted, some, cut=not isinstance(self.n_components, Integral | None))
+            estimator._keep_pretraining(pretraining, resumed)
+            if estimator is self and settings.verbose:  # not a copy that a callback looks at
+                tell(some, fitted.chosen, fitted.best_iter)
 
         several = ways(self, some, rows.X, columns, n_codes, settings, resumed, pretraining)
         measure = errors_of_prefixes if self._is_ordered() else None
@@ -612,7 +617,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         ValueError
             If a parameter or X is not what is expected, or if training diverges.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight, judged=True):
             return self._partial_fit(X, y, sample_weight)
 
     def _partial_fit(self, X, y, sample_weight):
@@ -635,9 +640,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             last_solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == last_solver else None
             curve, state = train(*start, settings, solver_state=state)
-            measured = None
-            if self._is_ordered():
-                measured = errors_of_prefixes(start.network, start.rows)
+            measured = errors_of_prefixes(start.network, start.rows) if self._is_ordered() else None
             curve = (list(self.loss_curve_) if resumed else []) + curve
             self._keep(Fitted(start, curve, None, len(curve), measured), some, cut=False)
         self._solver_state = (solver, state)
@@ -936,8 +939,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             setattr(self, f"{name}_", value)
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         self.candidates_ = table(some, fitted.validated) if len(some) > 1 else None
-        if self.candidates_ and self.verbose:
-            tell(some[fitted.chosen], fitted.best_iter)
         network = fitted.start.network.eval()
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
         self.loss_curve_ = fitted.loss_curve
@@ -952,11 +953,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self.module_ = network
         self._structure = structure_of(self, self._structural)
         # Of the network, not of n_components, which may be set to something else after a fit.
-        with single_thread(True), torch.inference_mode():
-            code = network.encoder.from_standardized(
-                torch.zeros(1, len(self.mean_), dtype=torch.float32)
-            )
-        self.n_components_ = self._n_features_out = code.shape[1]
+        self.n_components_ = self._n_features_out = n_codes_of(network)
 
     def __getstate__(self):
         state = super().__getstate__()

@@ -63,7 +63,8 @@ def ways(estimator: Any, some: Sequence[Choice], *given) -> list[Way]:
         chosen = copy.copy(estimator)
         vars(chosen).update(choice)
         noise = choice.get("noise") if is_auto(estimator.noise) else None
-        result.append(Way(partial(chosen._start, *given), noise))
+        pretrains = getattr(estimator, "pretrain", False)
+        result.append(Way(partial(chosen._start, *given), noise, pretrains))
     return result
 
 
@@ -77,9 +78,11 @@ def _values(given, of_auto: list) -> list:
     return of_auto if is_auto(given) else [given]
 
 
-def tell(choice: Choice, n_epochs: int) -> None:
-    """Say on the standard error, as a progress bar does, what was chosen."""
-    what = ", ".join(f"{name}={value!r}" for name, value in choice.items())
+def tell(some: Sequence[Choice], chosen: int, n_epochs: int) -> None:
+    """Say on the standard error, as a progress bar does, what was chosen, if there was a choice."""
+    if len(some) == 1:
+        return
+    what = ", ".join(f"{name}={value!r}" for name, value in some[chosen].items())
     print(f"chosen: {what}, {n_epochs} epochs", file=sys.stderr)
 
 

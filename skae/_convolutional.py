@@ -207,6 +207,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
 
     verbose : bool, default=False
         Whether to show a progress bar with the losses, on the standard error.
+        Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
@@ -219,6 +220,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         Called while the network is trained that becomes ``module_``. In a cross-validation
         each fold has copies of them; those that ask for the validation loss need a number
         as ``validation_fraction``, as the last training there holds no rows out.
+        scikit-learn's own callbacks are set by `set_callbacks`.
 
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, such as

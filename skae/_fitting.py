@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._set_output import _safe_set_output
 from torch import nn
 
 from ._holding_out import FitRows, Split, evened, is_splitter
+from ._progress import GivenRows, Moment, View, fit_within, report_of_fit, reporting
 from ._racing import Candidate, Contest, Validated, train_with_validation
 from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
@@ -96,6 +98,7 @@ class Way(NamedTuple):
 
     build: Build
     noise: Any = None  # while training, in the place of that of the settings
+    pretrains: bool = False  # whether building is a training, too
 
     def trained_by(self, settings: TrainingSettings) -> TrainingSettings:
         """Return the settings of a training in this way, where no rows are held out."""
@@ -147,6 +150,21 @@ def or_as_before(estimator: BaseEstimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+@contextmanager
+def fitting(
+    estimator: BaseEstimator, X, y=None, sample_weight=None, *, judged: bool = False
+) -> Iterator[None]:
+    """Tell callbacks of scikit-learn of a fit, and undo what it changes if it fails.
+
+    They may judge the fitted estimator by the training rows if these are all that there are.
+    """
+    validation = validation_set(estimator) if hasattr(estimator, "early_stopping") else None
+    rows = GivenRows(X, y, sample_weight, validation)
+    with reporting(estimator, rows) as report, or_as_before(estimator):
+        yield
+        report.close(judged=judged)
 
 
 def structure_of(estimator: BaseEstimator, names: tuple[str, ...]) -> dict[str, str]:
@@ -258,6 +276,7 @@ def training_settings(
     if batch_size == "auto":
         batch_size = int(np.clip(n_rows // (20 if averaged else 40), 32, largest_batch))
     batch_size = min(batch_size, n_rows)
+    report = report_of_fit()
     max_iter = estimator.max_iter if max_iter is None else max_iter
     if max_iter == "auto":
         last = _AVERAGED if averaged else _LAST_STAGE
@@ -279,11 +298,12 @@ def training_settings(
         shuffle=estimator.shuffle,
         device=resolve_device(estimator.device),
         precision=estimator.precision,
-        verbose=bool(estimator.verbose),
+        verbose=bool(estimator.verbose) and not report.is_drawn,
         seed=fit_seed(estimator.random_state),
         callbacks=check_callbacks(estimator.callbacks),
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None or is_auto(noise) else part_of(noise, NOISES, "noise"),
+        report=report,
     )
 
 
@@ -321,15 +341,20 @@ class Fit(NamedTuple):
     ways: Sequence[Way]
     rows: FitRows  # to train on
     settings: TrainingSettings
-    keep: Callable[[Fitted], None]
+    # ``keep(estimator, fitted)`` sets fitted attributes; of a copy, for those who look at an epoch.
+    keep: Callable[[Any, Fitted], None]
     resumed: bool = False  # whether an earlier training is gone on with; there is none then
     # Applied to a trained network and rows that it was not trained on, if there are any; what
     # several folds give is added up.
     measure: Callable[[nn.Module, StandardizedRows], np.ndarray] | None = None
 
+    @property
+    def pretrains(self) -> bool:
+        return any(way.pretrains for way in self.ways)
+
 
 def fit_each(estimators: Sequence[Any], given: Sequence[dict[str, Any]]) -> None:
-    """Fit estimators, alike but for their rows, and side by side if they can be.
+    """Fit estimators, alike but for their rows, side by side if they can be; output is arrays.
 
     Parameters
     ----------
@@ -339,18 +364,27 @@ def fit_each(estimators: Sequence[Any], given: Sequence[dict[str, Any]]) -> None
         The arguments of each one's `fit`.
     """
     pairs = list(zip(estimators, given, strict=True))
-    # Callbacks see one training, and parts of the user's draw from a generator that is shared.
-    if any(getattr(estimator, "callbacks", True) for estimator in estimators) or not all(
-        hasattr(estimator, "_to_fit") and are_own(estimator._parts()) for estimator in estimators
-    ):
+    if not all(_fits_beside_others(estimator) for estimator in estimators):
         for estimator, arguments in pairs:
-            estimator.fit(**arguments)
+            fit_within("fold", len(pairs), estimator, **arguments)
         return
     fits = []
     for estimator, arguments in pairs:
         estimator._validate_params()
         fits.append(estimator._to_fit(**arguments))
     carry_out(fits)
+    for estimator in estimators:
+        _safe_set_output(estimator, transform="default")
+
+
+def _fits_beside_others(estimator: Any) -> bool:
+    """Whether a fit can be one with others.
+
+    Callbacks see one training, and parts of the user's draw from a generator that is shared.
+    """
+    if getattr(estimator, "callbacks", True) or hasattr(estimator, "_skl_callbacks"):
+        return False
+    return hasattr(estimator, "_to_fit") and are_own(estimator._parts())
 
 
 def are_own(parts: Sequence[Any]) -> bool:
@@ -370,14 +404,17 @@ def carry_out(fits: Sequence[Fit]) -> None:
         if first.estimator.early_stopping and min(len(fit.rows) for fit in fits) > 1:
             fitted = _with_validation(fits, first.settings)
         else:
+            first.settings.report.open(len(fits) * (1 + first.pretrains))
             fitted = [_without_validation(fit) for fit in fits]
         for fit, result in zip(fits, fitted, strict=True):
-            fit.keep(result)
+            fit.keep(fit.estimator, result)
 
 
 def _without_validation(fit: Fit) -> Fitted:
     start = fit.ways[0].build(fit.rows.indices, fit.rows.weight)
-    curve = train(*start, fit.ways[0].trained_by(fit.settings)).loss_curve
+    alone = [Candidate([start], [start.rows])]  # which is judged by what it learns
+    how = replace(fit.ways[0].trained_by(fit.settings), view=_view(fit, alone))
+    curve = train(*start, how).loss_curve
     measured = None if fit.measure is None else fit.measure(start.network, start.rows)
     return Fitted(start, curve, None, len(curve), measured)
 
@@ -388,21 +425,33 @@ def _with_validation(fits: Sequence[Fit], settings: TrainingSettings) -> list[Fi
     splits = [fit.rows.splits(how, settings.seed, folds=not fit.resumed) for fit in fits]
     even = iter(evened([split for some in splits for split in some]))
     splits = [[next(even) for _ in some] for some in splits]
-    contests, starts, again = [], [], []
-    for fit, some in zip(fits, splits, strict=True):
-        given_groups = [split.groups for split in some if split.groups is not None]
-        groups = np.concatenate(given_groups) if given_groups else None
-        contests.append(Contest([_candidate(way, some) for way in fit.ways], groups))
-        # Of the start, which is kept if nothing is better.
-        starts.append(_measured(fit, contests[-1].candidates[0]))
-        has_folds = fit.rows.has_folds(how, folds=not fit.resumed)
-        again.append(len(some) > 1 or has_folds)
-    keep_weights = not all(again) or any(fit.measure is not None for fit in fits)
-    found = train_with_validation(contests, settings, keep_weights=keep_weights)
+    again = [
+        len(some) > 1 or fit.rows.has_folds(how, folds=not fit.resumed)
+        for fit, some in zip(fits, splits, strict=True)
+    ]
+    n_networks = sum(len(fit.ways) * len(some) for fit, some in zip(fits, splits, strict=True))
+    n_pretrained = fits[0].pretrains * (n_networks + len(fits))
+    settings.report.open(1 + sum(again) + n_pretrained)
+    contests = [_contest(*pair) for pair in zip(fits, splits, strict=True)]
+    # Of the starts, which are kept if nothing is better.
+    measured = [_measured(fit, one.candidates[0]) for fit, one in zip(fits, contests, strict=True)]
+    found = train_with_validation(
+        contests,
+        # Several fits at once are no fitted estimator that could be looked at.
+        replace(settings, view=_view(fits[0], contests[0].candidates) if len(fits) == 1 else None),
+        keep_weights=not all(again) or any(fit.measure is not None for fit in fits),
+    )
     return [
         _finished(*of_fit, settings)
-        for of_fit in zip(fits, contests, found, starts, again, strict=True)
+        for of_fit in zip(fits, contests, found, measured, again, strict=True)
     ]
+
+
+def _contest(fit: Fit, splits: Sequence[Split]) -> Contest:
+    """Return the candidates of a fit: its ways, with a network for each split."""
+    given_groups = [split.groups for split in splits if split.groups is not None]
+    groups = np.concatenate(given_groups) if given_groups else None
+    return Contest([_candidate(way, splits) for way in fit.ways], groups)
 
 
 def _finished(fit, contest, found, measured, again, settings) -> Fitted:
@@ -416,7 +465,8 @@ def _finished(fit, contest, found, measured, again, settings) -> Fitted:
     if again or best_iter == 0:
         start = way.build(fit.rows.indices, fit.rows.weight)
     if again and best_iter > 0:
-        train(*start, replace(way.trained_by(settings), max_iter=best_iter))
+        how = replace(way.trained_by(settings), max_iter=best_iter)
+        train(*start, how, label="last training")
     return Fitted(start, curve, validation_curve, best_iter, measured, chosen, validated)
 
 
@@ -426,6 +476,22 @@ def _measured(fit: Fit, candidate: Candidate) -> Any:
         return None
     pairs = zip(candidate.parts, candidate.held_out, strict=True)
     return sum(fit.measure(network, rows) for (network, *_), rows in pairs)
+
+
+def _view(fit: Fit, candidates: Sequence[Candidate]) -> View:
+    """Return how to look at the epochs of some candidates."""
+
+    def look(estimator, moment: Moment) -> None:
+        candidate, fold = candidates[moment.candidate], moment.fold
+        start = Start(*candidate.parts[fold])._replace(network=moment.network)
+        measured = None
+        if fit.measure is not None:
+            measured = fit.measure(start.network, candidate.held_out[fold])
+        curves = moment.loss_curve, moment.validation_loss_curve
+        chosen = moment.candidate, moment.validated
+        fit.keep(estimator, Fitted(start, *curves, moment.n_epochs, measured, *chosen))
+
+    return View(look, lambda fold: candidates[0].held_out[fold])
 
 
 def _candidate(way: Way, splits: Sequence[Split]) -> Candidate:

@@ -5,18 +5,18 @@ from typing import ClassVar, Self
 from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils._set_output import _safe_set_output
 from sklearn.utils.validation import check_is_fitted
 
 from ._autoencoder import AutoencoderTransformer
 from ._checked_rows import check_rows, validated_rows
-from ._contract import BaseEstimator, TransformerMixin, _fit_context
-from ._fitting import fit_seed, or_as_before
+from ._contract import TransformerMixin, _fit_context
+from ._fitting import fit_seed, fitting
 from ._idle import warn_of_idle
+from ._progress import Watchable, fit_within
 from ._reconstruction import refuse_sparse
 
 
-class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
     """Missing values filled from the reconstruction of an autoencoder.
 
     An autoencoder learns how columns go together from the values that are there [1]_, and what it
@@ -119,7 +119,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         TypeError
             If X is sparse.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight):
             return self._fit(X, sample_weight, groups)
 
     def _fit(self, X, sample_weight, groups):
@@ -132,8 +132,8 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             autoencoder.set_params(random_state=fit_seed(self.random_state))
         # Names of columns mean something to the autoencoder's parameters.
         rows = given if hasattr(self, "feature_names_in_") else X
-        autoencoder.fit(rows, sample_weight=sample_weight, groups=groups)
-        _safe_set_output(autoencoder, transform="default")  # the container is chosen here
+        beside = {"sample_weight": sample_weight, "groups": groups}
+        fit_within("autoencoder", 1, autoencoder, rows, **beside)
         self.autoencoder_ = autoencoder
         return self
 

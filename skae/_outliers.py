@@ -9,17 +9,17 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils._set_output import _safe_set_output
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._autoencoder import AutoencoderTransformer
 from ._calibration import CodeSpace, HoleCalibration, average, share_below, threshold
 from ._checked_rows import check_rows, refuse_target, validated_rows
-from ._contract import BaseEstimator, OutlierMixin, _fit_context
-from ._fitting import fit_each, fit_seed, or_as_before
+from ._contract import OutlierMixin, _fit_context
+from ._fitting import fit_each, fit_seed, fitting
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
 from ._principal_axes import n_principal_axes
+from ._progress import Watchable
 from ._reconstruction import ColumnsOut, by_column, known_share
 from ._rows import (
     canonical,
@@ -40,7 +40,7 @@ _NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
 _ERROR_VALUES = 2**20  # errors of single values that are held at one time
 
 
-class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
+class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
     """Outlier detection by the reconstruction errors and the codes of autoencoders.
 
     An autoencoder learns what most rows have in common, so a row that it reconstructs badly,
@@ -208,7 +208,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
             If a parameter or X is not what is expected, if the autoencoder refuses them, or
             if fewer than two different rows are left to train on without a fold.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight):
             return self._fit(X, y, sample_weight, groups)
 
     def _fit(self, X, y, sample_weight, groups):
@@ -236,7 +236,6 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, BaseEstimator):
         for autoencoder in autoencoders:
             # Columns are checked here, and rows are arrays from here on.
             vars(autoencoder).pop("feature_names_in_", None)
-            _safe_set_output(autoencoder, transform="default")
 
         self.autoencoders_ = autoencoders
         self.__dict__.pop("error_scale_", None)

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ._rows import StandardizedRows
+from ._fitting import LEAST_SCALE
+from ._rows import StandardizedRows, fill_holes, mean_and_scale
 from ._training import TrainingSettings, evaluate, train
 from .nn import (
     AutoencoderNetwork,
@@ -92,16 +93,32 @@ def pretrain(
     ``measure(network, rows)`` is applied to each level after its training.
     """
     results = []
-    for number, ((network, loss), how) in enumerate(zip(levels, settings, strict=True), start=1):
-        how = replace(how, callbacks=())
-        if number > 1 and not type(how.noise).__module__.startswith("skae."):
-            how = replace(how, noise=None)  # made for rows, not for codes
-        label = f"layer {number} of {len(levels)}"
-        curve = train(network, loss, rows, how, label=label).loss_curve
-        results.append(Pretrained(curve, measure(network, rows)))
-        if number < len(levels):
-            rows = encoded_rows(network.encoder, rows)
+    with settings[0].report.part("pretraining", len(levels)) as report:
+        for number, (level, how) in enumerate(zip(levels, settings, strict=True), start=1):
+            how = replace(how, callbacks=(), report=report, view=None)
+            if number > 1 and not type(how.noise).__module__.startswith("skae."):
+                how = replace(how, noise=None)  # made for rows, not for codes
+            label = f"layer {number} of {len(levels)}"
+            curve = train(*level, rows, how, label=label).loss_curve
+            results.append(Pretrained(curve, measure(level.network, rows)))
+            if number < len(levels):
+                rows = encoded_rows(level.network.encoder, rows)
     return results
+
+
+def explained(network: AutoencoderNetwork, rows: StandardizedRows) -> float:
+    """Return the share of the variance of training rows that an autoencoder explains."""
+    filled = fill_holes(rows.X, rows.mean)
+    _, scale = mean_and_scale(filled, rows.indices, rows.sample_weight)
+    variance = (scale / rows.scale) ** 2 * rows.X.shape[1]
+    errors = evaluate(_squared_error, network, rows).double().numpy()
+    error = float(np.average(errors, weights=rows.sample_weight))
+    return 1 - error / variance if variance > LEAST_SCALE else float(np.isclose(error, 0))
+
+
+def _squared_error(network, Z, target):
+    error = network(Z).reconstruction - target
+    return error.square().masked_fill(target.isnan(), 0.0).sum(dim=1)
 
 
 def encoded_rows(encoder: Encoder, rows: StandardizedRows) -> StandardizedRows:

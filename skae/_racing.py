@@ -1,6 +1,7 @@
 """Training with rows held out: the best epoch of the best of several candidates."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -9,8 +10,9 @@ from scipy.stats import t as student
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
+from ._progress import Moment
 from ._rows import StandardizedRows
-from ._training import Entry, Run, TrainingSettings, enough, session, show, unit_of
+from ._training import Entry, Run, TrainingSettings, enough, session, unit_of
 from ._warnings import warn
 from .nn import RowLoss, likeness
 from .noise import Noise
@@ -83,8 +85,9 @@ def train_with_validation(
     """
     candidates = [candidate for contest in contests for candidate in contest.candidates]
     networks = [network for network, *_ in candidates[0].parts]
+    name = _described(label, len(contests[0].candidates), len(networks), len(contests))
     label = label or ("training" if len(networks) == 1 else "cross-validation")
-    with session(settings, networks, label) as bar:
+    with session(settings, networks, label, name) as epochs:
         runs = _runs(candidates, settings, judge)
         losses = _by_candidate([run.validation_losses() for run in runs])
         fields, n_before = [], 0
@@ -97,6 +100,7 @@ def train_with_validation(
                 race.states = _states(runs, number)
         leaving = {ceil(share * settings.max_iter) for share in LEAVING}
         for epoch in range(1, settings.max_iter + 1):
+            epochs.begin()
             training = _by_candidate([run.epoch() for run in runs])
             losses = _by_candidate([run.validation_losses() for run in runs])
             stopped = any(run.stopped for run in runs)
@@ -108,8 +112,13 @@ def train_with_validation(
                         race.states = _states(runs, number)
                     if race.is_over(settings, stopped):
                         field.running.discard(number)
-            best = races[fields[0].best]
-            show(bar, loss=best.curve[-1], validation=best.validation_curve[-1])
+            leader = fields[0].best  # whose numbers are those of the first contest
+            best = races[leader]
+            stopped |= epochs.end(
+                partial(_moment, runs, list(fields[0].races.values()), leader),
+                loss=best.curve[-1],
+                validation=best.validation_curve[-1],
+            )
             if epoch in leaving:
                 for field in fields:
                     field.let_worst_leave()
@@ -161,10 +170,21 @@ class _Field:
         if not self.judged and not better:
             chosen = self.first
             self.races[chosen].best_iter = 0
-        return chosen - self.first, [
-            Validated(race.curve, race.validation_curve, race.best_iter)
-            for race in self.races.values()
-        ]
+        return chosen - self.first, [race.result for race in self.races.values()]
+
+
+def _described(label: str | None, n_candidates: int, n_folds: int, n_contests: int) -> str:
+    """Return what callbacks know a training by: what it is for, or how many networks it has."""
+    numbers = {"candidates": n_candidates, "folds": n_folds, "fits": n_contests}
+    several = [f"{number} {what}" for what, number in numbers.items() if number > 1]
+    return label or " in ".join(several) or "training"
+
+
+def _moment(runs: Sequence[Run], races: Sequence["_Race"], candidate: int, fold: int) -> Moment:
+    key = candidate, fold
+    network = next(run.network_of(key) for run in runs if key in run.keys)
+    now = [race.result for race in races]
+    return Moment(network, *now[candidate][:2], candidate, fold, now)
 
 
 class _Race:
@@ -184,6 +204,10 @@ class _Race:
     @property
     def lowest(self) -> float:
         return self.validation_curve[self.best_iter]
+
+    @property
+    def result(self) -> Validated:
+        return Validated(list(self.curve), list(self.validation_curve), self.best_iter)
 
     def note(self, loss: float, losses: np.ndarray) -> bool:
         """Note an epoch, and say whether it is the best one so far."""

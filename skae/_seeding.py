@@ -19,14 +19,21 @@ def torch_generator(seed: int) -> torch.Generator:
 
 
 @contextmanager
+def global_torch_state():
+    """Give torch's global generators back as found after the block, which is given those in use."""
+    used = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=used):
+        yield used
+
+
+@contextmanager
 def global_torch_seed(seed: int):
     """Seed torch's global generator inside the block and give it back as found.
 
     For modules of the user's that draw from the global generator (dropout, the
     constructors of ``torch.nn``); our own parts draw from `torch_generator`.
     """
-    used = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=used):
+    with global_torch_state() as used:
         torch.default_generator.manual_seed(seed)
         if used:  # a seed for a GPU that is not in use yet would outlive this block
             torch.cuda.manual_seed_all(seed)

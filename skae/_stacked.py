@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 from typing import ClassVar, NamedTuple, Self
 
@@ -25,16 +25,15 @@ from ._assembly import (
 )
 from ._checked_rows import DTYPES, check_rows, says_way_out, validated_rows
 from ._classifier_rows import classifier_rows, hold_out
-from ._contract import BaseEstimator, ClassifierMixin, TransformerMixin, _fit_context, available_if
+from ._contract import ClassifierMixin, TransformerMixin, _fit_context, available_if
 from ._fitting import (
-    LEAST_SCALE,
     NOISE_CONSTRAINT,
     PENALTY_CONSTRAINT,
     TRAINING_CONSTRAINTS,
     checked_part,
     fit_seed,
+    fitting,
     layer_sizes,
-    or_as_before,
     part_of,
     penalties_of,
     refuse_other_structure,
@@ -53,16 +52,14 @@ from ._labels import (
     is_unlabeled,
     plain_labels,
 )
-from ._pretraining import Level, blocks, encoded_rows, levels_of, pretrain
+from ._pretraining import Level, blocks, encoded_rows, explained, levels_of, pretrain
+from ._progress import View, Watchable, report_of_fit
 from ._racing import Candidate, Contest, train_with_validation
 from ._reconstruction import decoded, encoded, standardization_of
 from ._rows import (
     LabeledRows,
     PartlyLabeledRows,
-    StandardizedRows,
-    fill_holes,
     has_holes,
-    mean_and_scale,
 )
 from ._seeding import torch_generator
 from ._training import apply, evaluate, train
@@ -124,7 +121,7 @@ def _has_decoder(classifier) -> bool:
 
 
 class StackedAutoencoderClassifier(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, Watchable
 ):
     """A classifier whose layers are first trained as autoencoders.
 
@@ -296,6 +293,7 @@ class StackedAutoencoderClassifier(
 
     verbose : bool, default=False
         Whether to show a progress bar for each stage, on the standard error.
+        Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
@@ -305,6 +303,7 @@ class StackedAutoencoderClassifier(
 
     callbacks : list of skorch.callbacks.Callback, default=None
         Called in the last stage.
+        scikit-learn's own callbacks are set by `set_callbacks`.
 
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet` for all stages, such as
@@ -563,7 +562,7 @@ class StackedAutoencoderClassifier(
             If a parameter, X or y is not what is expected, if parameters exclude each other, if
             there are fewer than two classes, or if training diverges without early stopping.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight, judged=not self.early_stopping):
             return self._fit(X, y, sample_weight, groups)
 
     def _fit(self, X, y, sample_weight, groups):
@@ -658,7 +657,7 @@ class StackedAutoencoderClassifier(
             If a parameter, X or y is not what is expected, if a label is not among the classes,
             or if no row of a later call has a label and there is nothing to learn without.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight, judged=True):
             return self._partial_fit(X, y, classes, sample_weight)
 
     def _partial_fit(self, X, y, classes, sample_weight):
@@ -744,6 +743,11 @@ class StackedAutoencoderClassifier(
         if not self.pretrain and (self.freeze_encoder or not self.fine_tune):
             yield "no stage trains the hidden layers", ["dropout"]
 
+    def _n_stages(self, resumed):
+        if resumed or self.joint is not None:
+            return 1
+        return self.pretrain + self._has_softmax_stage() + self.fine_tune
+
     def _has_softmax_stage(self):
         return not self.fine_tune or (self.pretrain and not self.freeze_encoder)
 
@@ -769,6 +773,15 @@ class StackedAutoencoderClassifier(
         """Train stage after stage, the last one only if resumed, and keep what they gave."""
         stages: list[Stage] = []
         autoencoders: list[nn.Module] = []
+        report_of_fit().open(self._n_stages(resumed))
+
+        def look(estimator, moment):
+            curves, n_epochs = (moment.loss_curve, moment.validation_loss_curve), moment.n_epochs
+            now = Stage("", *curves, n_epochs, float("nan"))
+            estimator._keep(copy.deepcopy(network).cpu().eval(), autoencoders, [now], rows)
+
+        judging = cache(lambda fold: rows.to_judge() or rows.to_learn())
+        view = None if one_epoch else View(look, judging)
         if resumed:
             network, autoencoders = copy.deepcopy(self.module_), self.autoencoders_
         elif self.joint is not None:
@@ -776,11 +789,12 @@ class StackedAutoencoderClassifier(
         else:
             network, autoencoders, stages = self._stack(rows, seed)
             if self._has_softmax_stage():
-                stages += self._train_softmax_layer(network, rows, seed)
+                stages += self._train_softmax_layer(network, rows, seed, view)
         state = None
         if resumed or self.fine_tune:
             state = getattr(self, "_solver_state", None) if one_epoch else None
-            last, state = self._train_last_stage(network, rows, seed, state, one_epoch=one_epoch)
+            what = network, rows, seed, state, view
+            last, state = self._train_last_stage(*what, one_epoch=one_epoch)
             stages += last
         if resumed and one_epoch:
             stages = _continued(self.stages_, stages)
@@ -834,7 +848,7 @@ class StackedAutoencoderClassifier(
             [self._penalized(level) for level in levels],
             data,
             self._pretraining_settings(len(levels), len(data), seed),
-            measure=_explained,
+            measure=explained,
         )
         stages = [
             Stage(f"layer {number}", level.loss_curve, None, len(level.loss_curve), level.measured)
@@ -866,7 +880,7 @@ class StackedAutoencoderClassifier(
             for count in counts
         ]
 
-    def _train_softmax_layer(self, network, rows, seed):
+    def _train_softmax_layer(self, network, rows, seed, view):
         """Train the softmax layer on codes that stay as they are, if there are labels."""
         data, judged = rows.to_learn(), rows.to_judge()
         if data is None:
@@ -874,8 +888,8 @@ class StackedAutoencoderClassifier(
         n_codes = network.head.in_features
         identity = Encoder(standardization(np.zeros(n_codes), 1.0), nn.Identity(), nn.Identity())
         settings = self._softmax_settings(len(data), seed)
-        if self.fine_tune:
-            settings = replace(settings, callbacks=())  # those are for the last stage
+        callbacks = () if self.fine_tune else settings.callbacks  # those are for the last stage
+        settings = replace(settings, callbacks=callbacks, view=view)
         stage, _ = self._train(
             "softmax layer",
             ClassifierNetwork(identity, network.head),
@@ -900,7 +914,7 @@ class StackedAutoencoderClassifier(
             generator=torch_generator(seed),
         )
 
-    def _train_last_stage(self, network, rows, seed, state, *, one_epoch):
+    def _train_last_stage(self, network, rows, seed, state, view, *, one_epoch):
         """Train the network for labels and all that is learnt with them, if there is anything."""
         data: LabeledRows | None
         loss: CrossEntropy | LadderLoss
@@ -918,6 +932,7 @@ class StackedAutoencoderClassifier(
                 settings = self._settings_for_labels(len(data), seed, noise=self.noise)
             else:
                 name, settings = "softmax layer", self._softmax_settings(len(data), seed)
+        settings = replace(settings, view=view)
         if one_epoch:
             settings = replace(settings, learning_rate="constant", max_iter=1)
         solver = self.solver, self.alpha, repr(self.net_params), name
@@ -1148,21 +1163,6 @@ def _continued(before: list[Stage], now: list[Stage]) -> list[Stage]:
         return [*before, *now]
     curve = before[-1].loss_curve + now[0].loss_curve
     return [*before[:-1], now[0]._replace(loss_curve=curve, best_iter=len(curve))]
-
-
-def _explained(network, rows: StandardizedRows) -> float:
-    """Return the share of the variance of training rows that an autoencoder explains."""
-    filled = fill_holes(rows.X, rows.mean)
-    _, scale = mean_and_scale(filled, rows.indices, rows.sample_weight)
-    variance = (scale / rows.scale) ** 2 * rows.X.shape[1]
-    errors = evaluate(_squared_error, network, rows).double().numpy()
-    error = float(np.average(errors, weights=rows.sample_weight))
-    return 1 - error / variance if variance > LEAST_SCALE else float(np.isclose(error, 0))
-
-
-def _squared_error(network, Z, target):
-    error = network(Z).reconstruction - target
-    return error.square().masked_fill(target.isnan(), 0.0).sum(dim=1)
 
 
 def _accuracy(network, outputs: Outputs, rows: LabeledRows) -> float:

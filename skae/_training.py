@@ -15,8 +15,8 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, InputShapeSetter
 from skorch.exceptions import SkorchException
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
+from ._progress import Epochs, Moment, Report, View, epochs_of
 from ._rows import (
     CHUNK_VALUES,
     Batches,
@@ -74,9 +74,6 @@ _MAP_VALUES = 2**20  # of the largest feature map at one time, where nothing is 
 # A network of this many multiplications a batch trains as fast on one thread as on two.
 _SMALL_WORK = 5e7
 
-# A line of 80 columns, losses and all.
-_BAR = "{desc} {n_fmt}/{total_fmt} |{bar:6}| {elapsed}<{remaining}{postfix}"
-
 # skorch's words for what has a word of ours.
 _OUR_WORDS = {
     "module": "encoder and decoder",
@@ -120,6 +117,8 @@ class TrainingSettings:
     net_params: dict[str, Any] = field(default_factory=dict)
     noise: Noise | None = None
     enough: float = -np.inf  # a training loss below which training ends
+    report: Report = field(default_factory=Report)  # where the fit tells of what it does
+    view: View | None = None  # how scikit-learn's callbacks may look at an epoch
 
     @property
     def shares_a_solver(self) -> bool:
@@ -188,11 +187,13 @@ def train(
     progress bar calls this one.
     """
     curve: list[float] = []
-    with session(settings, [network], label) as bar:
+    stopped = False
+    with session(settings, [network], label) as epochs:
         run = Run([Entry(network, loss, rows, settings.noise)], settings)
         if solver_state is not None:
             run.net.optimizer_.load_state_dict(copy.deepcopy(solver_state))
-        while len(curve) < settings.max_iter and not run.stopped and not enough(curve, settings):
+        while len(curve) < settings.max_iter and not stopped and not enough(curve, settings):
+            epochs.begin()
             try:
                 curve += run.epoch().values()
             except (KeyError, SkorchException) as error:
@@ -208,9 +209,14 @@ def train(
                     f"diverged with learning_rate_init={settings.learning_rate_init}. Lower "
                     "it, or scale X."
                 )
-            show(bar, loss=curve[-1])
+            moment = partial(_moment, run, curve)
+            stopped = epochs.end(moment, loss=curve[-1]) or run.stopped
         run.close()
     return Trained(curve, run.net.optimizer_.state_dict())
+
+
+def _moment(run, curve, fold) -> Moment:
+    return Moment(run.network_of((0, fold)), list(curve))
 
 
 def enough(curve: list[float], settings: TrainingSettings) -> bool:
@@ -340,12 +346,22 @@ class Run:
         result = []
         for place, entry in enumerate(self.entries):
             if entry.key[0] == candidate:
-                own = entry.network.state_dict()
-                if not self.alone:
-                    own |= part_of(self.network, place, entry.network)
-                copies = {name: tensor.clone() for name, tensor in own.items()}
+                copies = {name: tensor.clone() for name, tensor in self._numbers(place).items()}
                 result.append((entry.network, copies))
         return result
+
+    def network_of(self, key: tuple[int, int]) -> nn.Module:
+        """Return a copy of one of the networks as it is now, on the CPU."""
+        place = self.keys.index(key)
+        network = copy.deepcopy(self.entries[place].network)
+        network.load_state_dict(self._numbers(place))
+        return network.cpu().eval()
+
+    def _numbers(self, place: int) -> dict[str, Tensor]:
+        """Return the numbers of one of the networks, which are still in training."""
+        network = self.entries[place].network
+        own = network.state_dict()
+        return own if self.alone else own | part_of(self.network, place, network)
 
     def keep(self, candidates: set[int]) -> None:
         """Go on with the networks of some candidates only."""
@@ -614,22 +630,25 @@ class _Autocast(nn.Module):
 
 
 @contextmanager
-def session(settings, networks, label) -> Iterator[tqdm | None]:
-    """Hold what training borrows: threads, and a line of the terminal."""
+def session(settings, networks, label, name=None) -> Iterator[Epochs]:
+    """Hold what training borrows: threads, and a line of the terminal.
+
+    The networks are those of the folds; the name is what callbacks know the training by, if it is
+    not the label.
+    """
     work = multiplications(networks[0]) * settings.batch_size
     small = settings.device == "cpu" and work < _SMALL_WORK
-    with single_thread(small):
-        if not settings.verbose:  # even a bar that is not shown starts a thread
-            yield None
-            return
-        with tqdm(total=settings.max_iter, desc=label, bar_format=_BAR) as bar:
-            yield bar
-
-
-def show(bar: tqdm | None, **losses: float) -> None:
-    if bar is not None:
-        bar.set_postfix({name: f"{loss:.4g}" for name, loss in losses.items()}, refresh=False)
-        bar.update()
+    told = epochs_of(
+        settings.report,
+        label,
+        settings.max_iter,
+        name=name,
+        n_folds=len(networks),
+        view=settings.view,
+        verbose=settings.verbose,
+    )
+    with single_thread(small), told as epochs:
+        yield epochs
 
 
 def _rows_at_once(network: nn.Module) -> int:

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from ._assembly import standardization
+from ._assembly import n_codes_of, standardization
 from ._checked_rows import DTYPES, check_rows, refuse_target, says_way_out, validated_rows
 from ._conditions import (
     CodesGivenCondition,
@@ -26,7 +26,7 @@ from ._conditions import (
     conditioned,
     count_labels,
 )
-from ._contract import BaseEstimator, TransformerMixin, _fit_context
+from ._contract import TransformerMixin, _fit_context
 from ._fitting import (
     LEAST_SCALE,
     TRAINING_CONSTRAINTS,
@@ -36,8 +36,8 @@ from ._fitting import (
     Way,
     carry_out,
     fit_seed,
+    fitting,
     layer_sizes,
-    or_as_before,
     refuse_other_structure,
     structure_of,
     training_settings,
@@ -47,6 +47,7 @@ from ._fitting import (
 from ._holding_out import FitRows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._probabilistic_pca import STARTS
+from ._progress import Watchable
 from ._reconstruction import (
     by_column,
     dtype_of_squares,
@@ -57,7 +58,6 @@ from ._reconstruction import (
 )
 from ._rows import StandardizedRows, beside, fill_holes, mean_and_scale
 from ._seeding import torch_generator
-from ._threads import single_thread
 from ._training import apply, evaluate, train
 from ._unit_interval import to_unit_interval
 from .nn import (
@@ -79,7 +79,7 @@ _DECODED_VALUES = 2**18  # of the draws that are decoded at one time
 
 
 class VariationalAutoencoderTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, Watchable
 ):
     """Dimensionality reduction by a variational autoencoder that starts at probabilistic PCA.
 
@@ -227,6 +227,7 @@ class VariationalAutoencoderTransformer(
 
     verbose : bool, default=False
         Whether to show a progress bar with the losses, on the standard error.
+        Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
@@ -239,6 +240,7 @@ class VariationalAutoencoderTransformer(
         Called while the network is trained that becomes ``module_``. In a cross-validation
         each fold has copies of them; those that ask for the validation loss need a number
         as ``validation_fraction``, as the last training there holds no rows out.
+        scikit-learn's own callbacks are set by `set_callbacks`.
 
     net_params : dict, default=None
         Further parameters of `skorch.NeuralNet`, such as
@@ -460,7 +462,7 @@ class VariationalAutoencoderTransformer(
             If a parameter, X or y is not what is expected, if parameters exclude each other,
             or if training diverges without early stopping.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight, judged=not self.early_stopping):
             carry_out([self._to_fit(X, y, sample_weight, groups)])
         return self
 
@@ -487,7 +489,7 @@ class VariationalAutoencoderTransformer(
         patience = settings.n_iter_no_change + math.ceil(self.warm_up * settings.max_iter)
         settings = replace(settings, n_iter_no_change=patience)
         ways = [Way(partial(self._start, rows.X, settings.seed, resumed))]
-        keep = partial(self._keep, condition=condition, seed=settings.seed)
+        keep = partial(type(self)._keep, condition=condition, seed=settings.seed)
         return Fit(self, ways, rows, settings, keep, resumed)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -525,7 +527,7 @@ class VariationalAutoencoderTransformer(
             If a parameter, X or y is not what is expected, if a label is not among the classes,
             or if training diverges.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight, judged=True):
             return self._partial_fit(X, y, sample_weight, classes)
 
     def _partial_fit(self, X, y, sample_weight, classes):
@@ -683,9 +685,7 @@ class VariationalAutoencoderTransformer(
             self._codes = _codes_given(network, fitted.start.rows, codes)
         self._seed = seed
         # Of the network, not of n_components, which may be set to something else after a fit.
-        with single_thread(True), torch.inference_mode():
-            code = network.encoder.from_standardized(torch.zeros(1, len(self.mean_)))
-        self._n_features_out = code.shape[1]
+        self._n_features_out = n_codes_of(network)
 
     @overload
     def transform(self, X, return_std: Literal[False] = False) -> np.ndarray: ...

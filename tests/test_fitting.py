@@ -70,7 +70,11 @@ def fit(measure=None, **options):
     rows = FitRows(X, np.ones(len(X)), shuffle=True)
     settings = training_settings(estimator, len(X))
     kept = []
-    carry_out([Fit(estimator, [Way(start)], rows, settings, kept.append, resumed, measure)])
+
+    def keep(estimator, fitted):
+        kept.append(fitted)
+
+    carry_out([Fit(estimator, [Way(start)], rows, settings, keep, resumed, measure)])
     return kept[0]
 
 

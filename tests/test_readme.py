@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +84,9 @@ def test_the_code_on_a_page_runs_and_prints_what_the_page_shows(page, tmp_path, 
     namespace: dict[str, object] = {}
     printed = ""
     for block in blocks(page):
-        if block.language == "python":
+        if "sklearn.callback" in block.text and not find_spec("sklearn.callback"):
+            printed = ""  # scikit-learn < 1.9
+        elif block.language == "python":
             code = compile("\n" * (block.line - 1) + block.text, page, "exec")
             with contextlib.redirect_stdout(io.StringIO()) as stdout:
                 exec(code, namespace)

@@ -17,6 +17,7 @@ KNOWN = {
     "AutoencoderTransformer(2).fit(X)": "skae._autoencoder.AutoencoderTransformer",
     "AutoencoderTransformer(2).set_params(alpha=1)": "skae._autoencoder.AutoencoderTransformer",
     "AutoencoderTransformer(2).get_params()": "dict[...]",
+    "AutoencoderImputer().set_callbacks()": "skae._imputer.AutoencoderImputer",
     "AutoencoderTransformer(2).fit_transform(X)": ARRAY,
     "AutoencoderTransformer(2).inverse_transform(X)": ARRAY,
     "AutoencoderTransformer(2).score(X)": "float",
