@@ -10,6 +10,8 @@ __all__ = [
     "Comparison",
     "ConvolutionalAutoencoderTransformer",
     "StackedAutoencoderClassifier",
+    "TableAutoencoderTransformer",
+    "TableEncoder",
     "VariationalAutoencoderTransformer",
     "activation",
     "compare",
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from ._model_files import load, save
     from ._outliers import AutoencoderOutlierDetector
     from ._stacked import StackedAutoencoderClassifier
+    from ._table_encoder import TableEncoder
+    from ._tables import TableAutoencoderTransformer
     from ._variational import VariationalAutoencoderTransformer
     from .comparison import Comparison, compare
     from .onnx import to_onnx
@@ -64,6 +68,8 @@ else:
         "Comparison": ".comparison",
         "ConvolutionalAutoencoderTransformer": "._convolutional",
         "StackedAutoencoderClassifier": "._stacked",
+        "TableAutoencoderTransformer": "._tables",
+        "TableEncoder": "._table_encoder",
         "VariationalAutoencoderTransformer": "._variational",
         "compare": ".comparison",
         "to_onnx": ".onnx",

@@ -42,6 +42,14 @@ LOSSES: dict[str, Callable[[Standardize], ReconstructionLoss]] = {
 
 _EDGE = 0.01  # how near to its bounds a bounded output starts
 
+
+class Output(NamedTuple):
+    """What the last layer's output goes through, and what that has to be to give X."""
+
+    activation: Callable[[], nn.Module]
+    argument: Callable[[np.ndarray], np.ndarray]
+
+
 # What an output activation is applied to, where it shall give X: where the start aims.
 _INVERSES = {
     "logistic": lambda X: logit(np.clip(X, _EDGE, 1 - _EDGE)),
@@ -130,11 +138,22 @@ def _columns(which, n_features, names):
     return which % n_features
 
 
-def output_names(loss, output_activation: str | None, groups: ColumnGroups | None) -> list[str]:
-    """Return the name of the output activation, for each group of columns if there are several."""
+def outputs_of(loss, output_activation: str | None, groups: ColumnGroups | None) -> list[Output]:
+    """Return the outputs of a loss, one for each group of columns if there are several."""
+    if has_own_output(loss):
+        return [Output(loss.output, loss.argument)]
     if groups is not None:
-        return ["logistic" if loss == "log_loss" else "identity" for loss in groups.losses]
-    return ["logistic" if loss == "log_loss" else output_activation or "identity"]
+        return [_output("logistic" if one == "log_loss" else "identity") for one in groups.losses]
+    return [_output("logistic" if loss == "log_loss" else output_activation or "identity")]
+
+
+def _output(name: str) -> Output:
+    return Output(ACTIVATIONS[name], _INVERSES.get(name, np.asarray))
+
+
+def has_own_output(loss) -> bool:
+    """Whether a loss says what its outputs are, as that of a table's columns does."""
+    return hasattr(loss, "output")
 
 
 def reconstruction_loss(
@@ -152,6 +171,8 @@ def reconstruction_loss(
 def _loss(loss) -> Callable[[Standardize], ReconstructionLoss]:
     if isinstance(loss, str):
         return LOSSES[loss]
+    if has_own_output(loss):
+        return loss.of
     return lambda standardize: CallableLoss(standardize, loss)
 
 
@@ -166,7 +187,7 @@ def assemble(
     n_components: int,
     pca: bool,
     latent_activation,
-    outputs: list[str],
+    outputs: list[Output],
     groups: ColumnGroups | None,
     between: nn.Module | None,
 ) -> AutoencoderNetwork:
@@ -185,8 +206,8 @@ def assemble(
     pca : bool
         Whether there is a linear path, which starts at the principal axes.
     latent_activation : str or part
-    outputs : list of str
-        What `output_names` returns.
+    outputs : list of Output
+        What `outputs_of` returns.
     groups : ColumnGroups or None
     between : torch.nn.Module or None
     """
@@ -208,7 +229,7 @@ def assemble(
     assert encode is not None  # where there is no linear path
     assert decode is not None
     encoder = Encoder(standardize, encode, activation)
-    plain = set(outputs) == {"identity"}
+    plain = all(output.activation is nn.Identity for output in outputs)
     if plain and latent_activation == "identity":
         decoder = Decoder(standardize, decode)
         if axes is not None:
@@ -225,12 +246,12 @@ def assemble(
         argument = _argument(rows, outputs, groups)
         center, spread = argument.mean(axis=0), _spread(argument, groups)
         if groups is None:
-            output = ACTIVATIONS[outputs[0]]()
+            output = outputs[0].activation()
         else:
             group_of = torch.from_numpy(np.argsort(np.concatenate(groups.columns)))
             sizes = torch.tensor([len(columns) for columns in groups.columns])
             group_of = torch.repeat_interleave(torch.arange(len(sizes)), sizes)[group_of]
-            output = ColumnActivations(group_of, [ACTIVATIONS[name] for name in outputs])
+            output = ColumnActivations(group_of, [output.activation for output in outputs])
         decoder = Decoder(standardize, decode, output, standardization(center, spread))
     if axes is not None:
         Z = (rows - mean) / scale  # (n_sampled, n_features)
@@ -250,13 +271,13 @@ def _beside(path: nn.Module, correction: nn.Module | None) -> nn.Module:
     return SkipConnection(path, correction)
 
 
-def _argument(rows: np.ndarray, outputs: list[str], groups: ColumnGroups | None) -> np.ndarray:
+def _argument(rows: np.ndarray, outputs: list[Output], groups: ColumnGroups | None) -> np.ndarray:
     """Return what the output activations would have to be applied to, to give these rows."""
     if groups is None:
-        return _INVERSES.get(outputs[0], np.asarray)(rows)
+        return outputs[0].argument(rows)
     argument = np.array(rows, dtype=np.float64)
-    for name, columns in zip(outputs, groups.columns, strict=True):
-        argument[:, columns] = _INVERSES.get(name, np.asarray)(argument[:, columns])
+    for output, columns in zip(outputs, groups.columns, strict=True):
+        argument[:, columns] = output.argument(argument[:, columns])
     return argument
 
 

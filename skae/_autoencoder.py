@@ -20,7 +20,7 @@ from ._assembly import (
     check_module,
     column_groups,
     n_codes_of,
-    output_names,
+    outputs_of,
     reconstruction_loss,
 )
 from ._candidates import CHOSEN, choices, table, tell, ways, widths
@@ -438,7 +438,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         "activation": [StrOptions(set(ACTIVATIONS))],
         "latent_activation": [StrOptions(set(ACTIVATIONS)), HasMethods("activate")],
         "output_activation": [StrOptions(set(ACTIVATIONS)), None],
-        "loss": [StrOptions(set(LOSSES)), callable, dict],
+        "loss": [StrOptions(set(LOSSES)), callable, dict, HasMethods(["of", "output"])],
         "init": [StrOptions({"auto", "pca", "random"})],
         "pretrain": ["boolean"],
         "tied_weights": ["boolean"],
@@ -850,7 +850,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 n_components=n_codes,
                 pca=self._starts_at_pca(),
                 latent_activation=self.latent_activation,
-                outputs=output_names(self.loss, self.output_activation, groups),
+                outputs=outputs_of(self.loss, self.output_activation, groups),
                 groups=groups,
                 between=NestedDropout() if self._is_ordered() else None,
             )

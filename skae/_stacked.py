@@ -19,7 +19,7 @@ from ._assembly import (
     LOSSES,
     Layers,
     assemble,
-    output_names,
+    outputs_of,
     reconstruction_loss,
     standardization,
 )
@@ -834,7 +834,7 @@ class StackedAutoencoderClassifier(
             n_components=sizes[-1],
             pca=False,
             latent_activation="identity",
-            outputs=output_names(loss_name, None, None),
+            outputs=outputs_of(loss_name, None, None),
             groups=None,
             between=None,
         )

@@ -5,6 +5,7 @@ __all__ = [
     "IdleParameterWarning",
     "MarkerAmongClassesWarning",
     "ModelFileError",
+    "UnknownCategoryWarning",
 ]
 
 
@@ -39,3 +40,7 @@ class ModelFileError(ValueError):
     The message names the file and the reason. A file that is not there, or can't be read, is an
     OSError, as for any other.
     """
+
+
+class UnknownCategoryWarning(UserWarning):
+    """A table has categories that were not seen in `fit`, which count as missing values."""

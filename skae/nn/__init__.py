@@ -45,6 +45,7 @@ from ._losses import (
     RowLoss,
     SquaredError,
 )
+from ._mixed import Category, MixedLoss, MixedOutput
 from ._mlp import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -100,6 +101,7 @@ __all__ = [
     "BernoulliLikelihood",
     "Binarize",
     "CallableLoss",
+    "Category",
     "ChannelsLast",
     "Classified",
     "ClassifierNetwork",
@@ -129,6 +131,8 @@ __all__ = [
     "Logistic",
     "LossSideBySide",
     "MapShape",
+    "MixedLoss",
+    "MixedOutput",
     "NestedDropout",
     "ObservedLoss",
     "Outputs",

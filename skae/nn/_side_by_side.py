@@ -16,6 +16,7 @@ from ._losses import (
     RowLoss,
     SquaredError,
 )
+from ._mixed import Levels, MixedLoss, MixedOutput
 from ._mlp import ACTIVATIONS, TransposedLinear
 from ._network import (
     AutoencoderNetwork,
@@ -92,6 +93,9 @@ _BROADCAST = (
     LogLoss,
     ObservedLoss,
     ColumnLosses,
+    Levels,
+    MixedOutput,
+    MixedLoss,
     Dropout,
     NestedDropout,
     VariationalEncoder,

@@ -1,0 +1,341 @@
+"""Tables of pandas, polars and numpy: what their columns hold, and the same containers back.
+
+The only module that knows pandas and polars as tables, and that only where one came in.
+"""
+
+from collections.abc import Callable, Sequence
+from numbers import Integral, Number
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._table_columns import Values
+
+_MANY_WORDS = 20  # different ones, below which a column of words is a category however few rows
+_MICROSECOND = 1e-6
+
+
+class Layout(NamedTuple):
+    """What a table was like: its container, and its columns' names and types."""
+
+    library: str  # "numpy", "pandas" or "polars"
+    names: list
+    types: list  # of the columns, in the library's terms; of numpy that of the array
+    categorical: list[bool]  # whether the user says that a column is a category
+
+
+def library_of(X: Any) -> str:
+    """Return the library that a container comes from."""
+    if hasattr(X, "iloc") and hasattr(X, "columns"):
+        return "pandas"
+    if hasattr(X, "get_columns") and hasattr(X, "schema"):
+        return "polars"
+    return "numpy"
+
+
+def layout_of(X: Any, categorical_features: Any) -> Layout:
+    """Return the layout of a table, with what the user says of its columns checked."""
+    library = library_of(X)
+    if library == "numpy":
+        names = [f"x{i}" for i in range(X.shape[1])]
+        types = [X.dtype] * X.shape[1]
+    else:
+        names = list(X.columns)
+        columns = (
+            X.get_columns() if library == "polars" else [X.iloc[:, i] for i in range(len(names))]
+        )
+        types = [column.dtype for column in columns]
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"X has several columns of the names {twice}. Give each its own name.")
+    return Layout(library, names, types, _categorical(categorical_features, names))
+
+
+def _categorical(given: Any, names: list) -> list[bool]:
+    """Return which columns are named as categories: names, places, or a mask."""
+    if given is None or (isinstance(given, str) and given == "from_dtype"):
+        return [False] * len(names)
+    given = [given] if isinstance(given, str) else list(given)
+    if given and all(isinstance(which, bool | np.bool_) for which in given):
+        if len(given) != len(names):
+            raise ValueError(
+                f"categorical_features is a mask of {len(given)} columns, but X has {len(names)}."
+            )
+        return [bool(which) for which in given]
+    result = [False] * len(names)
+    for which in given:
+        if which in names:
+            place = names.index(which)
+        elif isinstance(which, Integral) and -len(names) <= int(which) < len(names):
+            place = int(which)
+        else:
+            raise ValueError(
+                f"categorical_features has {which!r}, but X has the columns {names}. Give names, "
+                "places or a mask."
+            )
+        result[place] = True
+    return result
+
+
+def read(X: Any, layout: Layout) -> list[Values]:
+    """Return what the columns of a table hold, in the order of a layout."""
+    library = library_of(X)
+    if library == "numpy":
+        if X.shape[1] != len(layout.names):
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but the table that was fitted has "
+                f"{len(layout.names)}: {layout.names}."
+            )
+        columns = list(X.T)
+    else:
+        names = list(X.columns)
+        lacking = [name for name in layout.names if name not in names]
+        more = [name for name in names if name not in layout.names]
+        if lacking or more:
+            raise ValueError(
+                f"X lacks the columns {lacking} and has the columns {more} beyond those that were "
+                f"fitted, {layout.names}. Give the same columns, in any order."
+            )
+        columns = [X[name] for name in layout.names]
+    pairs = zip(layout.names, columns, layout.categorical, strict=True)
+    return [_READERS[library](name, column, category) for name, column, category in pairs]
+
+
+def _of_numpy(name: Any, column: np.ndarray, category: bool) -> Values:
+    if column.dtype.kind == "b":
+        return Values(name, "category", column.astype(float), [False, True])
+    if column.dtype.kind == "M":
+        seconds = column.astype("datetime64[us]").astype(float) * _MICROSECOND
+        return Values(name, "date", np.where(np.isnat(column), np.nan, seconds))
+    if column.dtype.kind in "OUS":
+        return _of_objects(name, column.tolist(), category)
+    return _of_numbers(name, column.astype(np.float64), category)
+
+
+def _of_numbers(name: Any, numbers: np.ndarray, category: bool) -> Values:
+    if np.isinf(numbers).any():
+        raise ValueError(
+            f"The column {name!r} of X contains infinity. Give finite numbers; NaN is a missing "
+            "value."
+        )
+    if not category:
+        return Values(name, "number", numbers)
+    known = ~np.isnan(numbers)
+    levels, place = np.unique(numbers[known], return_inverse=True)
+    result = np.full(len(numbers), np.nan)
+    result[known] = place
+    return Values(name, "category", result, levels.tolist())
+
+
+def _of_objects(name: Any, values: list, category: bool) -> Values:
+    """Return words, flags, or numbers among objects."""
+    missing = np.array([_is_missing(value) for value in values], dtype=bool)
+    known = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
+    flags = all(isinstance(value, bool | np.bool_) for value in known)
+    if known and not flags and not category and all(isinstance(value, Number) for value in known):
+        numbers = np.full(len(values), np.nan)
+        try:
+            numbers[~missing] = [float(value) for value in known]
+        except TypeError as error:
+            raise ValueError(f"The column {name!r} of X has complex numbers.") from error
+        return _of_numbers(name, numbers, category)
+    try:
+        different = set(known)
+    except TypeError as error:
+        kinds = sorted({type(value).__name__ for value in known})
+        raise ValueError(
+            f"The column {name!r} of X holds {kinds}. Give numbers, words, flags or dates, or "
+            "leave it out."
+        ) from error
+    if not category and len(different) > max(_MANY_WORDS, len(known) / 2):
+        raise ValueError(
+            f"The column {name!r} of X has {len(different)} different words in {len(known)} rows, "
+            "so it says which row it is and not of what kind. Leave it out, or name it in "
+            "categorical_features if its words are categories all the same."
+        )
+    levels = sorted(different, key=lambda value: (type(value).__name__, value))
+    places = {level: i for i, level in enumerate(levels)}
+    numbers = np.array([np.nan if m else places[v] for v, m in zip(values, missing, strict=True)])
+    return Values(name, "category", numbers.astype(float), levels)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas.NA is neither
+        return True
+
+
+def _of_pandas(name: Any, column: Any, category: bool) -> Values:
+    import pandas as pd
+
+    kind = column.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy()
+        return Values(
+            name, "category", np.where(codes < 0, np.nan, codes), kind.categories.tolist()
+        )
+    if pd.api.types.is_bool_dtype(kind):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return Values(name, "category", numbers, [False, True])
+    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind):
+        return _of_numbers(name, column.to_numpy(dtype=np.float64, na_value=np.nan), category)
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        zone = getattr(kind, "tz", None)
+        plain = column.dt.tz_convert("UTC").dt.tz_localize(None) if zone is not None else column
+        return _of_numpy(name, plain.to_numpy(dtype="datetime64[us]"), category)
+    if pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind):
+        return _of_objects(name, column.tolist(), category)
+    raise _unknown_type(name, kind)
+
+
+def _of_polars(name: Any, column: Any, category: bool) -> Values:
+    import polars as pl
+
+    kind = column.dtype
+    if kind == pl.Boolean:
+        return Values(name, "category", column.cast(pl.Float64).to_numpy(), [False, True])
+    if kind == pl.Enum:
+        levels = kind.categories.to_list()
+        place = {level: i for i, level in enumerate(levels)}
+        numbers = [np.nan if value is None else place[value] for value in column.to_list()]
+        return Values(name, "category", np.array(numbers, dtype=float), levels)
+    if kind.is_numeric():
+        return _of_numbers(name, column.cast(pl.Float64).to_numpy().copy(), category)
+    if kind in (pl.Date, pl.Datetime):
+        if getattr(kind, "time_zone", None) is not None:
+            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return _of_numpy(name, column.cast(pl.Datetime("us")).to_numpy(), category)
+    if kind in (pl.String, pl.Categorical, pl.Object, pl.Null):
+        return _of_objects(name, column.to_list(), category)
+    raise _unknown_type(name, kind)
+
+
+def _unknown_type(name, kind) -> ValueError:
+    return ValueError(
+        f"The column {name!r} of X has the type {kind}; expected numbers, words, categories, flags "
+        "or dates. Convert it, or leave it out."
+    )
+
+
+_READERS: dict[str, Callable[[Any, Any, bool], Values]] = {
+    "numpy": _of_numpy,
+    "pandas": _of_pandas,
+    "polars": _of_polars,
+}
+
+
+def write(table: Sequence[Values], layout: Layout) -> Any:
+    """Return a table in the container and the types of a layout."""
+    return _WRITERS[layout.library](table, layout)
+
+
+def with_index_of(X: Any, table: Any) -> Any:
+    """Return a table with the index of the rows that it was made of, if both have one."""
+    if library_of(X) != "pandas" or library_of(table) != "pandas":
+        return table
+    return table.set_axis(X.index, axis=0)
+
+
+def filled(X: Any, table: Any) -> Any:
+    """Return X with values of a table of its columns in the place of those that are missing."""
+    library = library_of(X)
+    if library == "pandas":
+        table = with_index_of(X, table)
+        columns = {name: X[name].where(X[name].notna(), table[name]) for name in X.columns}
+        return type(X)(columns)
+    if library == "polars":
+        known = [
+            column.fill_nan(None) if column.dtype.is_float() else column
+            for column in X.get_columns()
+        ]
+        return X.with_columns(
+            column.zip_with(column.is_not_null(), table[column.name]) for column in known
+        )
+    X = np.asarray(X)
+    missing = np.vectorize(_is_missing, otypes=[bool])(X) if X.dtype == object else np.isnan(X)
+    return np.where(missing, table, X)
+
+
+def _objects(values: Values) -> list:
+    """Return the words of a category, None where one is missing."""
+    levels = values.levels or []
+    return [None if np.isnan(place) else levels[int(place)] for place in values.numbers]
+
+
+def _whole(numbers: np.ndarray, kind: Any) -> np.ndarray:
+    """Return the nearest numbers that a type of whole numbers can hold."""
+    limits = np.iinfo(kind)
+    # The largest integers of 64 bits are no numbers of double precision.
+    most = float(limits.max) if limits.bits < 64 else np.nextafter(float(limits.max), 0)
+    return np.clip(np.rint(numbers), float(limits.min), most).astype(kind)
+
+
+def _dates(values: Values) -> np.ndarray:
+    return np.rint(values.numbers / _MICROSECOND).astype("int64").astype("datetime64[us]")
+
+
+def _to_numpy(table, layout):
+    kind = layout.types[0]
+    columns = []
+    for values in table:
+        column: Any = values.numbers
+        if values.levels is not None:
+            column = np.empty(len(values.numbers), dtype=object)
+            column[:] = _objects(values)
+        elif values.kind == "date":
+            column = _dates(values)
+        columns.append(column)
+    return np.column_stack(columns).astype(kind, copy=False)
+
+
+def _to_pandas(table, layout):
+    import pandas as pd
+
+    columns = {}
+    for values, kind in zip(table, layout.types, strict=True):
+        if values.levels is not None or np.isnan(values.numbers).all():
+            column = pd.Series(_objects(values), dtype=kind)
+        elif values.kind == "date":
+            column = pd.Series(_dates(values))
+            if getattr(kind, "tz", None) is not None:
+                column = column.dt.tz_localize("UTC").dt.tz_convert(kind.tz)
+            column = column.astype(kind)
+        elif pd.api.types.is_integer_dtype(kind):
+            numpy_kind = getattr(kind, "numpy_dtype", kind)
+            column = pd.Series(_whole(values.numbers, numpy_kind), dtype=kind)
+        else:
+            column = pd.Series(values.numbers).astype(kind)
+        columns[values.name] = column
+    return pd.DataFrame(columns)
+
+
+def _to_polars(table, layout):
+    import polars as pl
+
+    columns = []
+    for values, kind in zip(table, layout.types, strict=True):
+        if values.levels is not None or np.isnan(values.numbers).all():
+            column = pl.Series(values.name, _objects(values), dtype=kind, strict=False)
+        elif values.kind == "date":
+            column = pl.Series(values.name, _dates(values))
+            if getattr(kind, "time_zone", None) is not None:
+                column = column.dt.replace_time_zone("UTC").dt.convert_time_zone(kind.time_zone)
+            column = column.cast(kind)
+        elif kind.is_integer():
+            limits = {True: "int", False: "uint"}[kind.is_signed_integer()]
+            width = pl.Series([0], dtype=kind).estimated_size() * 8
+            column = pl.Series(values.name, _whole(values.numbers, f"{limits}{width}"), dtype=kind)
+        else:
+            column = pl.Series(values.name, values.numbers).cast(kind)
+        columns.append(column)
+    return pl.DataFrame(columns)
+
+
+_WRITERS: dict[str, Callable[[Sequence[Values], Layout], Any]] = {
+    "numpy": _to_numpy,
+    "pandas": _to_pandas,
+    "polars": _to_polars,
+}

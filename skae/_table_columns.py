@@ -1,0 +1,251 @@
+"""The columns of a table as columns of a matrix, and back: what each kind of column becomes.
+
+Here end numbers, words and dates of whatever type; `_tables_in_and_out` knows the containers.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+_HEAVY = 0.5  # share of the sum of squares that the farthest hundredth of the rows has
+_KNOTS = 1000  # of the map from numbers to normal scores
+_DAY = 86400.0  # seconds
+# The cycles of a date, in seconds, by name; a year is that of the calendar's mean.
+_CYCLES = {"year": 365.2425 * _DAY, "week": 7 * _DAY, "day": _DAY}
+
+
+class Values(NamedTuple):
+    """What a column of a table holds, whatever the type it came in."""
+
+    name: str
+    kind: str  # "number", "category" or "date"
+    numbers: np.ndarray  # (n_rows,), NaN where missing: numbers, seconds, or places of levels
+    levels: list | None = None  # of a category, each different, in order
+
+
+class NumberColumn:
+    """A number, less its mean and divided by its standard deviation.
+
+    Where a few rows have most of the variance, it is the number's normal score instead.
+    """
+
+    kind = "number"
+    levels = None
+
+    def __init__(self, values: Values, weight: np.ndarray, say: float) -> None:
+        self.name, self.say = values.name, say
+        known = ~np.isnan(values.numbers)
+        numbers, weight = values.numbers[known], weight[known]
+        self.width = int(len(numbers) > 0)
+        self.knots = None
+        if _is_heavy(numbers, weight):
+            self.knots = _normal_scores(numbers, weight)
+            numbers = np.interp(numbers, *self.knots)
+        self.mean, self.scale = _mean_and_deviation(numbers, weight)
+        self.scale /= np.sqrt(say)
+
+    def encode(self, values: Values) -> np.ndarray:
+        numbers = values.numbers
+        if self.knots is not None:
+            numbers = np.where(np.isnan(numbers), np.nan, np.interp(numbers, *self.knots))
+        return ((numbers - self.mean) / self.scale)[:, None][:, : self.width]
+
+    def decode(self, block: np.ndarray) -> np.ndarray:
+        if not self.width:
+            return np.full(len(block), np.nan)
+        numbers = block[:, 0] * self.scale + self.mean
+        return numbers if self.knots is None else np.interp(numbers, *self.knots[::-1])
+
+    def names(self) -> list[str]:
+        """Return the names of the matrix's columns."""
+        return [str(self.name)][: self.width]
+
+
+class DateColumn(NumberColumn):
+    """A point of time: a number, and beside it where it is in the cycles that the rows go through.
+
+    Only the number is read when it is decoded.
+    """
+
+    kind = "date"
+
+    def __init__(self, values: Values, weight: np.ndarray, say: float) -> None:
+        super().__init__(values, weight, say)
+        seconds = values.numbers[~np.isnan(values.numbers)]
+        reach = np.ptp(seconds) if len(seconds) else 0.0
+        whole_days = not np.any(seconds % _DAY)
+        self.cycles = [
+            period
+            for name, period in _CYCLES.items()
+            if reach > 2 * period and not (name == "day" and whole_days)
+        ]
+        self.width += 2 * len(self.cycles)
+        self.scale *= np.sqrt(max(self.width, 1))
+
+    def encode(self, values: Values) -> np.ndarray:
+        number = super().encode(values)
+        angles = 2 * np.pi * values.numbers[:, None] / np.array(self.cycles)  # (n_rows, n_cycles)
+        # Sine and cosine have a variance of a half.
+        part = np.sqrt(2 * self.say / self.width)
+        return np.hstack([number, part * np.sin(angles), part * np.cos(angles)])
+
+    def names(self) -> list[str]:
+        places = range(1, len(self.cycles) + 1)
+        return [
+            *super().names(),
+            *(f"{self.name} ({what} {i})" for what in ("sin", "cos") for i in places),
+        ]
+
+
+class CategoryColumn:
+    """A category: a column for each level, (indicator - f) / sqrt(f), f being its frequency."""
+
+    kind = "category"
+
+    def __init__(self, values: Values, weight: np.ndarray, say: float) -> None:
+        self.name, self.say = values.name, say
+        assert values.levels is not None
+        known = ~np.isnan(values.numbers)
+        place = values.numbers[known].astype(int)
+        counts = np.bincount(place, weights=weight[known], minlength=len(values.levels))
+        seen = np.flatnonzero(counts > 0)
+        self.levels = [values.levels[i] for i in seen]
+        self.frequency = counts[seen] / counts.sum() if len(seen) else np.empty(0)
+        self.scale = np.sqrt(say / self.frequency)
+
+    @property
+    def width(self) -> int:
+        return len(self.levels) if len(self.levels) > 1 else 0  # a constant tells nothing
+
+    def encode(self, values: Values) -> np.ndarray:
+        places = {level: i for i, level in enumerate(self.levels)}
+        assert values.levels is not None
+        place = np.array([places.get(level, -1) for level in values.levels] + [-1])
+        missing = np.isnan(values.numbers)
+        place = place[np.where(missing, -1, values.numbers).astype(int)]
+        indicator = (place[:, None] == np.arange(self.width)).astype(float)
+        indicator[place < 0] = np.nan
+        return (indicator - self.frequency[: self.width]) * self.scale[: self.width]
+
+    def shares(self, block: np.ndarray) -> np.ndarray:
+        """Return how probable the levels are, (n_rows, n_levels)."""
+        if not self.width:
+            return np.ones((len(block), len(self.levels)))
+        shares = np.clip(block / self.scale + self.frequency, 0, None)
+        total = shares.sum(axis=1, keepdims=True)
+        return np.where(total > 0, shares / np.where(total > 0, total, 1), self.frequency)
+
+    def decode(self, block: np.ndarray) -> np.ndarray:
+        if not self.levels:
+            return np.full(len(block), np.nan)
+        return self.shares(block).argmax(axis=1).astype(float)
+
+    def names(self) -> list[str]:
+        return [f"{self.name}={level}" for level in self.levels[: self.width]]
+
+
+Column = NumberColumn | CategoryColumn
+KINDS: dict[str, Callable[..., Column]] = {
+    "number": NumberColumn,
+    "category": CategoryColumn,
+    "date": DateColumn,
+}
+
+
+class TableColumns:
+    """The columns of a table, one after the other in a matrix.
+
+    Parameters
+    ----------
+    table : sequence of Values
+    weight : ndarray of shape (n_rows,)
+    say : sequence of float
+        What each column counts.
+    """
+
+    def __init__(self, table: Sequence[Values], weight, say: Sequence[float]) -> None:
+        self.columns = [
+            KINDS[values.kind](values, weight, part)
+            for values, part in zip(table, say, strict=True)
+        ]
+        stops = np.cumsum([0, *(column.width for column in self.columns)]).tolist()
+        self.places = [slice(*pair) for pair in pairwise(stops)]
+        self.n_columns = stops[-1]
+
+    def encode(self, table: Sequence[Values]) -> np.ndarray:
+        """Return the matrix of a table, (n_rows, n_columns), with NaN where values are missing."""
+        pairs = zip(self.columns, table, strict=True)
+        return np.hstack([column.encode(values) for column, values in pairs])
+
+    def decode(self, matrix: np.ndarray) -> list[Values]:
+        """Return the table that is nearest to the rows of a matrix."""
+        matrix = matrix.astype(np.float64, copy=False)
+        return [
+            Values(column.name, column.kind, column.decode(matrix[:, place]), column.levels)
+            for column, place in zip(self.columns, self.places, strict=True)
+        ]
+
+    def unknown(self, table: Sequence[Values]) -> dict[str, list]:
+        """Return the levels of categories that are not known, by the names of the columns."""
+        found = {}
+        for column, values in zip(self.columns, table, strict=True):
+            if values.levels is not None and column.levels is not None:
+                used = np.unique(values.numbers[~np.isnan(values.numbers)]).astype(int)
+                new = [values.levels[i] for i in used if values.levels[i] not in column.levels]
+                if new:
+                    found[column.name] = new
+        return found
+
+    def by_column(self, X: np.ndarray, X_rebuilt: np.ndarray) -> np.ndarray:
+        """Return the squared errors of the table's columns, (n_rows, n_table_columns).
+
+        A number's is in units of its variance, a category's that of the probabilities of its
+        levels, divided by what their frequencies alone have on average (Brier 1950,
+        doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2). NaN where the value is missing.
+        """
+        errors = np.full((len(X), len(self.columns)), np.nan)
+        for i, (column, place) in enumerate(zip(self.columns, self.places, strict=True)):
+            if not column.width:
+                errors[:, i] = 0.0
+                continue
+            true, rebuilt = X[:, place], X_rebuilt[:, place]
+            if isinstance(column, CategoryColumn):
+                true = true / column.scale + column.frequency
+                missing = np.isnan(true[:, :1])
+                squares = np.square(column.shares(rebuilt) - true).sum(axis=1, keepdims=True)
+                spread = 1 - np.square(column.frequency).sum()
+                errors[:, i] = np.where(missing, np.nan, squares / spread)[:, 0]
+            else:
+                errors[:, i] = np.square(true[:, 0] - rebuilt[:, 0]) * column.width / column.say
+        return errors
+
+
+def _mean_and_deviation(numbers: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    if not len(numbers):
+        return 0.0, 1.0
+    mean = np.average(numbers, weights=weight)
+    deviation = np.sqrt(np.average((numbers - mean) ** 2, weights=weight))
+    return float(mean), float(deviation) if deviation > 1e-12 * abs(mean) else 1.0
+
+
+def _is_heavy(numbers: np.ndarray, weight: np.ndarray) -> bool:
+    """Whether a hundredth of the rows, the farthest from the median, has most of the variance."""
+    if len(numbers) < 2:
+        return False
+    squares = np.square(numbers - np.median(numbers))
+    order = np.argsort(-squares)
+    far = np.cumsum(weight[order]) <= max(weight.sum() / 100, weight[order[0]])
+    total = weight @ squares
+    return bool(total > 0 and (weight * squares)[order][far].sum() > _HEAVY * total)
+
+
+def _normal_scores(numbers: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers, and the normal quantiles of the middle of their ranks, both rising."""
+    values, inverse = np.unique(numbers, return_inverse=True)
+    counts = np.bincount(inverse, weights=weight)
+    middle = (np.cumsum(counts) - counts / 2) / counts.sum()
+    some = np.unique(np.linspace(0, len(values) - 1, min(len(values), _KNOTS)).astype(int))
+    return values[some], ndtri(middle[some])

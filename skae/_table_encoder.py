@@ -1,0 +1,285 @@
+"""TableEncoder: a table of numbers, categories, flags and dates as a matrix, and back."""
+
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_n_features,
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from ._checked_rows import validated_rows
+from ._contract import BaseEstimator, TransformerMixin, _fit_context
+from ._frames import layout_of, library_of, read, with_index_of, write
+from ._mixed_loss import TableLoss
+from ._table_columns import TableColumns, Values
+from ._warnings import warn
+from .exceptions import UnknownCategoryWarning
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Numbers, categories, flags and dates as columns of a matrix, and back.
+
+    Principal components of the matrix are factor analysis of mixed data (FAMD) [1]_: a number is
+    standardized, and a category has a column for each of its levels, the indicator less its
+    frequency f, divided by the root of f. So each column of the table has the same say in each
+    component, however many levels it has.
+
+    Where a hundredth of the rows has most of a number's variance, its normal score takes the
+    number's place. A date is a number, with sine and cosine of where it is in the year, the week
+    and the day beside it. Values that are missing (NaN, None, NA, NaT) are NaN in all columns.
+
+    Parameters
+    ----------
+    categorical_features : "from_dtype" or array-like of names, places or bool, \
+            default="from_dtype"
+        Which columns are categories beside those whose type says so: words, flags, and the
+        categorical types of pandas and polars.
+
+    column_weight : dict, default=None
+        What columns count, by their names, such as ``{"income": 2}``; 1 for all others.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns of the table.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where all are strings.
+
+    kinds_ : dict
+        What each column was read as, "number", "category" or "date", by its name.
+
+    column_weights_ : ndarray of shape (n_features,)
+        What each column counts.
+
+    See Also
+    --------
+    TableAutoencoderTransformer : The autoencoder of tables, which has one of these.
+    sklearn.preprocessing.OneHotEncoder : Indicators of levels alone.
+
+    References
+    ----------
+    .. [1] Pagès, J. (2004). Analyse factorielle de données mixtes. Revue de statistique appliquée
+       52(4), 93-111.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> from skae import TableEncoder
+    >>> table = pandas.DataFrame({"age": [20, 30, 40, 50], "job": ["nurse", None, "cook", "cook"]})
+    >>> encoder = TableEncoder().fit(table)
+    >>> encoder.get_feature_names_out().tolist()
+    ['age', 'job=cook', 'job=nurse']
+    >>> encoder.inverse_transform(encoder.transform(table[2:]))
+       age   job
+    0   40  cook
+    1   50  cook
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "categorical_features": ["array-like", str, None],
+        "column_weight": [dict, None],
+    }
+
+    def __init__(self, categorical_features="from_dtype", *, column_weight=None):
+        self.categorical_features = categorical_features
+        self.column_weight = column_weight
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None) -> Self:
+        """Learn what the columns of a table hold.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            A table of pandas or polars, or an array of numbers or objects.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self : object
+            The fitted encoder.
+
+        Raises
+        ------
+        ValueError
+            If a column has a type that is none of these, has a new word in each row, or is named in
+            a parameter and missing.
+        """
+        X = self._checked(X, reset=True)
+        layout = layout_of(X, self.categorical_features)
+        table = read(X, layout)
+        weight = _check_sample_weight(
+            sample_weight, table[0].numbers, dtype=np.float64, ensure_non_negative=True
+        )
+        columns = TableColumns(table, weight, self._say(layout.names))
+        if not columns.n_columns:
+            raise ValueError(
+                f"No column of X has two different values: {layout.names}. Give others."
+            )
+        self._layout, self._columns = layout, columns
+        self.kinds_ = {values.name: values.kind for values in table}
+        self.column_weights_ = np.array([column.say for column in columns.columns])
+        return self
+
+    def transform(self, X) -> np.ndarray:
+        """Return the matrix of a table.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows like those of `fit`; the columns of a DataFrame may be in any order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            NaN where the value is missing, or a category that was not seen in `fit`, of which a
+            `skae.exceptions.UnknownCategoryWarning` tells.
+
+        Raises
+        ------
+        ValueError
+            If columns lack, or hold something else than in `fit`.
+        """
+        check_is_fitted(self)
+        table = self._read(X)
+        unknown = self._columns.unknown(table)
+        if unknown:
+            warn(
+                f"X has categories that were not seen in fit, {unknown}; they count as missing.",
+                UnknownCategoryWarning,
+            )
+        return self._columns.encode(table)
+
+    def inverse_transform(self, X) -> Any:
+        """Return the table that rows of a matrix stand for.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_columns)
+            Rows such as `transform` returns, without missing values.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_samples, n_features)
+            In the container of `fit`, with the same columns, types and categories. Of a category it
+            is the level that is nearest, of whole numbers the nearest whole number.
+        """
+        check_is_fitted(self)
+        matrix = np.asarray(X, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[1] != self._columns.n_columns:
+            raise ValueError(
+                f"X has shape {matrix.shape}, but TableEncoder.inverse_transform expects "
+                f"{self._columns.n_columns} columns, as transform returns them."
+            )
+        return with_index_of(X, write(self._columns.decode(matrix), self._layout))
+
+    def column_errors(self, X, X_rebuilt) -> np.ndarray:
+        """Return the errors of the table's columns in rows of the matrix.
+
+        Parameters
+        ----------
+        X, X_rebuilt : array-like of shape (n_samples, n_columns)
+            Rows such as `transform` returns, and what they were rebuilt as.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Of a number the squared error, in units of its variance; of a category the squared error
+            of the probabilities of its levels, in units of what its frequencies alone have [1]_.
+            NaN where X is.
+
+        References
+        ----------
+        .. [1] Brier, G. W. (1950). Verification of forecasts expressed in terms of probability.
+           Monthly Weather Review 78. :doi:`10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2`
+        """
+        check_is_fitted(self)
+        return self._columns.by_column(np.asarray(X, float), np.asarray(X_rebuilt, float))
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return the names of the matrix's columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        ndarray of str objects
+            A number's own name; "job=cook" for the level "cook" of the column "job"; and
+            "date (sin 1)" for the first cycle of a date.
+        """
+        check_is_fitted(self)
+        names = [name for column in self._columns.columns for name in column.names()]
+        return np.array(names, dtype=object)
+
+    def loss(self) -> "TableLoss | str":
+        """Return the loss of the matrix's columns, for `AutoencoderTransformer`.
+
+        Returns
+        -------
+        object
+            What its parameter ``loss`` takes: the squared error of numbers, and the cross-entropy
+            of categories divided by their entropy. For a table of numbers alone, "squared_error".
+        """
+        check_is_fitted(self)
+        varied = [one for one in self._columns.columns if one.levels and one.width]
+        return TableLoss(self._columns) if varied else "squared_error"
+
+    def _checked(self, X, *, reset):
+        """Return a container whose columns can be read, and remember or compare their number."""
+        if library_of(X) != "numpy":
+            if reset:
+                _check_feature_names(self, X, reset=True)
+                _check_n_features(self, X, reset=True)
+            return X
+        if getattr(np.asarray(X), "dtype", np.dtype(float)).kind in "OUSbM":
+            how = {"dtype": None, "ensure_all_finite": False}
+            return validate_data(self, np.asarray(X), reset=reset, **how)
+        return validated_rows(self, X, reset=reset, allow_nan=True)
+
+    def _read(self, X) -> list[Values]:
+        table = read(self._checked(X, reset=False), self._layout)
+        for column, values in zip(self._columns.columns, table, strict=True):
+            if values.kind != column.kind and not np.isnan(values.numbers).all():
+                raise ValueError(
+                    f"The column {values.name!r} of X is a {values.kind}, but it was a "
+                    f"{column.kind} in fit. Convert it to the type that it had."
+                )
+        return [
+            values._replace(levels=[])
+            if column.levels is not None and values.levels is None
+            else values
+            for column, values in zip(self._columns.columns, table, strict=True)
+        ]
+
+    def _say(self, names: list) -> list[float]:
+        given = self.column_weight or {}
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise ValueError(f"column_weight names {unknown}, but X has the columns {names}.")
+        for name, weight in given.items():
+            if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
+                raise ValueError(
+                    f"column_weight={given!r} gives {name!r} the weight {weight!r}; expected a "
+                    "positive number. Leave out a column that should not count."
+                )
+        return [float(given.get(name, 1.0)) for name in names]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = tags.input_tags.string = True
+        return tags
