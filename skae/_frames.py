@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._table_columns import Values
+from ._table_columns import Values, in_order
 
 _MANY_WORDS = 20  # different ones, below which a column of words is a category however few rows
 _MICROSECOND = 1e-6
@@ -153,7 +153,7 @@ def _of_objects(name: Any, values: list, category: bool) -> Values:
             "so it says which row it is and not of what kind. Leave it out, or name it in "
             "categorical_features if its words are categories all the same."
         )
-    levels = sorted(different, key=lambda value: (type(value).__name__, value))
+    levels = sorted(different, key=in_order)
     places = {level: i for i, level in enumerate(levels)}
     numbers = np.array([np.nan if m else places[v] for v, m in zip(values, missing, strict=True)])
     return Values(name, "category", numbers.astype(float), levels)

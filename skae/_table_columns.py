@@ -5,13 +5,12 @@ Here end numbers, words and dates of whatever type; `_tables_in_and_out` knows t
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 _HEAVY = 0.5  # share of the sum of squares that the farthest hundredth of the rows has
-_KNOTS = 1000  # of the map from numbers to normal scores
+_MOST = 300.0  # whose hyperbolic sine is a number of double precision, and times others, too
 _DAY = 86400.0  # seconds
 # The cycles of a date, in seconds, by name; a year is that of the calendar's mean.
 _CYCLES = {"year": 365.2425 * _DAY, "week": 7 * _DAY, "day": _DAY}
@@ -26,10 +25,16 @@ class Values(NamedTuple):
     levels: list | None = None  # of a category, each different, in order
 
 
+def in_order(level: Any) -> tuple:
+    """Return what levels of any types are sorted by."""
+    return type(level).__name__, level
+
+
 class NumberColumn:
     """A number, less its mean and divided by its standard deviation.
 
-    Where a few rows have most of the variance, it is the number's normal score instead.
+    Where a few rows have most of the variance, large deviations from the median count by their
+    logarithm: the number is first the inverse hyperbolic sine of its deviation in typical ones.
     """
 
     kind = "number"
@@ -40,24 +45,28 @@ class NumberColumn:
         known = ~np.isnan(values.numbers)
         numbers, weight = values.numbers[known], weight[known]
         self.width = int(len(numbers) > 0)
-        self.knots = None
+        self.median, self.typical = 0.0, np.inf  # a deviation, above which others are large
         if _is_heavy(numbers, weight):
-            self.knots = _normal_scores(numbers, weight)
-            numbers = np.interp(numbers, *self.knots)
-        self.mean, self.scale = _mean_and_deviation(numbers, weight)
+            self.median, self.typical = _median_and_deviation(numbers, weight)
+        self.mean, self.scale = _mean_and_deviation(self._shortened(numbers), weight)
         self.scale /= np.sqrt(say)
 
+    def _shortened(self, numbers: np.ndarray) -> np.ndarray:
+        if np.isinf(self.typical):
+            return numbers
+        return np.arcsinh((numbers - self.median) / self.typical)
+
     def encode(self, values: Values) -> np.ndarray:
-        numbers = values.numbers
-        if self.knots is not None:
-            numbers = np.where(np.isnan(numbers), np.nan, np.interp(numbers, *self.knots))
+        numbers = self._shortened(values.numbers)
         return ((numbers - self.mean) / self.scale)[:, None][:, : self.width]
 
     def decode(self, block: np.ndarray) -> np.ndarray:
         if not self.width:
             return np.full(len(block), np.nan)
         numbers = block[:, 0] * self.scale + self.mean
-        return numbers if self.knots is None else np.interp(numbers, *self.knots[::-1])
+        if np.isinf(self.typical):
+            return numbers
+        return np.sinh(np.clip(numbers, -_MOST, _MOST)) * self.typical + self.median
 
     def names(self) -> list[str]:
         """Return the names of the matrix's columns."""
@@ -107,12 +116,13 @@ class CategoryColumn:
 
     def __init__(self, values: Values, weight: np.ndarray, say: float) -> None:
         self.name, self.say = values.name, say
-        assert values.levels is not None
+        levels = values.levels or []
         known = ~np.isnan(values.numbers)
         place = values.numbers[known].astype(int)
-        counts = np.bincount(place, weights=weight[known], minlength=len(values.levels))
-        seen = np.flatnonzero(counts > 0)
-        self.levels = [values.levels[i] for i in seen]
+        counts = np.bincount(place, weights=weight[known], minlength=len(levels))
+        # In the same order, whatever that of a categorical type is.
+        seen = sorted(np.flatnonzero(counts > 0), key=lambda i: in_order(levels[i]))
+        self.levels = [levels[i] for i in seen]
         self.frequency = counts[seen] / counts.sum() if len(seen) else np.empty(0)
         self.scale = np.sqrt(say / self.frequency)
 
@@ -242,10 +252,15 @@ def _is_heavy(numbers: np.ndarray, weight: np.ndarray) -> bool:
     return bool(total > 0 and (weight * squares)[order][far].sum() > _HEAVY * total)
 
 
-def _normal_scores(numbers: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return numbers, and the normal quantiles of the middle of their ranks, both rising."""
-    values, inverse = np.unique(numbers, return_inverse=True)
-    counts = np.bincount(inverse, weights=weight)
-    middle = (np.cumsum(counts) - counts / 2) / counts.sum()
-    some = np.unique(np.linspace(0, len(values) - 1, min(len(values), _KNOTS)).astype(int))
-    return values[some], ndtri(middle[some])
+def _median_and_deviation(numbers: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Return the median of numbers and that of their deviations from it, but for those of none."""
+    median = _median(numbers, weight)
+    deviation = np.abs(numbers - median)
+    some = deviation > 0
+    return median, _median(deviation[some], weight[some])
+
+
+def _median(numbers: np.ndarray, weight: np.ndarray) -> float:
+    order = np.argsort(numbers)
+    share = np.cumsum(weight[order])
+    return float(numbers[order][np.searchsorted(share, share[-1] / 2)])

@@ -29,9 +29,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     frequency f, divided by the root of f. So each column of the table has the same say in each
     component, however many levels it has.
 
-    Where a hundredth of the rows has most of a number's variance, its normal score takes the
-    number's place. A date is a number, with sine and cosine of where it is in the year, the week
-    and the day beside it. Values that are missing (NaN, None, NA, NaT) are NaN in all columns.
+    Where a hundredth of the rows has most of a number's variance, large deviations from the median
+    count by their logarithm (the inverse hyperbolic sine takes the number's place). A date is a
+    number, with sine and cosine of where it is in the year, the week and the day beside it. Values
+    that are missing (NaN, None, NA, NaT) are NaN in all columns.
 
     Parameters
     ----------

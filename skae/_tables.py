@@ -17,6 +17,8 @@ from ._warnings import warn
 # Of the autoencoder, what follows from the table.
 _DECIDED = {"loss": "squared_error", "missing": "error", "output_activation": None}
 
+_NO_ERROR = 1e-12  # in units of variances: what is rounding alone
+
 
 class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Nonlinear dimensionality reduction of tables: numbers, categories, flags, dates and holes.
@@ -303,7 +305,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             As `score`, for each column; NaN for one that is the same in all rows.
         """
         errors, constant = self._summed_errors(X, sample_weight)
-        return 1 - np.divide(errors, constant, out=np.full(len(errors), np.nan), where=constant > 0)
+        varies = constant > _NO_ERROR
+        return 1 - np.divide(errors, constant, out=np.full(len(errors), np.nan), where=varies)
 
     def _summed_errors(self, X, sample_weight):
         """Return the errors of columns, and those of the rows' own means and frequencies."""
@@ -331,8 +334,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
 
 
 def _share(error: float, constant: float) -> float:
-    if constant == 0:
-        if error == 0:
+    if constant <= _NO_ERROR:
+        if error <= _NO_ERROR:
             return 1.0
         warn("The score is not defined for rows of which no column varies.", UndefinedMetricWarning)
         return float("nan")

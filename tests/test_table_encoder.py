@@ -1,0 +1,133 @@
+"""TableEncoder: a table as a matrix that PCA, pipelines and detectors take, and back."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, TableEncoder
+from skae.exceptions import UnknownCategoryWarning
+
+
+def people(n_rows=120, seed=0):
+    """Return a table of each kind of column, with holes."""
+    random = np.random.RandomState(seed)
+    age = random.uniform(18, 80, n_rows)
+    table = pd.DataFrame(
+        {
+            "age": age.round(),
+            "income": np.exp(random.normal(10, 1, n_rows)),
+            "children": random.poisson(1, n_rows),
+            "job": np.where(age > 50, "judge", random.choice(["cook", "nurse"], n_rows)),
+            "member": random.uniform(size=n_rows) < age / 100,
+            "size": pd.Categorical(random.choice([*"SML"], n_rows), categories=[*"SML", "XL"]),
+            "since": pd.Timestamp("2020-01-01")
+            + pd.to_timedelta(random.randint(900, size=n_rows), "D"),
+        }
+    )
+    table.loc[::7, "age"] = np.nan
+    table.loc[::11, "job"] = None
+    return table
+
+
+def test_a_table_comes_back_with_its_types_and_categories():
+    table = people()
+    encoder = TableEncoder().fit(table)
+    matrix = encoder.transform(table)
+    assert matrix.shape == (120, len(encoder.get_feature_names_out()))
+    back = encoder.inverse_transform(np.nan_to_num(matrix))
+    pd.testing.assert_series_equal(back.dtypes, table.dtypes)
+    known = table.notna()
+    for name in ("job", "member", "size", "children"):
+        assert (back[name] == table[name])[known[name]].all()
+    np.testing.assert_allclose(back["income"], table["income"], rtol=1e-6)
+    assert encoder.kinds_["since"] == "date"
+    assert list(encoder.feature_names_in_) == list(table)
+
+
+def test_pandas_and_polars_agree_to_the_bit():
+    table = people()
+    table["since"] = table["since"].astype("datetime64[us]")
+    other = pl.from_pandas(table)
+    first = TableEncoder().fit(table).transform(table)
+    encoder = TableEncoder().fit(other)
+    np.testing.assert_array_equal(first, encoder.transform(other))
+    back = encoder.inverse_transform(np.nan_to_num(first))
+    assert isinstance(back, pl.DataFrame)
+    assert back.schema == other.schema
+
+
+def test_columns_may_come_in_any_order_and_none_may_lack():
+    table = people()
+    encoder = TableEncoder().fit(table)
+    np.testing.assert_array_equal(
+        encoder.transform(table[table.columns[::-1]]), encoder.transform(table)
+    )
+    with pytest.raises(ValueError, match=r"X lacks the columns \['job'\]"):
+        encoder.transform(table.drop(columns="job"))
+
+
+def test_a_category_that_was_not_seen_is_a_hole_and_said():
+    encoder = TableEncoder().fit(people())
+    new = people(20)
+    new.loc[3, "job"] = "pilot"
+    with pytest.warns(UnknownCategoryWarning, match=r"\{'job': \['pilot'\]\}; they count"):
+        matrix = encoder.transform(new)
+    columns = [name.startswith("job=") for name in encoder.get_feature_names_out()]
+    assert np.isnan(matrix[3, columns]).all()
+
+
+def test_a_column_of_another_kind_is_refused_unless_it_is_empty():
+    encoder = TableEncoder().fit(people())
+    new = people(20)
+    with pytest.raises(ValueError, match="'age' of X is a category, but it was a number in fit"):
+        encoder.transform(new.assign(age="old"))
+    empty = encoder.transform(new.assign(job=np.nan))
+    assert np.isnan(empty[:, encoder.get_feature_names_out() == "job=cook"]).all()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"column_weight": {"wage": 2}}, r"column_weight names \['wage'\], but X has the columns"),
+        ({"column_weight": {"age": 0}}, "gives 'age' the weight 0; expected a positive number"),
+        ({"categorical_features": ["wage"]}, "categorical_features has 'wage'"),
+    ],
+)
+def test_parameters_that_name_no_column_are_refused(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        TableEncoder(**parameters).fit(people())
+
+
+def test_a_table_without_any_variety_is_refused():
+    with pytest.raises(ValueError, match="No column of X has two different values"):
+        TableEncoder().fit(pd.DataFrame({"a": ["x", "x"], "b": [None, None]}))
+
+
+def test_a_matrix_of_another_width_is_refused():
+    with pytest.raises(ValueError, match=r"shape \(2, 3\), but TableEncoder.inverse_transform exp"):
+        TableEncoder().fit(people()).inverse_transform(np.zeros((2, 3)))
+
+
+def test_numbers_alone_have_the_squared_error():
+    assert (
+        TableEncoder().fit(np.random.RandomState(0).normal(size=(9, 2))).loss() == "squared_error"
+    )
+
+
+def test_other_estimators_take_tables_by_it():
+    table = people().dropna()
+    pca = make_pipeline(TableEncoder(), PCA(2)).fit(table)
+    rebuilt = pca.inverse_transform(pca.transform(table))
+    pd.testing.assert_series_equal(rebuilt.dtypes, table.dtypes)
+    strange = people().assign(age=np.where(np.arange(120) == 5, 400.0, people()["age"]))
+    detector = make_pipeline(
+        TableEncoder(),
+        AutoencoderOutlierDetector(
+            AutoencoderTransformer(2, max_iter=5, missing="mask", early_stopping=False),
+            random_state=0,
+        ),
+    ).fit(strange)
+    assert 5 in detector.score_samples(strange).argsort()[:3]
