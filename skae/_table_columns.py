@@ -42,7 +42,7 @@ class NumberColumn:
 
     def __init__(self, values: Values, weight: np.ndarray, say: float) -> None:
         self.name, self.say = values.name, say
-        known = ~np.isnan(values.numbers)
+        known = ~np.isnan(values.numbers) & (weight > 0)
         numbers, weight = values.numbers[known], weight[known]
         self.width = int(len(numbers) > 0)
         self.median, self.typical = 0.0, np.inf  # a deviation, above which others are large
@@ -117,7 +117,7 @@ class CategoryColumn:
     def __init__(self, values: Values, weight: np.ndarray, say: float) -> None:
         self.name, self.say = values.name, say
         levels = values.levels or []
-        known = ~np.isnan(values.numbers)
+        known = ~np.isnan(values.numbers) & (weight > 0)
         place = values.numbers[known].astype(int)
         counts = np.bincount(place, weights=weight[known], minlength=len(levels))
         # In the same order, whatever that of a categorical type is.
@@ -243,13 +243,14 @@ def _mean_and_deviation(numbers: np.ndarray, weight: np.ndarray) -> tuple[float,
 
 def _is_heavy(numbers: np.ndarray, weight: np.ndarray) -> bool:
     """Whether a hundredth of the rows, the farthest from the median, has most of the variance."""
-    if len(numbers) < 2:
+    if not len(numbers):
         return False
-    squares = np.square(numbers - np.median(numbers))
+    squares = np.square(numbers - _median(numbers, weight))
     order = np.argsort(-squares)
-    far = np.cumsum(weight[order]) <= max(weight.sum() / 100, weight[order[0]])
-    total = weight @ squares
-    return bool(total > 0 and (weight * squares)[order][far].sum() > _HEAVY * total)
+    squares, weight = squares[order], weight[order]
+    before = np.cumsum(weight) - weight
+    far = np.clip(weight.sum() / 100 - before, 0, weight)  # (n_rows,), the last of them in part
+    return bool(far @ squares > _HEAVY * (weight @ squares))
 
 
 def _median_and_deviation(numbers: np.ndarray, weight: np.ndarray) -> tuple[float, float]:

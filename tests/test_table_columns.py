@@ -73,6 +73,7 @@ def test_a_weight_of_two_is_the_row_twice():
     twice = [
         one._replace(numbers=np.concatenate([one.numbers, one.numbers[:20]])) for one in values
     ]
+    values[0].numbers[3] = twice[0].numbers[[3, 53]] = 1e4  # a number with a far row
     np.testing.assert_allclose(
         columns_of(values, weight).encode(values), columns_of(twice).encode(values), rtol=1e-12
     )

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, TableEncoder
 from skae.exceptions import UnknownCategoryWarning
@@ -30,6 +31,11 @@ def people(n_rows=120, seed=0):
     table.loc[::7, "age"] = np.nan
     table.loc[::11, "job"] = None
     return table
+
+
+@parametrize_with_checks([TableEncoder()])
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
 
 
 def test_a_table_comes_back_with_its_types_and_categories():

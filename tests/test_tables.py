@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import AutoencoderTransformer, TableAutoencoderTransformer, TableEncoder
 
@@ -39,6 +40,16 @@ def people(n_rows=150, seed=0):
 def fitted(table=None, **parameters):
     model = TableAutoencoderTransformer(2, autoencoder=QUICK, random_state=0)
     return model.set_params(**parameters).fit(people() if table is None else table)
+
+
+@parametrize_with_checks(
+    [
+        TableAutoencoderTransformer(),
+        TableAutoencoderTransformer(1, autoencoder=QUICK, random_state=0),
+    ]
+)
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
 
 
 def test_codes_go_back_to_a_table_of_the_same_types():
