@@ -3,6 +3,7 @@
 The only module that knows pandas and polars as tables, and that only where one came in.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from numbers import Integral, Number
 from typing import Any, NamedTuple
@@ -15,13 +16,81 @@ _MANY_WORDS = 20  # different ones, below which a column of words is a category 
 _MICROSECOND = 1e-6
 
 
+class Type(NamedTuple):
+    """The type of a column, by its name in its library and what the name does not say."""
+
+    name: str
+    categories: list | None = None
+    ordered: bool = False
+    of_categories: str = ""  # the name of their type
+    unit: str | None = None  # of times
+    zone: str | None = None
+
+
 class Layout(NamedTuple):
     """What a table was like: its container, and its columns' names and types."""
 
     library: str  # "numpy", "pandas" or "polars"
     names: list
-    types: list  # of the columns, in the library's terms; of numpy that of the array
+    types: list[Type]  # of numpy that of the array
     categorical: list[bool]  # whether the user says that a column is a category
+
+
+# Names of types of pandas that can be turned into them, and of polars.
+_OF_PANDAS = re.compile(
+    r"(u?int|UInt|Int)(8|16|32|64)|[fF]loat(32|64)|bool|boolean|object|str|string"
+    r"|datetime64\[(s|ms|us|ns)(, [\w/+:-]+)?\]"
+)
+_OF_POLARS = (
+    *("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"),
+    *("Float32", "Float64", "Boolean", "String", "Categorical", "Date"),
+)
+
+
+def _type_of_pandas(name: Any, kind: Any) -> Type:
+    categories = getattr(kind, "categories", None)
+    if categories is not None:
+        inner = str(categories.dtype)
+        if _OF_PANDAS.fullmatch(inner):
+            return Type("category", categories.tolist(), bool(kind.ordered), inner)
+    elif _OF_PANDAS.fullmatch(str(kind)):
+        return Type(str(kind))
+    raise _unknown_type(name, kind)
+
+
+def _type_of_polars(name: Any, kind: Any) -> Type:
+    import polars as pl
+
+    if kind == pl.Enum:
+        return Type("Enum", kind.categories.to_list())
+    if kind == pl.Datetime:
+        return Type("Datetime", unit=kind.time_unit, zone=kind.time_zone)
+    if str(kind) in _OF_POLARS:
+        return Type(str(kind))
+    raise _unknown_type(name, kind)
+
+
+def _in_pandas(kind: Type) -> Any:
+    """Return the type of pandas that a name stands for."""
+    import pandas as pd
+
+    if kind.categories is not None:
+        categories = pd.Index(kind.categories, dtype=kind.of_categories)
+        return pd.CategoricalDtype(categories, ordered=kind.ordered)
+    if not _OF_PANDAS.fullmatch(kind.name):  # from a file, which may say anything
+        raise ValueError(f"{kind.name!r} is no type of a column.")
+    return pd.api.types.pandas_dtype(kind.name)
+
+
+def _in_polars(kind: Type) -> Any:
+    """Return the type of polars that a name stands for."""
+    import polars as pl
+
+    if kind.name == "Enum":
+        return pl.Enum(kind.categories or [])
+    if kind.name == "Datetime":
+        return pl.Datetime(kind.unit or "us", kind.zone)  # type: ignore[arg-type]
+    return {name: getattr(pl, name) for name in _OF_POLARS}[kind.name]
 
 
 def library_of(X: Any) -> str:
@@ -38,13 +107,11 @@ def layout_of(X: Any, categorical_features: Any) -> Layout:
     library = library_of(X)
     if library == "numpy":
         names = [f"x{i}" for i in range(X.shape[1])]
-        types = [X.dtype] * X.shape[1]
+        types = [Type(str(X.dtype))] * X.shape[1]
     else:
         names = list(X.columns)
-        columns = (
-            X.get_columns() if library == "polars" else [X.iloc[:, i] for i in range(len(names))]
-        )
-        types = [column.dtype for column in columns]
+        type_of = _type_of_pandas if library == "pandas" else _type_of_polars
+        types = [type_of(*pair) for pair in zip(names, X.dtypes, strict=True)]
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"X has several columns of the names {twice}. Give each its own name.")
@@ -208,7 +275,7 @@ def _of_polars(name: Any, column: Any, category: bool) -> Values:
         if getattr(kind, "time_zone", None) is not None:
             column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return _of_numpy(name, column.cast(pl.Datetime("us")).to_numpy(), category)
-    if kind in (pl.String, pl.Categorical, pl.Object, pl.Null):
+    if kind in (pl.String, pl.Categorical):
         return _of_objects(name, column.to_list(), category)
     raise _unknown_type(name, kind)
 
@@ -278,7 +345,7 @@ def _dates(values: Values) -> np.ndarray:
 
 
 def _to_numpy(table, layout):
-    kind = layout.types[0]
+    kind = np.dtype(layout.types[0].name)
     columns = []
     for values in table:
         column: Any = values.numbers
@@ -295,7 +362,7 @@ def _to_pandas(table, layout):
     import pandas as pd
 
     columns = {}
-    for values, kind in zip(table, layout.types, strict=True):
+    for values, kind in zip(table, map(_in_pandas, layout.types), strict=True):
         if values.levels is not None or np.isnan(values.numbers).all():
             column = pd.Series(_objects(values), dtype=kind)
         elif values.kind == "date":
@@ -316,7 +383,7 @@ def _to_polars(table, layout):
     import polars as pl
 
     columns = []
-    for values, kind in zip(table, layout.types, strict=True):
+    for values, kind in zip(table, map(_in_polars, layout.types), strict=True):
         if values.levels is not None or np.isnan(values.numbers).all():
             column = pl.Series(values.name, _objects(values), dtype=kind, strict=False)
         elif values.kind == "date":

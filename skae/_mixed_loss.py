@@ -1,7 +1,5 @@
 """The loss of a table's columns: what `AutoencoderTransformer` is given for a matrix of them."""
 
-from functools import cached_property
-
 import numpy as np
 import torch
 from torch import nn
@@ -24,7 +22,6 @@ class TableLoss:
     def __init__(self, columns: TableColumns) -> None:
         self.columns = columns
 
-    @cached_property
     def _categories(self) -> list[tuple[CategoryColumn, slice]]:
         pairs = zip(self.columns.columns, self.columns.places, strict=True)
         return [
@@ -39,7 +36,7 @@ class TableLoss:
                 torch.from_numpy(column.scale).float(),
                 column.say,
             )
-            for column, place in self._categories
+            for column, place in self._categories()
         ]
 
     def output(self) -> nn.Module:
@@ -49,7 +46,7 @@ class TableLoss:
     def argument(self, X: np.ndarray) -> np.ndarray:
         """Return what the output activation would have to be applied to, to give some rows."""
         result = np.array(X, dtype=np.float64)
-        for column, place in self._categories:
+        for column, place in self._categories():
             shares = column.shares(result[:, place])
             result[:, place] = np.log(np.clip(shares, _LEAST_SHARE, None))
         return result

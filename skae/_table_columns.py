@@ -45,14 +45,14 @@ class NumberColumn:
         known = ~np.isnan(values.numbers) & (weight > 0)
         numbers, weight = values.numbers[known], weight[known]
         self.width = int(len(numbers) > 0)
-        self.median, self.typical = 0.0, np.inf  # a deviation, above which others are large
+        self.median, self.typical = 0.0, 0.0  # a deviation, above which others are large
         if _is_heavy(numbers, weight):
             self.median, self.typical = _median_and_deviation(numbers, weight)
         self.mean, self.scale = _mean_and_deviation(self._shortened(numbers), weight)
         self.scale /= np.sqrt(say)
 
     def _shortened(self, numbers: np.ndarray) -> np.ndarray:
-        if np.isinf(self.typical):
+        if not self.typical:
             return numbers
         return np.arcsinh((numbers - self.median) / self.typical)
 
@@ -64,7 +64,7 @@ class NumberColumn:
         if not self.width:
             return np.full(len(block), np.nan)
         numbers = block[:, 0] * self.scale + self.mean
-        if np.isinf(self.typical):
+        if not self.typical:
             return numbers
         return np.sinh(np.clip(numbers, -_MOST, _MOST)) * self.typical + self.median
 
@@ -181,9 +181,17 @@ class TableColumns:
             KINDS[values.kind](values, weight, part)
             for values, part in zip(table, say, strict=True)
         ]
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of the matrix."""
+        return sum(column.width for column in self.columns)
+
+    @property
+    def places(self) -> list[slice]:
+        """Where the columns of the table are in the matrix."""
         stops = np.cumsum([0, *(column.width for column in self.columns)]).tolist()
-        self.places = [slice(*pair) for pair in pairwise(stops)]
-        self.n_columns = stops[-1]
+        return [slice(*pair) for pair in pairwise(stops)]
 
     def encode(self, table: Sequence[Values]) -> np.ndarray:
         """Return the matrix of a table, (n_rows, n_columns), with NaN where values are missing."""

@@ -8,9 +8,10 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._autoencoder import AutoencoderTransformer
-from ._contract import BaseEstimator, TransformerMixin, _fit_context
-from ._fitting import or_as_before
+from ._contract import TransformerMixin, _fit_context
+from ._fitting import fitting
 from ._frames import filled, with_index_of
+from ._progress import Watchable, fit_within
 from ._table_encoder import TableEncoder
 from ._warnings import warn
 
@@ -20,7 +21,7 @@ _DECIDED = {"loss": "squared_error", "missing": "error", "output_activation": No
 _NO_ERROR = 1e-12  # in units of variances: what is rounding alone
 
 
-class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Watchable):
     """Nonlinear dimensionality reduction of tables: numbers, categories, flags, dates and holes.
 
     A table goes in, as a DataFrame of pandas or polars, and comes back from the codes, with the
@@ -151,12 +152,13 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             If a column has a type that can't be read or a new word in each row, or if parameters
             contradict each other.
         """
-        with or_as_before(self):
+        with fitting(self, X, y, sample_weight):
             encoder = TableEncoder(self.categorical_features, column_weight=self.column_weight)
             encoder.fit(X, sample_weight=sample_weight)
             autoencoder = self._template().set_params(loss=encoder.loss(), missing="mask")
             matrix = encoder.transform(X)
-            autoencoder.fit(matrix, sample_weight=sample_weight, groups=groups)
+            beside = {"sample_weight": sample_weight, "groups": groups}
+            fit_within("autoencoder", 1, autoencoder, matrix, **beside)
             for name in ("n_features_in_", "feature_names_in_"):
                 self.__dict__.pop(name, None)
                 if hasattr(encoder, name):

@@ -17,6 +17,7 @@ PAGES = [
     "docs/getting_started.md",
     "docs/user_guide.md",
     "docs/variants.md",
+    "docs/tables.md",
     "docs/few_labels.md",
     "docs/ecosystem.md",
     "docs/deployment.md",

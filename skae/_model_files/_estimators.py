@@ -14,10 +14,14 @@ from torch import nn
 from .._autoencoder import AutoencoderTransformer
 from .._conditions import CodesGivenCondition, LabelCondition, NumberCondition
 from .._convolutional import ConvolutionalAutoencoderTransformer
+from .._frames import Layout
 from .._holding_out import FoldsOfRows
 from .._imputer import AutoencoderImputer
 from .._outliers import AutoencoderOutlierDetector
 from .._stacked import StackedAutoencoderClassifier
+from .._table_columns import TableColumns
+from .._table_encoder import TableEncoder
+from .._tables import TableAutoencoderTransformer
 from .._value_files import Contents, ValueReader, ValueWriter, not_storable, read, write
 from .._variational import VariationalAutoencoderTransformer
 from ..exceptions import ModelFileError
@@ -113,6 +117,20 @@ FITTED: dict[type[BaseEstimator], dict[str, Any]] = {
         "_holes": object,
     },
     AutoencoderImputer: {**_ROWS, "autoencoder_": object},
+    TableEncoder: {
+        **_ROWS,
+        "kinds_": dict,
+        "column_weights_": np.ndarray,
+        "_layout": Layout,
+        "_columns": TableColumns,
+    },
+    TableAutoencoderTransformer: {
+        **_ROWS,
+        "encoder_": TableEncoder,
+        "autoencoder_": AutoencoderTransformer,
+        "n_components_": int,
+        "_n_features_out": int,
+    },
 }
 ESTIMATORS: dict[str, type[BaseEstimator]] = {kind.__name__: kind for kind in FITTED}
 

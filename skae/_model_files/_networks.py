@@ -35,6 +35,7 @@ from ..nn import (
     GaussianLikelihood,
     LadderLayer,
     LadderNetwork,
+    MixedOutput,
     NestedDropout,
     PadCodes,
     Reorder,
@@ -110,6 +111,12 @@ def _standardize(n_features, scale_shape):
 def _column_activations(n_features, activations):
     columns = torch.empty(n_features, dtype=torch.int64)
     return ColumnActivations(columns, [partial(copy.copy, part) for part in activations])
+
+
+def _mixed_output(n_columns, shape):
+    output = _blank(MixedOutput)
+    output.allocate(n_columns, shape)
+    return output
 
 
 def _reorder(module, n_before, n_after):
@@ -248,6 +255,15 @@ KINDS: dict[str, Kind] = {
         ("activations",),
         build=_column_activations,
         describe=lambda layer: {"n_features": len(layer.columns)},
+    ),
+    "MixedOutput": Kind(
+        MixedOutput,
+        {"n_columns": int, "shape": Numbers},
+        build=_mixed_output,
+        describe=lambda layer: {
+            "n_columns": len(layer.back),
+            "shape": tuple(layer.place.shape),
+        },
     ),
     "AutoencoderNetwork": Kind(AutoencoderNetwork, children=("encoder", "decoder", "between")),
     "Reorder": Kind(

@@ -10,8 +10,11 @@ import torch
 
 from .._calibration import CodeSpace, HoleCalibration
 from .._conditions import CodesGivenCondition, LabelCondition, NumberCondition
+from .._frames import Layout, Type
 from .._holding_out import FoldsOfRows
+from .._mixed_loss import TableLoss
 from .._stacked import Stage
+from .._table_columns import CategoryColumn, DateColumn, NumberColumn, TableColumns
 from ..activation import TopK
 from ..joint import Ladder
 from ..nn import ChannelsLast, Logistic, MapShape, Softmax
@@ -37,6 +40,11 @@ class Record(NamedTuple):
 
 
 _ARRAY = np.ndarray
+_NONE = type(None)
+_NUMBER_COLUMN = {
+    **{"name": object, "say": float, "width": int},
+    **{"median": float, "typical": float, "mean": float, "scale": float},
+}
 
 RECORDS: dict[str, Record] = {
     record.kind.__name__: record
@@ -50,7 +58,7 @@ RECORDS: dict[str, Record] = {
             {
                 "name": str,
                 "loss_curve": list,
-                "validation_loss_curve": (list, type(None)),
+                "validation_loss_curve": (list, _NONE),
                 "best_iter": int,
                 "score": float,
             },
@@ -59,6 +67,26 @@ RECORDS: dict[str, Record] = {
         Record(LabelCondition, {"classes": _ARRAY, "counts": _ARRAY}),
         Record(NumberCondition, {"mean": _ARRAY, "scale": _ARRAY}),
         Record(CodesGivenCondition, {"squares": _ARRAY, "products": _ARRAY, "scatter": _ARRAY}),
+        Record(
+            Type,
+            {
+                "name": str,
+                "categories": (list, _NONE),
+                "ordered": bool,
+                "of_categories": str,
+                "unit": (str, _NONE),
+                "zone": (str, _NONE),
+            },
+        ),
+        Record(Layout, {"library": str, "names": list, "types": list, "categorical": list}),
+        Record(NumberColumn, _NUMBER_COLUMN),
+        Record(DateColumn, {**_NUMBER_COLUMN, "cycles": list}),
+        Record(
+            CategoryColumn,
+            {"name": object, "say": float, "levels": list, "frequency": _ARRAY, "scale": _ARRAY},
+        ),
+        Record(TableColumns, {"columns": list}),
+        Record(TableLoss, {"columns": TableColumns}),
         Record(Softmax, {}),
         Record(Logistic, {"weight": torch.Tensor}),
     )

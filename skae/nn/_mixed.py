@@ -44,19 +44,22 @@ class Levels(nn.Module):
     def __init__(self, n_columns: int, categories: Sequence[Category]) -> None:
         super().__init__()
         n_levels = max(len(category.columns) for category in categories)
-        shape = len(categories), n_levels
-        self.register_buffer("place", torch.zeros(shape, dtype=torch.long))
-        self.register_buffer("absent", torch.ones(shape, dtype=torch.bool))
-        self.register_buffer("frequency", torch.ones(shape))
-        self.register_buffer("scale", torch.ones(shape))
-        self.register_buffer("back", torch.zeros(n_columns, dtype=torch.long))
-        self.register_buffer("is_level", torch.zeros(n_columns, dtype=torch.bool))
+        self.allocate(n_columns, (len(categories), n_levels))
         for i, (columns, frequency, scale, _) in enumerate(categories):
             some = slice(0, len(columns))
             self.place[i, some], self.absent[i, some] = columns, False
             self.frequency[i, some], self.scale[i, some] = frequency, scale
             self.back[columns] = i * n_levels + torch.arange(len(columns))
             self.is_level[columns] = True
+
+    def allocate(self, n_columns: int, shape: tuple[int, int]) -> None:
+        """Set the buffers to those of no category."""
+        self.register_buffer("place", torch.zeros(shape, dtype=torch.long))
+        self.register_buffer("absent", torch.ones(shape, dtype=torch.bool))
+        self.register_buffer("frequency", torch.ones(shape))
+        self.register_buffer("scale", torch.ones(shape))
+        self.register_buffer("back", torch.zeros(n_columns, dtype=torch.long))
+        self.register_buffer("is_level", torch.zeros(n_columns, dtype=torch.bool))
 
     def log_shares(self, arguments: Tensor) -> Tensor:
         """Return the logarithms of a softmax, (..., n_categories, n_levels)."""

@@ -1,0 +1,76 @@
+"""Estimators of tables in files: the same columns, types and categories as before."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import polars.testing
+import pytest
+
+import skae
+from skae import AutoencoderTransformer, TableAutoencoderTransformer, TableEncoder
+
+QUICK = AutoencoderTransformer(hidden_layer_sizes=8, init="pca", noise=None, max_iter=2)
+
+
+def people():
+    random = np.random.RandomState(0)
+    table = pd.DataFrame(
+        {
+            "age": random.uniform(18, 80, 60),
+            "children": pd.array(random.poisson(1, 60), dtype="Int64"),
+            "income": np.exp(3 * random.normal(size=60)),
+            "job": random.choice(["cook", "nurse"], 60),
+            "size": pd.Categorical(random.choice([*"SML"], 60), [*"SMLX"], ordered=True),
+            "member": random.uniform(size=60) < 0.5,
+            "since": pd.Timestamp("2020-01-01", tz="Asia/Tokyo")
+            + pd.to_timedelta(random.randint(900, size=60), "D"),
+        }
+    )
+    table.loc[::7, "age"] = np.nan
+    table.loc[::11, "job"] = None
+    return table
+
+
+def in_polars():
+    table = pl.from_pandas(people().drop(columns=["size", "since"]))
+    dates = pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 2, 29), eager=True)
+    sizes = pl.Series([*"SML"] * 20, dtype=pl.Enum([*"SMLX"]))
+    return table.with_columns(dates.alias("since"), sizes.alias("size"))
+
+
+@pytest.mark.parametrize("table", [people(), in_polars()], ids=["pandas", "polars"])
+def test_a_table_comes_back(table, tmp_path):
+    model = TableAutoencoderTransformer(
+        2, column_weight={"age": 2.0}, autoencoder=QUICK, random_state=0
+    ).fit(table)
+    skae.save(model, tmp_path / "model.skae")
+    again = skae.load(tmp_path / "model.skae")
+    codes = model.transform(table)
+    np.testing.assert_array_equal(again.transform(table), codes)
+    equal = pd.testing if isinstance(table, pd.DataFrame) else polars.testing
+    equal.assert_frame_equal(again.inverse_transform(codes), model.inverse_transform(codes))
+    equal.assert_frame_equal(again.impute(table), model.impute(table))
+    assert again.score(table) == model.score(table)
+
+
+@pytest.mark.parametrize("encoder", [TableEncoder(), TableEncoder(["children"])])
+def test_an_encoder_comes_back_fitted_or_not(encoder, tmp_path):
+    skae.save(encoder, tmp_path / "encoder.skae")
+    assert skae.load(tmp_path / "encoder.skae").get_params() == encoder.get_params()
+    table = people()
+    matrix = encoder.fit(table).transform(table)
+    skae.save(encoder, tmp_path / "encoder.skae")
+    again = skae.load(tmp_path / "encoder.skae")
+    np.testing.assert_array_equal(again.transform(table), matrix)
+    assert again.kinds_ == encoder.kinds_
+
+
+def test_no_type_is_looked_up_but_those_of_columns(tmp_path):
+    path = tmp_path / "encoder.skae"
+    encoder = TableEncoder().fit(people())
+    types = [kind._replace(name="sparse[int]") for kind in encoder._layout.types]
+    encoder._layout = encoder._layout._replace(types=types)
+    skae.save(encoder, path)
+    again = skae.load(path)
+    with pytest.raises(ValueError, match="'sparse\\[int\\]' is no type of a column"):
+        again.inverse_transform(np.nan_to_num(again.transform(people())))
