@@ -25,6 +25,8 @@ from ._imputer import AutoencoderImputer
 from ._outliers import AutoencoderOutlierDetector
 from ._stacked import StackedAutoencoderClassifier
 from ._standalone import parts_of
+from ._table_encoder import TableEncoder
+from ._tables import TableAutoencoderTransformer
 from ._variational import VariationalAutoencoderTransformer
 from .nn import Activation
 
@@ -114,6 +116,11 @@ def to_onnx(estimator, part=None, *, dtype="float32", target_opset=None) -> Any:
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype={dtype!r} must be 'float32' or 'float64'.")
     register()
+    if isinstance(estimator, TableAutoencoderTransformer | TableEncoder):
+        raise ValueError(
+            f"{type(estimator).__name__} reads words and dates, which stays in Python. Export what "
+            "comes after the matrix of its columns: to_onnx(estimator.autoencoder_)."
+        )
     if isinstance(estimator, ESTIMATORS):
         parts = [*parts_of(estimator)]
         if part is not None and part not in parts:
