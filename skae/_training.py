@@ -265,7 +265,7 @@ class Run:
         watch, network, loss = None, entries[0].network, entries[0].loss
         if not self.alone:
             network = side_by_side([entry.network for entry in entries])
-            loss = LossSideBySide(side_by_side([entry.loss for entry in entries]))
+            loss = LossSideBySide(side_by_side([entry.loss for entry in entries]), network)
         self.network = network
         seed_layers(network, settings.seed, settings.device)
         if entries[0].held_out is not None:

@@ -76,7 +76,7 @@ class L1Sparsity(BaseEstimator):
         torch.Tensor of shape (batch,)
             The weighted sum over codes.
         """
-        return self.weight * batch.code.abs().sum(dim=1)
+        return self.weight * batch.code.abs().sum(dim=-1)
 
 
 class KLSparsity(BaseEstimator):
@@ -153,12 +153,12 @@ class KLSparsity(BaseEstimator):
                 f"KLSparsity expects codes in [0, 1], but they reach from {low:.3g} to "
                 f"{high:.3g}. Set latent_activation='logistic', or use L1Sparsity."
             )
-        share = batch.weight / batch.weight.sum()
-        mean = share @ batch.code.float()  # (n_components,)
+        share = batch.weight / batch.weight.sum(dim=-1, keepdim=True)
+        mean = (share[..., None] * batch.code.float()).sum(dim=-2)  # (n_components,)
         mean = _EDGE + (1 - 2 * _EDGE) * mean  # finite where codes are never active, or always
         active = self.target * (self.target / mean).log()
         inactive = (1 - self.target) * ((1 - self.target) / (1 - mean)).log()
-        return self.weight * (active + inactive).sum()
+        return self.weight * (active + inactive).sum(dim=-1)
 
 
 class Contraction(BaseEstimator):
@@ -277,11 +277,13 @@ def _of_any_encoder(
 ) -> Tensor:
     """Return the squared norm of each row's Jacobian, (batch,), of all codes at once if possible.
 
+    Codes and rows may have a dimension more, that of networks side by side.
+
     A code's sum over rows has, by each row, the gradient of that row's code.
     """
     rows = rows.detach().requires_grad_()
     code = encode(rows)  # (batch, n_components)
-    n_components = code.shape[1]
+    n_components = code.shape[-1]
     if one_by_one:
         squares = torch.zeros(len(rows), dtype=code.dtype, device=code.device)
         for sum_of_code in code.sum(dim=0):
@@ -294,11 +296,11 @@ def _of_any_encoder(
     (jacobian,) = torch.autograd.grad(
         code,
         rows,
-        one_hot[:, None, :].expand(n_components, *code.shape),
+        one_hot.reshape(n_components, *[1] * (code.ndim - 1), -1).expand(n_components, *code.shape),
         is_grads_batched=True,
         create_graph=create_graph,
     )  # (n_components, batch, n_features)
-    return jacobian.square().sum(dim=(0, 2))
+    return jacobian.square().sum(dim=(0, -1))
 
 
 # A name stands for the part with its defaults.

@@ -202,9 +202,14 @@ def test_arrays_of_images_and_series_are_told_their_shape(shape, advice, kind):
         AutoencoderTransformer(2, dropout=0.3, tied_weights=True, init="random"),
         AutoencoderTransformer(3, ordered=True, noise="masking"),
         AutoencoderTransformer(2, loss={"huber": [0], "squared_error": slice(1, None)}),
+        AutoencoderTransformer(2, normalization="layer", penalty=["l1", "contraction"]),
+        AutoencoderTransformer(2, latent_activation="logistic", penalty="kl"),
         VariationalAutoencoderTransformer(2, dropout=0.3),
     ],
-    ids=["default", "tied, with dropout", "ordered", "losses by column", "variational"],
+    ids=[
+        *("default", "tied, with dropout", "ordered", "losses by column"),
+        *("layer normalization, penalties", "penalty of a batch", "variational"),
+    ],
 )
 def test_networks_trained_as_one_are_those_trained_one_after_the_other(estimator, monkeypatch):
     estimator.set_params(max_iter=6, random_state=0)

@@ -33,8 +33,12 @@ class RowLoss(nn.Module):
         return self if mode == self.training else super().train(mode)
 
     def forward(self, output: Any, target: list[Tensor]) -> Tensor:
+        return self.weighted_rows(output, target).mean()
+
+    def weighted_rows(self, output: Any, target: list[Tensor]) -> Tensor:
+        """Return the loss of each row times its weight, (batch,), at this point of a training."""
         aim, weight = target  # (batch, ...), (batch,)
-        return (self.training_rows(output, aim) * weight).mean()
+        return self.training_rows(output, aim) * weight
 
     def training_rows(self, output: Any, aim: Tensor) -> Tensor:
         """Return the loss of each row, (batch,), at this point of a training."""
@@ -108,12 +112,12 @@ class CallableLoss(ReconstructionLoss):
             loss = copy.deepcopy(loss).requires_grad_(False)
         self.loss = loss
 
-    def forward(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
+    def weighted_rows(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
         Z, weight = target
         losses = self._result(output, Z)
         if losses.ndim == 0 and (weight == weight[0]).all():
-            return losses * weight[0]
-        return (self._by_row(losses, output, Z) * weight).mean()
+            return losses * weight
+        return self._by_row(losses, output, Z) * weight
 
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         return self._by_row(self._result(output, Z), output, Z)
@@ -241,31 +245,39 @@ class PenalizedLoss(ReconstructionLoss):
         # A list hides a module: its parameters are the network's, not the loss's.
         self._encode = [encode]
 
-    def forward(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
+    def encode_by(self, encode: Callable[[Tensor], Tensor]) -> None:
+        """Let penalties have another encoder: that of networks side by side."""
+        self._encode = [encode]
+
+    def weighted_rows(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
         Z, weight = target
-        total = self.loss(output, target)
+        total = self.loss.weighted_rows(output, target)
         for penalty in self._penalties(output, Z, weight):
-            total = total + (penalty * weight).mean()
+            total = total + penalty * weight
         return total
 
     def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         total = self.loss.rows(output, Z)
-        for penalty in self._penalties(output, Z, torch.ones_like(Z[:, 0])):
+        for penalty in self._penalties(output, Z, torch.ones_like(Z[..., 0])):
             total = total + penalty
         return total
 
     def _penalties(self, output: AutoencoderOutput, Z: Tensor, weight: Tensor) -> list[Tensor]:
+        """Return the penalties, (batch,) or (1,), each with a dimension more if Z has one."""
         Z = Z.nan_to_num(0.0)
         batch = PenalizedBatch(output.code, output.reconstruction, Z, weight, self._encode[0])
         results = []
         for part in self.penalties:
             result = part.penalize(batch)
             shape = tuple(getattr(result, "shape", ()))
-            if not isinstance(result, Tensor) or shape not in ((), (len(Z),)):
+            if not isinstance(result, Tensor) or shape not in (Z.shape[:-2], Z.shape[:-1]):
                 raise ValueError(
                     f"{part!r} returned {type(result).__name__} of shape {shape} for {len(Z)} "
                     "rows; a penalty must be a torch tensor of a number for each row, or of one "
                     "for the batch."
                 )
-            results.append(result)
+            results.append(result if shape == Z.shape[:-1] else result[..., None])
         return results
+
+    def extra_repr(self) -> str:
+        return repr(self.penalties)

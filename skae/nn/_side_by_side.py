@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ._losses import (
     AbsoluteError,
@@ -13,6 +14,7 @@ from ._losses import (
     Huber,
     LogLoss,
     ObservedLoss,
+    PenalizedLoss,
     RowLoss,
     SquaredError,
 )
@@ -35,6 +37,23 @@ from ._variational import (
     VariationalEncoder,
     VariationalNetwork,
 )
+
+
+class LayerNormSideBySide(nn.Module):
+    """A layer normalization of each network, for rows of its own.
+
+    Parameters
+    ----------
+    weight, bias : Parameter of shape (n_networks, 1, n_features)
+    eps : float
+    """
+
+    def __init__(self, weight: nn.Parameter, bias: nn.Parameter, eps: float) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = weight, bias, eps
+
+    def forward(self, X: Tensor) -> Tensor:
+        return F.layer_norm(X, X.shape[-1:], eps=self.eps) * self.weight + self.bias
 
 
 class LinearSideBySide(nn.Module):
@@ -92,6 +111,7 @@ _BROADCAST = (
     Huber,
     LogLoss,
     ObservedLoss,
+    PenalizedLoss,
     ColumnLosses,
     Levels,
     MixedOutput,
@@ -117,7 +137,12 @@ def likeness(module: nn.Module) -> Hashable | None:
     kind = type(module)
     if isinstance(module, SkipConnection) and isinstance(module.linear_path, nn.Linear):
         return likeness(module.correction)
-    if kind not in _BROADCAST and kind not in (nn.Linear, TransposedLinear):
+    if kind not in _BROADCAST and kind not in (nn.Linear, nn.LayerNorm, TransposedLinear):
+        return None
+    if isinstance(module, nn.LayerNorm):
+        plain = module.bias is not None and len(module.normalized_shape) == 1
+        return (kind, module.extra_repr()) if plain else None
+    if isinstance(module, PenalizedLoss) and any(_is_foreign(part) for part in module.penalties):
         return None
     children = [(name, child and likeness(child)) for name, child in module._modules.items()]
     if any(child is None and module._modules[name] is not None for name, child in children):
@@ -125,6 +150,11 @@ def likeness(module: nn.Module) -> Hashable | None:
     tensors = [*module._parameters.items(), *module._buffers.items()]
     numbers = tuple((name, _likeness_of(tensor)) for name, tensor in tensors)
     return kind, module.extra_repr(), tuple(children), numbers
+
+
+def _is_foreign(part: Any) -> bool:
+    """Whether a part is not skae's, whose penalties take a dimension more."""
+    return not type(part).__module__.startswith("skae.")
 
 
 def _likeness_of(tensor: Tensor | None) -> Hashable:
@@ -164,6 +194,10 @@ class _Stacking:
             weight = self._tensor([module.weight for module in modules])
             bias = self._tensor([module.bias for module in modules], broadcast=True)
             return LinearSideBySide(weight, bias, kind is TransposedLinear)
+        if kind is nn.LayerNorm:
+            weight = self._tensor([module.weight for module in modules], broadcast=True)
+            bias = self._tensor([module.bias for module in modules], broadcast=True)
+            return LayerNormSideBySide(weight, bias, first.eps)
         result = copy.copy(first)
         if isinstance(result, RandomLayer):
             result.side_by_side = True
@@ -236,19 +270,23 @@ class LossSideBySide(RowLoss):
     ----------
     loss : RowLoss
         What `side_by_side` makes of their losses.
+    network : Module
+        What it makes of the networks.
     """
 
-    def __init__(self, loss: nn.Module) -> None:
+    def __init__(self, loss: nn.Module, network: Any) -> None:
         super().__init__()
         self.loss: Any = loss
+        if isinstance(loss, PenalizedLoss):
+            loss.encode_by(network.encoder.from_standardized)
         self.has_own_unit = bool(self.loss.has_own_unit)
         self._sum: Any = 0.0
         self._n_rows = 0
 
     def forward(self, output: Any, target: list[Tensor]) -> Tensor:
-        aim, weight = target  # (n_networks, batch, ...), (n_networks, batch)
+        weight = target[1]  # (n_networks, batch)
         self.loss.progress = self.progress
-        losses = (self.loss.training_rows(output, aim) * weight).mean(dim=1)
+        losses = self.loss.weighted_rows(output, target).mean(dim=1)
         self._sum = self._sum + losses.detach() * weight.shape[1]
         self._n_rows += weight.shape[1]
         return losses.sum()

@@ -18,6 +18,7 @@ from skae.nn import (
     LogLoss,
     LossSideBySide,
     ObservedLoss,
+    PenalizedLoss,
     SkipConnection,
     SquaredError,
     Standardize,
@@ -28,18 +29,21 @@ from skae.nn import (
     side_by_side,
     transposed_mlp,
 )
+from skae.penalty import Contraction, KLSparsity, L1Sparsity
 
 N_FEATURES, N_CODES, N_ROWS = 5, 2, 7
 GROUPS = torch.tensor([0, 1, 1, 0, 1])
 
 
-def network_of(seed, *, path=True, tied=False, activation=None, hidden=(6, 4)):
+def network_of(
+    seed, *, path=True, tied=False, activation=None, hidden=(6, 4), codes=nn.Identity, **layers
+):
     """Return a network with random numbers everywhere, the mean and the scale included."""
     generator = torch.Generator().manual_seed(seed)
     mean = torch.empty(N_FEATURES).normal_(generator=generator)
     standardize = Standardize(mean, torch.tensor(1.0 + seed))
-    encode = mlp((N_FEATURES, *hidden, N_CODES), "silu", generator=generator)
-    decode = mlp((N_CODES, *hidden[::-1], N_FEATURES), "silu", generator=generator)
+    encode = mlp((N_FEATURES, *hidden, N_CODES), "silu", generator=generator, **layers)
+    decode = mlp((N_CODES, *hidden[::-1], N_FEATURES), "silu", generator=generator, **layers)
     if tied:
         decode = transposed_mlp(encode, "silu")
     if path:
@@ -47,12 +51,13 @@ def network_of(seed, *, path=True, tied=False, activation=None, hidden=(6, 4)):
         decode = SkipConnection(linear(N_CODES, N_FEATURES, generator=generator), decode)
     argument = None if activation is None else Standardize(-mean, torch.tensor(2.0))
     return AutoencoderNetwork(
-        Encoder(standardize, encode, nn.Identity()),
+        Encoder(standardize, encode, codes()),
         Decoder(standardize, decode, activation, argument),
     )
 
 
-def column_losses(standardize):
+def column_losses(network):
+    standardize = network.encoder.standardize
     groups = [(SquaredError, torch.tensor([0, 3])), (LogLoss, torch.tensor([1, 2, 4]))]
     return ColumnLosses(standardize, groups)
 
@@ -62,13 +67,40 @@ NETWORKS = {
     "with linear paths": [network_of(seed) for seed in range(3)],
     "some with linear paths": [network_of(seed, path=seed != 1) for seed in range(3)],
     "tied": [network_of(seed, path=False, tied=True) for seed in range(3)],
+    "with layer normalization": [network_of(seed, normalization="layer") for seed in range(3)],
+    "with bounded codes": [network_of(seed, codes=nn.Sigmoid) for seed in range(3)],
+    "a single layer": [network_of(seed, path=False, hidden=()) for seed in range(3)],
     "with an output activation": [network_of(seed, activation=nn.Sigmoid()) for seed in range(3)],
     "with activations by column": [
         network_of(seed, activation=ColumnActivations(GROUPS, [nn.ReLU, nn.Identity]))
         for seed in range(3)
     ],
 }
-LOSSES = [SquaredError, Huber, LogLoss, column_losses, lambda s: ObservedLoss(SquaredError(s))]
+
+
+def of_rows(kind):
+    return lambda network: kind(network.encoder.standardize)
+
+
+def observed(network):
+    return ObservedLoss(SquaredError(network.encoder.standardize))
+
+
+def penalized(network):
+    penalties = [L1Sparsity(0.1), Contraction(0.2)]
+    if isinstance(network.encoder.activation, nn.Sigmoid):
+        penalties.append(KLSparsity(0.1, weight=0.3))
+    return PenalizedLoss(observed(network), penalties, network.encoder.from_standardized)
+
+
+LOSSES = [
+    of_rows(SquaredError),
+    of_rows(Huber),
+    of_rows(LogLoss),
+    column_losses,
+    observed,
+    penalized,
+]
 
 
 def batches(n_networks):
@@ -81,14 +113,14 @@ def batches(n_networks):
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_one_module_has_the_outputs_and_the_gradients_of_all(kind, loss):
     networks = copy.deepcopy(NETWORKS[kind])
-    losses = [loss(network.encoder.standardize) for network in networks]
+    losses = [loss(network) for network in networks]
     for alike in (networks, losses):
         assert len({likeness(one) for one in alike} - {None}) == 1
     together = side_by_side(networks)
-    criterion = LossSideBySide(side_by_side(losses))
+    criterion = LossSideBySide(side_by_side(losses), together)
     Z, weight = batches(len(networks))
     target = Z.clone()
-    if loss is LOSSES[-1]:
+    if loss in (observed, penalized):
         target[:, 0, 0] = torch.nan
 
     output = together(Z)
@@ -166,7 +198,10 @@ class Own(nn.Identity):
 
 @pytest.mark.parametrize(
     "part",
-    [nn.Dropout(0.5), nn.BatchNorm1d(N_CODES), nn.LayerNorm(N_CODES), Own(), nn.PReLU()],
+    [
+        *(nn.Dropout(0.5), nn.BatchNorm1d(N_CODES), Own(), nn.PReLU()),
+        *(nn.LayerNorm(N_CODES, elementwise_affine=False), nn.LayerNorm((1, N_CODES))),
+    ],
     ids=lambda part: type(part).__name__,
 )
 def test_what_is_not_known_to_stack_is_like_nothing(part):
