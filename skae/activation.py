@@ -61,5 +61,5 @@ class TopK(BaseEstimator):
         torch.Tensor of shape (batch, n_components)
             Sparse codes.
         """
-        kept = code.topk(min(self.k, code.shape[1]), dim=1)
-        return torch.zeros_like(code).scatter(1, kept.indices, kept.values)
+        kept = code.topk(min(self.k, code.shape[-1]), dim=-1)
+        return torch.zeros_like(code).scatter(-1, kept.indices, kept.values)

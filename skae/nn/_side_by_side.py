@@ -21,6 +21,7 @@ from ._losses import (
 from ._mixed import Levels, MixedLoss, MixedOutput
 from ._mlp import ACTIVATIONS, TransposedLinear
 from ._network import (
+    Activation,
     AutoencoderNetwork,
     ColumnActivations,
     Decoder,
@@ -102,6 +103,7 @@ _BROADCAST = (
     *ACTIVATIONS.values(),
     Standardize,
     SkipConnection,
+    Activation,
     Encoder,
     Decoder,
     ColumnActivations,
@@ -142,7 +144,10 @@ def likeness(module: nn.Module) -> Hashable | None:
     if isinstance(module, nn.LayerNorm):
         plain = module.bias is not None and len(module.normalized_shape) == 1
         return (kind, module.extra_repr()) if plain else None
-    if isinstance(module, PenalizedLoss) and any(_is_foreign(part) for part in module.penalties):
+    parts: list[Any] = module.penalties if isinstance(module, PenalizedLoss) else []
+    if isinstance(module, Activation):
+        parts = [module.part]
+    if any(_is_foreign(part) for part in parts):
         return None
     children = [(name, child and likeness(child)) for name, child in module._modules.items()]
     if any(child is None and module._modules[name] is not None for name, child in children):
@@ -153,7 +158,7 @@ def likeness(module: nn.Module) -> Hashable | None:
 
 
 def _is_foreign(part: Any) -> bool:
-    """Whether a part is not skae's, whose penalties take a dimension more."""
+    """Whether a part is not skae's, which take a dimension more."""
     return not type(part).__module__.startswith("skae.")
 
 

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from skae.activation import TopK
 from skae.nn import (
     ACTIVATIONS,
+    Activation,
     AutoencoderNetwork,
     CallableLoss,
     ColumnActivations,
@@ -68,6 +70,7 @@ NETWORKS = {
     "some with linear paths": [network_of(seed, path=seed != 1) for seed in range(3)],
     "tied": [network_of(seed, path=False, tied=True) for seed in range(3)],
     "with layer normalization": [network_of(seed, normalization="layer") for seed in range(3)],
+    "with sparse codes": [network_of(seed, codes=lambda: Activation(TopK(1))) for seed in range(3)],
     "with bounded codes": [network_of(seed, codes=nn.Sigmoid) for seed in range(3)],
     "a single layer": [network_of(seed, path=False, hidden=()) for seed in range(3)],
     "with an output activation": [network_of(seed, activation=nn.Sigmoid()) for seed in range(3)],
