@@ -53,7 +53,6 @@ ESTIMATORS = [
     AutoencoderOutlierDetector(AutoencoderTransformer(1, **SMALL), n_folds=2),
     AutoencoderImputer(AutoencoderTransformer(2, missing="mask", **SMALL)),
 ]
-of_each = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: type(each).__name__)
 
 
 def test_every_public_estimator_is_looked_at():
@@ -209,17 +208,18 @@ def test_fits_in_threads_at_the_same_time_give_the_same_bits(expected):
 # Memory
 
 
-@of_each
-def test_what_a_fit_needs_is_let_go(estimator):
-    def n_tensors():
-        gc.collect()
-        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+def n_tensors() -> int:
+    gc.collect()
+    return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
-    estimator, numbers = clone(estimator), []
+
+def test_what_a_fit_needs_is_let_go():
+    estimators, numbers = [clone(estimator) for estimator in ESTIMATORS], []
     for _ in range(3):
-        rows = X.copy()
-        estimator.fit(rows, LABELS)
-        rows = weakref.ref(rows)
+        rows = [X.copy() for _ in estimators]
+        alive = [weakref.ref(some) for some in rows]
+        for estimator in estimators:
+            estimator.fit(rows.pop(), LABELS)
         numbers.append(n_tensors())
-        assert rows() is None
+        assert [some for some in alive if some() is not None] == []
     assert len({*numbers}) == 1
