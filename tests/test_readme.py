@@ -25,7 +25,14 @@ PAGES = [
     "docs/model_files.md",
 ]
 # Others that people read on the way, without code.
-LINKED = [*PAGES, "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"]
+LINKED = [
+    *PAGES,
+    "docs/index.md",
+    "docs/reliability.md",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+]
 OUTPUT_TOLERANCE = 0.05  # numbers differ a little from machine to machine
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

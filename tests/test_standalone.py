@@ -26,6 +26,14 @@ IMPUTER = AutoencoderImputer(AutoencoderTransformer(2, missing="mask", **SMALL))
 DETECTOR = AutoencoderOutlierDetector(
     AutoencoderTransformer(2, missing="mask", **SMALL), n_folds=2, random_state=0
 ).fit(HOLES)
+WITHOUT_HOLES = [
+    AutoencoderOutlierDetector(kind(2, **SMALL), criterion=criterion, n_folds=2).fit(X)
+    for kind, criterion in (
+        (AutoencoderTransformer, "mahalanobis"),
+        (AutoencoderTransformer, "scaled_error"),
+        (VariationalAutoencoderTransformer, "squared_error"),
+    )
+]
 STACK = StackedAutoencoderClassifier(
     (6, 3), pretrain_max_iter=2, max_iter=2, random_state=0, missing="mask"
 ).fit(HOLES, Y)
@@ -74,6 +82,13 @@ def test_a_detector_judges_rows_whatever_is_missing(rows):
     np.testing.assert_allclose(scores[:, 0], decision, rtol=1e-4, atol=1e-4)
     sure = known & (np.abs(decision) > 1e-4)
     assert (label[sure, 0] == np.where(decision[sure] < 0, -1, 1)).all()
+
+
+@pytest.mark.parametrize("detector", WITHOUT_HOLES, ids=lambda one: one.criterion)
+def test_a_detector_judges_rows_by_any_criterion(detector):
+    new = X + 0.01
+    _, scores = alone(detector, "decision_function", new)
+    assert_close(scores[:, 0], detector.decision_function(new))
 
 
 def test_codes_are_decoded_with_their_condition():

@@ -1,5 +1,7 @@
 """Files of arrays and columns: .npy, .npz and .parquet."""
 
+import os
+import pickle
 import sys
 
 import numpy as np
@@ -64,6 +66,29 @@ def test_an_array_that_is_no_table_is_refused(tmp_path, array, words):
     np.save(tmp_path / "rows.npy", array)
     with pytest.raises(BadInput, match=words):
         read(tmp_path / "rows.npy")
+
+
+class Harm:
+    """What a pickle runs when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("name", ["rows.npy", "rows.npz", "pickle.npy", "pickle.csv"])
+def test_a_pickle_in_a_file_of_data_is_refused_and_not_run(name, tmp_path):
+    path, trace = tmp_path / name, tmp_path / "trace"
+    if name.startswith("rows"):
+        write = np.save if name.endswith("npy") else np.savez
+        write(path, np.array([[Harm(trace)]], dtype=object))
+    else:
+        path.write_bytes(pickle.dumps(Harm(trace)))
+    with pytest.raises(BadInput, match=name):
+        read(path)
+    assert not trace.exists()
 
 
 @pytest.mark.parametrize("name", ["rows.npy", "rows.npz", "rows.parquet"])
