@@ -40,7 +40,8 @@ LAYERS = [
     {"_holding_out", "_principal_axes", "_training"},
     {"_checked_rows", "activation", "datasets", "joint", "metrics", "noise", "penalty"},
     {"nn"},
-    {"_idle", "_progress", "_value_files"},
+    {"_idle", "_journal", "_progress"},
+    {"_value_files"},
     {
         "_calibration",
         "_contract",
