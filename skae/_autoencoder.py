@@ -947,8 +947,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             setattr(self, f"{name}_", value)
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         self.candidates_ = table(some, fitted.validated) if len(some) > 1 else None
-        network = fitted.shown_by(self)
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
+        network = fitted.shown_by(self)
         self.__dict__.pop("explained_variance_ratio_", None)
         if self._is_ordered():
             self.explained_variance_ratio_ = -np.diff(fitted.measured) / (fitted.measured[0] or 1)

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from numbers import Real
 from time import perf_counter
 from typing import Any
 
@@ -300,19 +301,16 @@ def keeping_journal(checkpoint: Any) -> Iterator[None]:
 
 def place_of(checkpoint: Any) -> tuple[str | None, float | None]:
     """Return the path that a ``checkpoint`` gives, and after how many seconds it is written."""
-    every = None
+    path, every = checkpoint, None
     if isinstance(checkpoint, tuple):
-        try:
-            checkpoint, every = checkpoint
-            every = float(every)
-        except (TypeError, ValueError):
-            every = -1.0
-        if not (isinstance(checkpoint, str | os.PathLike) and every >= 0):
+        path, every = checkpoint if len(checkpoint) == 2 else (None, None)
+        is_time = isinstance(every, Real) and every >= 0
+        if not (isinstance(path, str | os.PathLike) and is_time):
             raise ValueError(
-                f"checkpoint={checkpoint!r} is no path, and no pair of a path and the seconds "
-                "between two times that it is written, such as ('fit.skae', 60)."
+                f"checkpoint={checkpoint!r} is no pair of a path and the seconds between two times "
+                "that it is written, such as ('fit.skae', 60)."
             )
-    return None if checkpoint is None else os.path.abspath(os.fsdecode(checkpoint)), every
+    return None if path is None else os.path.abspath(os.fsdecode(path)), every
 
 
 def digest(*arrays: Any) -> str:

@@ -675,8 +675,8 @@ class VariationalAutoencoderTransformer(
 
     def _keep(self, fitted, condition, seed, codes=None):
         """Set the fitted attributes, all at once."""
-        network = fitted.shown_by(self)
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
+        network = fitted.shown_by(self)
         for name in ("noise_variance_", "classes_", "_solver_state"):
             self.__dict__.pop(name, None)
         if isinstance(network.likelihood, GaussianLikelihood):
