@@ -171,7 +171,7 @@ def run_datasets(arguments):
 
 
 def run_info(arguments):
-    """Print what a model file holds."""
+    """Print what a model file, or the journal of a fit, holds."""
     from skae._model_files import information
 
     print(information(arguments.file))
@@ -286,8 +286,8 @@ def make_parser():
     info = commands.add_parser(
         "info",
         help="tell what a model file holds",
-        description="Tell what a file of skae.save holds, without building the model, and whether "
-        "it is as it was written.",
+        description="Tell what a file of skae.save holds, without building the model, or how far "
+        "the fit was that a checkpoint is of, and whether it is as it was written.",
     )
     info.set_defaults(run=run_info)
     info.add_argument("file", metavar="FILE")

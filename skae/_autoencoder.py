@@ -278,6 +278,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         Whether to show a progress bar with the losses, and what was chosen, on the standard error.
         Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
+    checkpoint : str, path-like or tuple (path, seconds), default=None
+        A file in which `fit` writes down how far it is, at the end of an epoch: as often as takes
+        no more than a twentieth of the time, or when the seconds have passed. A `fit` that finds
+        it goes on from there, with the same parameters and rows only; when it ends, the file is
+        removed. Each fit needs a path of its own, and a model file does not have it.
+
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
 
@@ -489,6 +495,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         warm_start=False,
         random_state=None,
         verbose=False,
+        checkpoint=None,
         device="auto",
         precision="float32",
         callbacks=None,
@@ -526,6 +533,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
         self.precision = precision
         self.callbacks = callbacks
@@ -617,7 +625,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         ValueError
             If a parameter or X is not what is expected, or if training diverges.
         """
-        with fitting(self, X, y, sample_weight, judged=True):
+        with fitting(self, X, y, sample_weight, judged=True, whole=False):
             return self._partial_fit(X, y, sample_weight)
 
     def _partial_fit(self, X, y, sample_weight):
@@ -939,11 +947,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             setattr(self, f"{name}_", value)
         self.__dict__.pop("_solver_state", None)  # that of partial_fit, for other weights
         self.candidates_ = table(some, fitted.validated) if len(some) > 1 else None
-        network = fitted.start.network.eval()
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
-        self.loss_curve_ = fitted.loss_curve
-        self.validation_loss_curve_ = fitted.validation_loss_curve
-        self.n_iter_, self.best_iter_ = len(fitted.loss_curve), fitted.best_iter
+        network = fitted.shown_by(self)
         self.__dict__.pop("explained_variance_ratio_", None)
         if self._is_ordered():
             self.explained_variance_ratio_ = -np.diff(fitted.measured) / (fitted.measured[0] or 1)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
 from ._assembly import LOSSES, Layers
@@ -209,6 +209,12 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         Whether to show a progress bar with the losses, on the standard error.
         Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
+    checkpoint : str, path-like or tuple (path, seconds), default=None
+        A file in which `fit` writes down how far it is, at the end of an epoch: as often as takes
+        no more than a twentieth of the time, or when the seconds have passed. A `fit` that finds
+        it goes on from there, with the same parameters and rows only; when it ends, the file is
+        removed. Each fit needs a path of its own, and a model file does not have it.
+
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
 
@@ -345,11 +351,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
     )
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_components": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="neither"),
-            None,
-        ],
+        "n_components": [*AutoencoderTransformer._parameter_constraints["n_components"], None],
         "image_shape": ["array-like", dict, None],
         "channels": ["array-like", Interval(Integral, 1, None, closed="left")],
         "kernel_size": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -405,6 +407,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         warm_start=False,
         random_state=None,
         verbose=False,
+        checkpoint=None,
         device="auto",
         precision="float32",
         callbacks=None,
@@ -442,6 +445,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
         self.precision = precision
         self.callbacks = callbacks

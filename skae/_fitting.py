@@ -4,9 +4,12 @@ Functions of an estimator take it as scikit-learn's validation does: for its par
 names that all estimators share.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
+from inspect import isroutine
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -18,7 +21,22 @@ from sklearn.utils._set_output import _safe_set_output
 from torch import nn
 
 from ._holding_out import FitRows, Split, evened, is_splitter
-from ._progress import GivenRows, Moment, View, fit_within, report_of_fit, reporting
+from ._journal import (
+    described,
+    digest,
+    digest_of_state,
+    journal_of_fit,
+    keeping_journal,
+)
+from ._progress import (
+    GivenRows,
+    Moment,
+    View,
+    Watchable,
+    fit_within,
+    report_of_fit,
+    reporting,
+)
 from ._racing import Candidate, Contest, Validated, train_with_validation
 from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
@@ -33,6 +51,7 @@ from ._training import (
     resolve_device,
     train,
 )
+from ._value_files import package_versions
 from .nn import RowLoss
 from .noise import NOISES
 from .penalty import PENALTIES
@@ -59,6 +78,7 @@ TRAINING_CONSTRAINTS: dict[str, list] = {
     "warm_start": ["boolean"],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
+    "checkpoint": [str, os.PathLike, tuple, None],
     "device": [StrOptions({"auto", "cpu", "cuda", "mps"})],
     "precision": [StrOptions(set(PRECISIONS))],
     "callbacks": [list, tuple, None],
@@ -116,6 +136,13 @@ class Fitted(NamedTuple):
     chosen: int = 0  # of the ways
     validated: Sequence[Validated] = ()  # what was found of each of them
 
+    def shown_by(self, estimator: Any) -> Any:
+        """Set the attributes that a fit of any kind sets, and return the network."""
+        estimator.loss_curve_ = self.loss_curve
+        estimator.validation_loss_curve_ = self.validation_loss_curve
+        estimator.n_iter_, estimator.best_iter_ = len(self.loss_curve), self.best_iter
+        return self.start.network.eval()
+
 
 class OnlyWith:
     """An attribute that only some fits set; where it is missing, the error says which.
@@ -154,15 +181,28 @@ def or_as_before(estimator: BaseEstimator) -> Iterator[None]:
 
 @contextmanager
 def fitting(
-    estimator: BaseEstimator, X, y=None, sample_weight=None, *, judged: bool = False
+    estimator: BaseEstimator,
+    X,
+    y=None,
+    sample_weight=None,
+    *,
+    judged: bool = False,
+    whole: bool = True,
 ) -> Iterator[None]:
-    """Tell callbacks of scikit-learn of a fit, and undo what it changes if it fails.
+    """Keep a fit's journal, tell scikit-learn's callbacks, and undo what it changes if it fails.
 
-    They may judge the fitted estimator by the training rows if these are all that there are.
+    They may judge the fitted estimator by the training rows if these are all that there are. The
+    journal, which only a whole fit has, is that of all fits of an autoencoder that it is made of.
     """
+    trained = getattr(estimator, "autoencoder", estimator)
+    checkpoint = getattr(trained, "checkpoint", None) if whole else None
     validation = validation_set(estimator) if hasattr(estimator, "early_stopping") else None
     rows = GivenRows(X, y, sample_weight, validation)
-    with reporting(estimator, rows) as report, or_as_before(estimator):
+    with (
+        keeping_journal(checkpoint if isinstance(trained, Watchable) else None),
+        reporting(estimator, rows) as report,
+        or_as_before(estimator),
+    ):
         yield
         report.close(judged=judged)
 
@@ -304,6 +344,7 @@ def training_settings(
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None or is_auto(noise) else part_of(noise, NOISES, "noise"),
         report=report,
+        journal=journal_of_fit(),
     )
 
 
@@ -314,6 +355,71 @@ def first_step(given, learning_rate: str, n_rows: int) -> float:
     if learning_rate != "averaged":
         return 0.003
     return 0.008 if n_rows <= MANY_ROWS else 0.004
+
+
+def recognize(estimator: Any, rows: FitRows, labels: np.ndarray | None = None) -> None:
+    """Tell the journal of a fit, if there is one, what is fitted to which rows.
+
+    An error says what is other than in the fit that has begun the journal, or what of the fit a
+    journal can't hold.
+    """
+    journal = journal_of_fit()
+    if journal.path is None:
+        return
+    _refuse_what_is_not_kept(estimator)
+    X, parts = rows.X, estimator._parts()
+    values = digest(X, rows.given_weight, rows.indices, rows.weight, rows.keys, rows.groups, labels)
+    fit = {
+        "estimator": type(estimator).__name__,
+        "versions": ", ".join(f"{name} {number}" for name, number in package_versions().items()),
+        "rows": f"{X.shape[0]} of {X.shape[1]} columns, {X.dtype}, {values}",
+        "device": resolve_device(estimator.device),
+    }
+    parameters = estimator.get_params(deep=False)
+    if validation_set(estimator) is not None:
+        del parameters["validation_fraction"]  # which is among the rows
+    if not isinstance(estimator.random_state, Integral):
+        del parameters["random_state"]  # what has been drawn is known
+    if estimator.warm_start and hasattr(estimator, "module_"):
+        fit["module_"] = digest_of_state(estimator.module_)
+    fit |= {name: described(of) for name, of in parameters.items() if name not in _NO_EFFECT}
+    journal.recognize(fit, draws_globally=not are_own(parts))
+
+
+# What changes nothing of what is fitted.
+_NO_EFFECT = ("callbacks", "checkpoint", "device", "verbose")
+
+
+def _refuse_what_is_not_kept(estimator: Any) -> None:
+    """Raise an error for objects of the user's whose state a journal can't hold."""
+    refusal = None
+    if estimator.callbacks:
+        refusal = f"callbacks={estimator.callbacks!r}, whose state is in themselves"
+    for name in estimator.net_params or {}:
+        if not name.startswith("optimizer__"):
+            refusal = f"net_params={estimator.net_params!r}: {name!r} is no parameter of a solver"
+    parts = {
+        name: estimator.get_params(deep=False).get(name)
+        for name in ("noise", "pretrain_noise", "penalty", "loss", "joint", *_WITHIN_NETWORKS)
+    }
+    for name, given in parts.items():
+        given = list(given.values()) if isinstance(given, dict) else given
+        for part in given if isinstance(given, list | tuple) else [given]:
+            stateless = are_own([part]) or isroutine(part) or isinstance(part, type | partial)
+            is_module = isinstance(part, nn.Module)
+            is_kept = is_module and (name in _WITHIN_NETWORKS or not part.state_dict())
+            if not (stateless or is_kept):
+                refusal = f"{name}={part!r}, which may change while it is used"
+    if refusal is not None:
+        raise ValueError(
+            f"checkpoint={estimator.checkpoint!r} does not go with {refusal}. A fit could not go "
+            "on as if it had not been interrupted. Of the user's, it may have functions, and "
+            "layers whose state is in their state_dict. Leave one of the two out."
+        )
+
+
+# The user's modules in them have their state in that of the network.
+_WITHIN_NETWORKS = ("latent_activation", "encoder", "decoder")
 
 
 @contextmanager
@@ -329,6 +435,10 @@ def undisturbed(parts: Sequence[Any], seed: int) -> Iterator[None]:
 
 def fit_seed(random_state) -> int:
     """Return the seed of a fit, without moving numpy's global generator."""
+    return journal_of_fit().seed(lambda: _drawn_seed(random_state))
+
+
+def _drawn_seed(random_state) -> int:
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))
     return draw_seed(random_state)
@@ -400,6 +510,8 @@ def carry_out(fits: Sequence[Fit]) -> None:
     so is its start where no training is better than none.
     """
     first = fits[0]
+    for fit in fits:
+        recognize(fit.estimator, fit.rows)
     with undisturbed(first.estimator._parts(), first.settings.seed):
         if first.estimator.early_stopping and min(len(fit.rows) for fit in fits) > 1:
             fitted = _with_validation(fits, first.settings)

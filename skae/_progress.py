@@ -267,12 +267,23 @@ class Epochs:
 
 @contextmanager
 def epochs_of(
-    report: Report, label: str, max_iter: int, *, name=None, n_folds=1, view=None, verbose=False
+    report: Report,
+    label: str,
+    max_iter: int,
+    *,
+    n_before=0,
+    name=None,
+    n_folds=1,
+    view=None,
+    verbose=False,
 ) -> Iterator[Epochs]:
-    """Tell of a training: its label, or another name, and how many epochs it has at most."""
+    """Tell of a training: its label, or another name, and how many epochs it has at most.
+
+    Those before are of a fit that was interrupted.
+    """
     with report.part(name or label, max_iter * n_folds) as part:
         if not verbose:  # even a bar that is not shown starts a thread
             yield Epochs(part, view, n_folds, None)
             return
-        with tqdm(total=max_iter, desc=label, bar_format=_BAR) as bar:
+        with tqdm(total=max_iter, initial=n_before, desc=label, bar_format=_BAR) as bar:
             yield Epochs(part, view, n_folds, bar)

@@ -87,7 +87,10 @@ def train_with_validation(
     networks = [network for network, *_ in candidates[0].parts]
     name = _described(label, len(contests[0].candidates), len(networks), len(contests))
     label = label or ("training" if len(networks) == 1 else "cross-validation")
-    with session(settings, networks, label, name) as epochs:
+    kept = settings.journal.training(name, settings.max_iter, _all_rows(candidates))
+    if kept.has_ended:
+        return kept.take(partial(_as_left, contests))
+    with session(settings, networks, label, name, kept.n_epochs) as epochs:
         runs = _runs(candidates, settings, judge)
         losses = _by_candidate([run.validation_losses() for run in runs])
         fields, n_before = [], 0
@@ -99,7 +102,10 @@ def train_with_validation(
             for number, race in races.items():
                 race.states = _states(runs, number)
         leaving = {ceil(share * settings.max_iter) for share in LEAVING}
-        for epoch in range(1, settings.max_iter + 1):
+        runs = kept.take(partial(_go_on, fields, runs)) or runs
+        epoch = kept.n_epochs
+        while epoch < settings.max_iter:
+            epoch += 1
             epochs.begin()
             training = _by_candidate([run.epoch() for run in runs])
             losses = _by_candidate([run.validation_losses() for run in runs])
@@ -128,12 +134,73 @@ def train_with_validation(
             for run in runs:
                 run.keep(running)
             runs = [run for run in runs if run.keys]
+            kept.keep(epoch, partial(_state, fields, runs))
         for field in fields:
             for network, state in races[field.best].states:
                 network.load_state_dict(state)
         for run in runs:
             run.close()
-    return [field.result(settings) for field in fields]
+    found = [field.result(settings) for field in fields]
+    kept.end(epoch, partial(_left, contests, found, keep_weights))
+    return found
+
+
+def _all_rows(candidates: Sequence[Candidate]) -> list[StandardizedRows]:
+    return [
+        some
+        for one in candidates
+        for rows in ([rows for _, _, rows in one.parts], one.held_out)
+        for some in rows
+    ]
+
+
+def _state(fields: Sequence["_Field"], runs: Sequence[Run]) -> dict[str, Any]:
+    """Return what an epoch leaves to the next one."""
+    return {
+        "fields": [[sorted(field.racing), sorted(field.running)] for field in fields],
+        "races": [race.state() for field in fields for race in field.races.values()],
+        "runs": [run.state() for run in runs],
+    }
+
+
+def _go_on(fields: Sequence["_Field"], runs: Sequence[Run], state: dict[str, Any]) -> list[Run]:
+    """Go on from what `_state` has returned in another process, with the trainings that do."""
+    for field, (racing, running) in zip(fields, state["fields"], strict=True):
+        field.racing, field.running = set(racing), set(running)
+    races = [race for field in fields for race in field.races.values()]
+    for race, of_race in zip(races, state["races"], strict=True):
+        race.load_state(of_race)
+    for run in runs:
+        run.keep(set().union(*(field.running for field in fields)))
+    runs = [run for run in runs if run.keys]
+    for run, of_run in zip(runs, state["runs"], strict=True):
+        run.load_state(of_run)
+    return runs
+
+
+def _left(contests: Sequence[Contest], found, keep_weights: bool) -> dict[str, Any]:
+    """Return what was found, and the networks that were chosen."""
+    pairs = list(zip(contests, found, strict=True)) if keep_weights else []
+    return {
+        "found": [[chosen, [list(of_one) for of_one in several]] for chosen, several in found],
+        "networks": [
+            [dict(network.state_dict()) for network, *_ in contest.candidates[chosen].parts]
+            for contest, (chosen, _) in pairs
+        ],
+    }
+
+
+def _as_left(contests: Sequence[Contest], left: dict[str, Any]):
+    """Let the networks be as they were, if they were kept, and return what was found."""
+    found = []
+    for chosen, several in left["found"]:
+        found.append((chosen, [Validated(*of_one) for of_one in several]))
+    for number, states in enumerate(left["networks"]):
+        parts = contests[number].candidates[found[number][0]].parts
+        for (network, *_), state in zip(parts, states, strict=True):
+            network.load_state_dict(state)
+            network.eval()
+    return found
 
 
 class _Field:
@@ -187,6 +254,10 @@ def _moment(runs: Sequence[Run], races: Sequence["_Race"], candidate: int, fold:
     return Moment(network, *now[candidate][:2], candidate, fold, now)
 
 
+# What a race knows beside its start.
+_OF_A_RACE = ("best", "curve", "validation_curve", "best_iter", "waited", "goal", "diverged")
+
+
 class _Race:
     """How a candidate does, epoch by epoch."""
 
@@ -204,6 +275,16 @@ class _Race:
     @property
     def lowest(self) -> float:
         return self.validation_curve[self.best_iter]
+
+    def state(self) -> dict[str, Any]:
+        """Return what is known beside the start."""
+        states = [state for _, state in self.states]
+        return {**{name: getattr(self, name) for name in _OF_A_RACE}, "states": states}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        states = zip(self.states, state["states"], strict=True)
+        self.states = [(network, known) for (network, _), known in states]
+        vars(self).update({name: state[name] for name in _OF_A_RACE})
 
     @property
     def result(self) -> Validated:

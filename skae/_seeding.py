@@ -18,6 +18,19 @@ def torch_generator(seed: int) -> torch.Generator:
     return generator
 
 
+def global_draws() -> list[torch.Tensor]:
+    """Return what torch's global generators, of the CPU and of GPUs in use, go on from."""
+    states = [torch.get_rng_state()]
+    return states + (torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [])
+
+
+def go_on_drawing(states: list[torch.Tensor]) -> None:
+    """Let torch's global generators go on from where `global_draws` has found them."""
+    torch.set_rng_state(states[0])
+    if len(states) > 1:
+        torch.cuda.set_rng_state_all(states[1:])
+
+
 @contextmanager
 def global_torch_state():
     """Give torch's global generators back as found after the block, which is given those in use."""

@@ -36,6 +36,7 @@ from ._fitting import (
     layer_sizes,
     part_of,
     penalties_of,
+    recognize,
     refuse_other_structure,
     structure_of,
     training_settings,
@@ -56,11 +57,7 @@ from ._pretraining import Level, blocks, encoded_rows, explained, levels_of, pre
 from ._progress import View, Watchable, report_of_fit
 from ._racing import Candidate, Contest, train_with_validation
 from ._reconstruction import decoded, encoded, standardization_of
-from ._rows import (
-    LabeledRows,
-    PartlyLabeledRows,
-    has_holes,
-)
+from ._rows import LabeledRows, PartlyLabeledRows, has_holes
 from ._seeding import torch_generator
 from ._training import apply, evaluate, train
 from ._unit_interval import lies_in_unit_interval, to_unit_interval
@@ -295,6 +292,12 @@ class StackedAutoencoderClassifier(
         Whether to show a progress bar for each stage, on the standard error.
         Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
+    checkpoint : str, path-like or tuple (path, seconds), default=None
+        A file in which `fit` writes down how far it is, at the end of an epoch: as often as takes
+        no more than a twentieth of the time, or when the seconds have passed. A `fit` that finds
+        it goes on from there, with the same parameters and rows only; when it ends, the file is
+        removed. Each fit needs a path of its own, and a model file does not have it.
+
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
 
@@ -484,6 +487,7 @@ class StackedAutoencoderClassifier(
         warm_start=False,
         random_state=None,
         verbose=False,
+        checkpoint=None,
         device="auto",
         precision="float32",
         callbacks=None,
@@ -525,6 +529,7 @@ class StackedAutoencoderClassifier(
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
         self.precision = precision
         self.callbacks = callbacks
@@ -581,6 +586,7 @@ class StackedAutoencoderClassifier(
                 MarkerAmongClassesWarning,
             )
         fit_rows, labels = self._rows_to_fit(X, y, weight, labels, groups)
+        recognize(self, fit_rows, labels.values)
         standardized = (self.mean_, self.scale_) if resumed else None
         how = self.validation_fraction if self.early_stopping else None
         rows = hold_out(fit_rows, labels, self.class_weight, how, seed, standardized)
@@ -657,7 +663,7 @@ class StackedAutoencoderClassifier(
             If a parameter, X or y is not what is expected, if a label is not among the classes,
             or if no row of a later call has a label and there is nothing to learn without.
         """
-        with fitting(self, X, y, sample_weight, judged=True):
+        with fitting(self, X, y, sample_weight, judged=True, whole=False):
             return self._partial_fit(X, y, classes, sample_weight)
 
     def _partial_fit(self, X, y, classes, sample_weight):

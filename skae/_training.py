@@ -16,6 +16,7 @@ from skorch.callbacks import Callback, InputShapeSetter
 from skorch.exceptions import SkorchException
 from torch import Tensor, nn
 
+from ._journal import Journal
 from ._progress import Epochs, Moment, Report, View, epochs_of
 from ._rows import (
     CHUNK_VALUES,
@@ -29,6 +30,7 @@ from ._seeding import torch_generator
 from ._threads import single_thread
 from .nn import (
     LossSideBySide,
+    RandomLayer,
     RowLoss,
     fixed_draws,
     multiplications,
@@ -118,6 +120,7 @@ class TrainingSettings:
     noise: Noise | None = None
     enough: float = -np.inf  # a training loss below which training ends
     report: Report = field(default_factory=Report)  # where the fit tells of what it does
+    journal: Journal = field(default_factory=Journal)  # where it writes down how far it is
     view: View | None = None  # how scikit-learn's callbacks may look at an epoch
 
     @property
@@ -131,7 +134,7 @@ class Trained(NamedTuple):
     """What training on all rows leaves behind."""
 
     loss_curve: list[float]  # (n_epochs,)
-    solver_state: dict[str, Any]
+    solver_state: dict[str, Any]  # of a training that a journal has replayed there is none
 
 
 def resolve_device(device: str) -> str:
@@ -186,12 +189,16 @@ def train(
     ``solver_state`` is where an earlier training left the solver; the label is what a
     progress bar calls this one.
     """
+    kept = settings.journal.training(label, settings.max_iter, [rows])
+    if kept.has_ended:
+        return kept.take(partial(_as_left, network))
     curve: list[float] = []
     stopped = False
-    with session(settings, [network], label) as epochs:
+    with session(settings, [network], label, n_before=kept.n_epochs) as epochs:
         run = Run([Entry(network, loss, rows, settings.noise)], settings)
         if solver_state is not None:
             run.net.optimizer_.load_state_dict(copy.deepcopy(solver_state))
+        kept.take(partial(_go_on, run, curve))
         while len(curve) < settings.max_iter and not stopped and not enough(curve, settings):
             epochs.begin()
             try:
@@ -211,8 +218,30 @@ def train(
                 )
             moment = partial(_moment, run, curve)
             stopped = epochs.end(moment, loss=curve[-1]) or run.stopped
+            kept.keep(len(curve), partial(_state, run, curve))
         run.close()
+    kept.end(len(curve), partial(_left, network, curve))
     return Trained(curve, run.net.optimizer_.state_dict())
+
+
+def _state(run: "Run", curve: list[float]) -> dict[str, Any]:
+    return {"curve": curve, "run": run.state()}
+
+
+def _go_on(run: "Run", curve: list[float], state: dict[str, Any]) -> None:
+    """Go on from what `_state` has returned in another process."""
+    run.load_state(state["run"])
+    curve += state["curve"]
+
+
+def _left(network: nn.Module, curve: list[float]) -> dict[str, Any]:
+    return {"curve": curve, "network": dict(network.state_dict())}
+
+
+def _as_left(network: nn.Module, left: dict[str, Any]) -> Trained:
+    network.load_state_dict(left["network"])
+    network.eval()
+    return Trained(left["curve"], {})
 
 
 def _moment(run, curve, fold) -> Moment:
@@ -274,6 +303,7 @@ class Run:
         self.average = _Average() if settings.learning_rate == "averaged" else None
         self.stopped = False
         n_batches = len(self._batches(self.rows, settings.batch_size))
+        self.schedule = _Schedule(settings, n_batches, watch)
         self.net = NeuralNet(
             network if settings.precision == "float32" else _Autocast(network, settings),
             criterion=loss,
@@ -287,7 +317,7 @@ class Run:
             callbacks=[
                 *([] if self.average is None else [("average", self.average)]),
                 *([] if watch is None else [("validation", watch)]),
-                ("schedule", _Schedule(settings, n_batches, watch)),
+                ("schedule", self.schedule),
                 *callbacks,
             ],
             callbacks__print_log=None,
@@ -363,6 +393,34 @@ class Run:
         own = network.state_dict()
         return own if self.alone else own | part_of(self.network, place, network)
 
+    def state(self) -> dict[str, Any]:
+        """Return what an epoch leaves to the next one, beside what is there before the first."""
+        return {
+            "network": dict(self.net.module_.state_dict()),
+            "solver": self.net.optimizer_.state_dict()["state"],
+            "average": None if self.average is None else self.average.state(),
+            "schedule": self.schedule.state(),
+            "generators": [generator.get_state() for generator in self._generators()],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` has returned in another process."""
+        self.net.module_.load_state_dict(state["network"])
+        solver = self.net.optimizer_
+        solver.load_state_dict({**solver.state_dict(), "state": state["solver"]})
+        if self.average is not None:
+            self.average.load_state(state["average"])
+        self.schedule.load_state(state["schedule"])
+        for generator, drawn in zip(self._generators(), state["generators"], strict=True):
+            generator.set_state(drawn)
+
+    def _generators(self) -> list[torch.Generator]:
+        """Return all that draws: the orders of rows, noise, and layers, which share one."""
+        layers = [layer for layer in self.network.modules() if isinstance(layer, RandomLayer)]
+        corrupt = [noise.generator for noise in self.how["corrupt"] if noise is not None]
+        orders = [generator for generator in self.how["generator"] if generator is not None]
+        return [*orders, *corrupt, *(layer.generator for layer in layers[:1])]
+
     def keep(self, candidates: set[int]) -> None:
         """Go on with the networks of some candidates only."""
         places = [i for i, entry in enumerate(self.entries) if entry.key[0] in candidates]
@@ -404,14 +462,15 @@ class Run:
         self.entries = []
 
 
-def _corruption(noise: Noise | None, seed: int) -> Callable[[Tensor], Tensor] | None:
-    """Return a noise with a generator of its own, other than that of the rows' order."""
-    if noise is None:
-        return None
-    generator = torch_generator(seed ^ 0x5EED)
+class _Corruption:
+    """A noise with a generator of its own, other than that of the rows' order."""
 
-    def corrupt(rows: Tensor) -> Tensor:
-        corrupted = noise.corrupt(rows.clone(), generator)  # the rows are the target too
+    def __init__(self, noise: Noise, seed: int) -> None:
+        self.noise, self.generator = noise, torch_generator(seed ^ 0x5EED)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        noise = self.noise
+        corrupted = noise.corrupt(rows.clone(), self.generator)  # the rows are the target too
         if not isinstance(corrupted, Tensor) or corrupted.shape != rows.shape:
             shape = tuple(getattr(corrupted, "shape", ()))
             raise ValueError(
@@ -421,7 +480,9 @@ def _corruption(noise: Noise | None, seed: int) -> Callable[[Tensor], Tensor] | 
             )
         return corrupted.to(rows.dtype)
 
-    return corrupt
+
+def _corruption(noise: Noise | None, seed: int) -> _Corruption | None:
+    return None if noise is None else _Corruption(noise, seed)
 
 
 # What a ladder has beside its weights.
@@ -501,6 +562,14 @@ class _Average(Callback):
     def on_epoch_end(self, net, **kwargs) -> None:
         self.show()
 
+    def state(self) -> dict[str, Any]:
+        return {"other": self.other_, "n_steps": self.n_steps_, "is_shown": self.is_shown_}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        for tensor, other in zip(self.other_, state["other"], strict=True):
+            tensor.copy_(other)
+        self.n_steps_, self.is_shown_ = state["n_steps"], state["is_shown"]
+
     def show(self) -> None:
         """Let the network be the average until the next epoch."""
         if not self.is_shown_:
@@ -577,6 +646,12 @@ class _Schedule(Callback):
         self.goal_, self.waited_ = np.inf, 0
         return self
 
+    def state(self) -> list[Any]:
+        return [self.step_, self.rate_, self.goal_, self.waited_]
+
+    def load_state(self, state: list[Any]) -> None:
+        self.step_, self.rate_, self.goal_, self.waited_ = state
+
     def on_train_begin(self, net, X=None, **kwargs) -> None:
         unit = 1.0
         if net.criterion_.has_own_unit:
@@ -630,11 +705,11 @@ class _Autocast(nn.Module):
 
 
 @contextmanager
-def session(settings, networks, label, name=None) -> Iterator[Epochs]:
+def session(settings, networks, label, name=None, n_before=0) -> Iterator[Epochs]:
     """Hold what training borrows: threads, and a line of the terminal.
 
     The networks are those of the folds; the name is what callbacks know the training by, if it is
-    not the label.
+    not the label; epochs before are those of a fit that was interrupted.
     """
     work = multiplications(networks[0]) * settings.batch_size
     small = settings.device == "cpu" and work < _SMALL_WORK
@@ -642,6 +717,7 @@ def session(settings, networks, label, name=None) -> Iterator[Epochs]:
         settings.report,
         label,
         settings.max_iter,
+        n_before=n_before,
         name=name,
         n_folds=len(networks),
         view=settings.view,

@@ -229,6 +229,12 @@ class VariationalAutoencoderTransformer(
         Whether to show a progress bar with the losses, on the standard error.
         Bars of scikit-learn (`sklearn.callback.ProgressBar`) take its place.
 
+    checkpoint : str, path-like or tuple (path, seconds), default=None
+        A file in which `fit` writes down how far it is, at the end of an epoch: as often as takes
+        no more than a twentieth of the time, or when the seconds have passed. A `fit` that finds
+        it goes on from there, with the same parameters and rows only; when it ends, the file is
+        removed. Each fit needs a path of its own, and a model file does not have it.
+
     device : {"auto", "cpu", "cuda", "mps"}, default="auto"
         Where to compute. "auto" takes a GPU if there is one. The fitted network is on the CPU.
 
@@ -393,6 +399,7 @@ class VariationalAutoencoderTransformer(
         warm_start=False,
         random_state=None,
         verbose=False,
+        checkpoint=None,
         device="auto",
         precision="float32",
         callbacks=None,
@@ -425,6 +432,7 @@ class VariationalAutoencoderTransformer(
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
         self.precision = precision
         self.callbacks = callbacks
@@ -527,7 +535,7 @@ class VariationalAutoencoderTransformer(
             If a parameter, X or y is not what is expected, if a label is not among the classes,
             or if training diverges.
         """
-        with fitting(self, X, y, sample_weight, judged=True):
+        with fitting(self, X, y, sample_weight, judged=True, whole=False):
             return self._partial_fit(X, y, sample_weight, classes)
 
     def _partial_fit(self, X, y, sample_weight, classes):
@@ -667,11 +675,8 @@ class VariationalAutoencoderTransformer(
 
     def _keep(self, fitted, condition, seed, codes=None):
         """Set the fitted attributes, all at once."""
-        network = fitted.start.network.eval()
         self.mean_, self.scale_ = fitted.start.rows.mean, fitted.start.rows.scale
-        self.loss_curve_ = fitted.loss_curve
-        self.validation_loss_curve_ = fitted.validation_loss_curve
-        self.n_iter_, self.best_iter_ = len(fitted.loss_curve), fitted.best_iter
+        network = fitted.shown_by(self)
         for name in ("noise_variance_", "classes_", "_solver_state"):
             self.__dict__.pop(name, None)
         if isinstance(network.likelihood, GaussianLikelihood):

@@ -51,7 +51,8 @@ LAYERS = [
         "penalty",
     },
     {"nn"},
-    {"_idle", "_progress", "_value_files"},
+    {"_idle", "_journal", "_progress"},
+    {"_value_files"},
     {
         "_calibration",
         "_contract",

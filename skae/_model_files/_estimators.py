@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from typing import Any
 
@@ -22,7 +21,16 @@ from .._stacked import StackedAutoencoderClassifier
 from .._table_columns import TableColumns
 from .._table_encoder import TableEncoder
 from .._tables import TableAutoencoderTransformer
-from .._value_files import Contents, ValueReader, ValueWriter, not_storable, read, write
+from .._value_files import (
+    FORMAT,
+    Contents,
+    ValueReader,
+    ValueWriter,
+    not_storable,
+    package_versions,
+    read,
+    write,
+)
 from .._variational import VariationalAutoencoderTransformer
 from ..exceptions import ModelFileError
 from ..nn import (
@@ -38,10 +46,6 @@ from ..nn import (
 )
 from ._networks import SIDES, GivenLayers, NetworkWriter, differences, read_layers
 from ._records import fields_of, part, part_name, record, record_name
-
-FORMAT = 1  # of the document; raised when an older skae could not read what a newer one writes
-
-_PACKAGES = ("skae", "torch", "scikit-learn", "numpy")
 
 _NONE = type(None)
 _ROUTING = "_metadata_request"  # what `set_fit_request` and its like have set
@@ -134,6 +138,9 @@ FITTED: dict[type[BaseEstimator], dict[str, Any]] = {
 }
 ESTIMATORS: dict[str, type[BaseEstimator]] = {kind.__name__: kind for kind in FITTED}
 
+# Of a fit and its machine, not of a model: a path that a fit writes to.
+_NOT_KEPT = "checkpoint"
+
 # Of an estimator that another one is made of; in the fitted ones the same parameters are missing.
 _INNER = "autoencoder__"
 
@@ -197,7 +204,7 @@ def save(estimator, path, *, parts=()) -> None:
     node = writer.estimator(estimator, "")
     document = {
         "format": FORMAT,
-        "versions": {name: _version(name) for name in _PACKAGES},
+        "versions": package_versions(),
         "parts": list(parts),
         "estimator": node,
         "layers": writer.networks.layers,
@@ -247,13 +254,6 @@ def load(path, *, parts: Mapping[str, Any] | None = None) -> Any:
         raise ModelFileError(f"{os.fspath(path)}: {error}") from error
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # it runs from where it was not installed
-        return "unknown"
-
-
 def _check_networks(writer: "_ModelWriter", document: dict[str, Any], given: dict) -> None:
     """Refuse networks of which not all can be told: those built again must be the same."""
     tensors = dict(writer.tensors)
@@ -298,7 +298,9 @@ class _ModelWriter(ValueWriter):
         return {
             "class": type(estimator).__name__,
             "parameters": {
-                name: self._parameter(name, value, where) for name, value in parameters.items()
+                name: self._parameter(name, value, where)
+                for name, value in parameters.items()
+                if name != _NOT_KEPT
             },
             "fitted": {
                 name: self._fitted(estimator, name, value, where) for name, value in fitted.items()
@@ -407,7 +409,7 @@ class _ModelReader(ValueReader):
             raise ValueError(f"{name!r} is not among the estimators")
         kind: Any = ESTIMATORS[name]
         parameters = {key: self.value(value) for key, value in node["parameters"].items()}
-        if {*parameters} != {*kind._get_param_names()}:
+        if {*parameters} != {*kind._get_param_names()} - {_NOT_KEPT}:
             raise ValueError(f"a {name} has the parameters {sorted(parameters)}")
         fitted = {key: self.value(value) for key, value in node["fitted"].items()}
         for key, value in fitted.items():
@@ -470,6 +472,11 @@ def _is_a(value: Any, wanted: Any) -> bool:
 def _estimator(contents: Contents, parts: dict[str, Any]) -> BaseEstimator:
     """Return the estimator that a document describes."""
     document = contents.document
+    if _NOT_KEPT in document:
+        raise ValueError(
+            "it is the journal of a fit, not a model. Give its path as checkpoint to an estimator "
+            "with the same parameters, and fit that to the same rows."
+        )
     if {*document} != {"format", "versions", "parts", "estimator", "layers"}:
         raise ValueError(f"its document has other keys: {sorted(document)}")
     if {*parts} != {*document["parts"]}:

@@ -24,23 +24,18 @@ def information(path) -> str:
     contents = read_document(path, FORMAT)
     document = contents.document
     try:
-        estimator = document["estimator"]
-        lines = [
-            f"{os.fspath(path)}: {_what_it_is(estimator)}",
-            f"format {document['format']}, saved with "
-            + ", ".join(f"{name} {number}" for name, number in document["versions"].items()),
-        ]
-        parameters = _that_are_set(estimator)
-        if parameters:
-            lines += ["parameters that are not at their defaults:", *parameters]
-        if estimator["fitted"]:
-            lines += ["fitted attributes:", "  " + ", ".join(estimator["fitted"])]
-        if document["parts"]:
-            lines.append(f"left out, for load(parts=...): {', '.join(document['parts'])}")
-    except (AttributeError, KeyError, TypeError) as error:
+        of_a_fit = "checkpoint" in document
+        what, *others = (_of_a_fit if of_a_fit else _of_a_model)(document)
+        versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
             f"{os.fspath(path)}: its document does not describe an estimator: {error!r}"
         ) from error
+    lines = [
+        f"{os.fspath(path)}: {what}",
+        f"format {document['format']}, saved with {versions}",
+        *others,
+    ]
     n_numbers = sum(math.prod(shape) for _, shape in contents.sizes.values())
     lines.append(
         f"{len(contents.sizes)} tensors of {n_numbers} numbers, {os.stat(path).st_size} bytes, "
@@ -50,6 +45,32 @@ def information(path) -> str:
     return "\n".join(
         "".join(letter if letter.isprintable() else "?" for letter in line) for line in lines
     )
+
+
+def _of_a_model(document: dict[str, Any]) -> list[str]:
+    """Return what a model is, and further lines."""
+    estimator = document["estimator"]
+    lines = [_what_it_is(estimator)]
+    parameters = _that_are_set(estimator)
+    if parameters:
+        lines += ["parameters that are not at their defaults:", *parameters]
+    if estimator["fitted"]:
+        lines += ["fitted attributes:", "  " + ", ".join(estimator["fitted"])]
+    if document["parts"]:
+        lines.append(f"left out, for load(parts=...): {', '.join(document['parts'])}")
+    return lines
+
+
+def _of_a_fit(document: dict[str, Any]) -> list[str]:
+    """Return what fit was interrupted, and how far it was."""
+    told = document["checkpoint"]
+    lines = [f"journal of a fit of {told['estimator']}, for its parameter checkpoint"]
+    lines += [f"rows: {told['rows']}", f"trainings that have ended: {told['n_ended']}"]
+    if told["last"] is not None:
+        label, n_epochs, max_iter = told["last"]
+        how = "ended after" if told["has_ended"] else "is after"
+        lines.append(f"the last, {label}, {how} epoch {n_epochs} of {max_iter} at most")
+    return lines
 
 
 def _what_it_is(estimator: dict[str, Any]) -> str:

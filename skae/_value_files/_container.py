@@ -15,6 +15,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -22,6 +23,10 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from ..exceptions import ModelFileError
+
+FORMAT = 1  # of the document; raised when an older skae could not read what a newer one writes
+
+_PACKAGES = ("skae", "torch", "scikit-learn", "numpy")
 
 _DOCUMENT = "skae"  # the key of the document in the metadata
 _DIGEST = "~sha256"  # sorts after all names, and bytes come after all wider numbers
@@ -56,6 +61,18 @@ class Contents(NamedTuple):
     document: dict[str, Any]
     sizes: dict[str, tuple[str, tuple[int, ...]]]  # dtype and shape of each tensor
     tensors: dict[str, np.ndarray]  # empty, where only the document was asked for
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide the numbers."""
+    return {name: _version(name) for name in _PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # it runs from where it was not installed
+        return "unknown"
 
 
 # Writing
@@ -191,6 +208,51 @@ def _sweep(folder: str, name: str) -> None:
                 nobody_writes = _lock(file.fileno())
             if nobody_writes:
                 os.unlink(path)
+
+
+@contextmanager
+def hold(path: str | None) -> Iterator[None]:
+    """Hold a path, if there is one, against all others that hold it, in whatever process.
+
+    Raises
+    ------
+    BlockingIOError
+        If somebody holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        fcntl = None  # type: ignore[assignment]
+    if path is None or fcntl is None:
+        yield
+        return
+    folder, name = os.path.split(os.path.realpath(path))
+    lock = os.path.join(folder, f".{name}.lock")
+    while True:
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    f"{path} is that of a fit that goes on, here or in another process. Each fit "
+                    "that goes on at the same time needs a path of its own."
+                ) from error
+            except OSError:  # a file system without locks
+                pass
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
+                    break
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # who held it has taken it away
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.unlink(lock)
+        os.close(descriptor)
 
 
 def _sync_folder(folder: str) -> None:
