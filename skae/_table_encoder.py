@@ -4,9 +4,8 @@ from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_n_features,
     _check_sample_weight,
     check_is_fitted,
     validate_data,
@@ -241,15 +240,23 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _checked(self, X, *, reset):
         """Return a container whose columns can be read, and remember or compare their number."""
+        if sp.issparse(X):
+            raise TypeError("X is sparse, and a table is dense: give X.toarray().")
         if library_of(X) != "numpy":
             if reset:
-                _check_feature_names(self, X, reset=True)
-                _check_n_features(self, X, reset=True)
+                self._remember(list(X.columns))
             return X
         if getattr(np.asarray(X), "dtype", np.dtype(float)).kind in "OUSbM":
             how = {"dtype": None, "ensure_all_finite": False}
             return validate_data(self, np.asarray(X), reset=reset, **how)
         return validated_rows(self, X, reset=reset, allow_nan=True)
+
+    def _remember(self, names: list) -> None:
+        """Set what scikit-learn's estimators know of the columns of `fit`."""
+        self.n_features_in_ = len(names)
+        self.__dict__.pop("feature_names_in_", None)
+        if all(isinstance(name, str) for name in names):
+            self.feature_names_in_ = np.array(names, dtype=object)
 
     def _read(self, X) -> list[Values]:
         table = read(self._checked(X, reset=False), self._layout)
