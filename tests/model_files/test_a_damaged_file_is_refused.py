@@ -4,8 +4,6 @@ import io
 import json
 import os
 import struct
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
@@ -382,7 +380,9 @@ def test_texts_that_need_more_memory_than_their_letters_are_limited(forge):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the system does not tell")
-def test_no_file_takes_more_memory_than_twice_its_size_and_100_MB(model, forge, tmp_path):
+def test_no_file_takes_more_memory_than_twice_its_size_and_100_MB(
+    model, forge, tmp_path, run_elsewhere
+):
     for name, document in DOCUMENTS.items():
         file = safetensors.numpy.save({"a": np.ones(9)}, {"skae": document})
         (tmp_path / name).write_bytes(file)
@@ -394,14 +394,7 @@ def test_no_file_takes_more_memory_than_twice_its_size_and_100_MB(model, forge, 
     ).fit(X)
     skae.save(wide, tmp_path / "wide")
     paths = [tmp_path / name for name in ("small", *DOCUMENTS, "many texts", "wide")]
-    result = subprocess.run(
-        [sys.executable, "-c", GREEDY, paths[0], *paths],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    taken = [int(line) for line in result.stdout.split()]
+    taken = [int(line) for line in run_elsewhere(GREEDY, paths[0], *paths).split()]
     sizes = [path.stat().st_size for path in paths]
     assert len(taken) == len(paths)
     assert sizes[-1] > 60e6

@@ -2,8 +2,6 @@
 
 import os
 import pickle
-import subprocess
-import sys
 
 import joblib
 import numpy as np
@@ -145,10 +143,8 @@ print(sorted(wrong.intersection(events)), events.count("open"))
 """
 
 
-def test_python_itself_tells_of_nothing_that_is_run(saved):
-    call = [sys.executable, "-c", WATCHED, str(saved)]
-    result = subprocess.run(call, check=True, capture_output=True, text=True)
-    assert result.stdout == "[] 1\n"
+def test_python_itself_tells_of_nothing_that_is_run(saved, run_elsewhere):
+    assert run_elsewhere(WATCHED, saved) == "[] 1\n"
 
 
 def test_no_global_generator_is_moved(saved):
