@@ -304,7 +304,7 @@ def place_of(checkpoint: Any) -> tuple[str | None, float | None]:
     path, every = checkpoint, None
     if isinstance(checkpoint, tuple):
         path, every = checkpoint if len(checkpoint) == 2 else (None, None)
-        is_time = isinstance(every, Real) and every >= 0
+        is_time = isinstance(every, Real) and float(every) >= 0
         if not (isinstance(path, str | os.PathLike) and is_time):
             raise ValueError(
                 f"checkpoint={checkpoint!r} is no pair of a path and the seconds between two times "
