@@ -238,6 +238,34 @@ def test_no_epoch_is_trained_twice(path, epochs):
         assert epochs[0] == n_epochs - last + 1
 
 
+def test_the_best_epoch_is_kept_whenever_a_fit_is_interrupted(path, tmp_path, epochs):
+    rates = {"learning_rate_init": 0.1, "softmax_learning_rate_init": 0.3}
+    counts = {"pretrain_max_iter": 1, "softmax_max_iter": 3, "max_iter": 6}
+    estimator = quick_classifier(early_stopping=True, **rates, **counts)
+    rows = {"X": X, "y": LABELS}
+    fitted = clone(estimator).fit(**rows)
+    *_, softmax, last = fitted.stages_
+    assert softmax.best_iter > 0
+    assert 0 < last.best_iter < 6
+    whole = saved(fitted, tmp_path)
+    for number in range(2, 12):
+        interrupt(estimator, rows, path, epochs, number)
+        assert saved(keeping(estimator, path).fit(**rows), tmp_path) == whole
+
+
+def test_a_random_state_moves_as_if_there_had_been_no_interruption(path, epochs):
+    for name in ("hold-out", "classifier"):
+        estimator, rows = FITS[name]
+        states = [np.random.RandomState(0) for _ in range(3)]
+        keeping(estimator, path).set_params(random_state=states[0]).fit(**rows)
+        epochs[:] = 0, 3
+        with pytest.raises(Interrupted):
+            keeping(estimator, path).set_params(random_state=states[1]).fit(**rows)
+        epochs[:] = 0, None
+        keeping(estimator, path).set_params(random_state=states[2]).fit(**rows)
+        assert states[0].randint(1000) == states[2].randint(1000)
+
+
 def test_a_fit_may_be_interrupted_in_each_of_its_epochs(path, tmp_path, epochs):
     estimator, rows = FITS["pretraining of folds"]
     whole = saved(clone(estimator).fit(**rows), tmp_path)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from skae._seeding import draw_seed, global_torch_seed, torch_generator
+from skae._seeding import (
+    draw_seed,
+    global_draws,
+    global_torch_seed,
+    go_on_drawing,
+    torch_generator,
+)
 
 
 def test_a_seed_fits_into_31_bits_and_follows_the_random_state():
@@ -50,3 +56,13 @@ def test_the_global_generator_is_given_back_as_found():
     with pytest.raises(ZeroDivisionError), global_torch_seed(5):
         torch.rand(1 // 0)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_global_generators_go_on_from_where_they_were_found():
+    with global_torch_seed(3):
+        torch.rand(2)
+        draws = global_draws()
+        expected = torch.rand(4)
+        torch.rand(7)
+        go_on_drawing(draws)
+        assert torch.equal(torch.rand(4), expected)

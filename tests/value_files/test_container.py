@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from skae._value_files import read, read_document, write
+from skae._value_files import hold, read, read_document, write
 from skae.exceptions import ModelFileError
 
 DOCUMENT = {"format": 1, "text": "ä 😀", "numbers": [1, 0.1, -(2**63), None, True]}
@@ -80,3 +80,26 @@ def test_more_than_a_reader_takes_is_not_written(much, tmp_path):
 
 def test_an_older_format_is_read(path):
     assert read(path, 2).document == DOCUMENT
+
+
+# Holding a path
+
+
+def test_a_path_is_held_by_one_and_nothing_is_left(tmp_path):
+    pytest.importorskip("fcntl", reason="Windows")
+    path = str(tmp_path / "file")
+    with hold(path):
+        with pytest.raises(BlockingIOError, match="needs a path of its own"), hold(path):
+            pass
+        with hold(str(tmp_path / "another")):
+            pass
+    with hold(path), hold(None), hold(None):
+        pass
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_a_killed_process_has_held_is_free(tmp_path):
+    (tmp_path / ".file.lock").touch()
+    with hold(str(tmp_path / "file")):
+        pass
+    assert [*tmp_path.iterdir()] == []
