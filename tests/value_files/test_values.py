@@ -149,7 +149,7 @@ def test_a_parameter_in_two_places_is_one_again():
 
 
 def test_matrices_slices_ranges_and_dtypes_come_back():
-    matrix = sp.random_array((5, 4), density=0.4, format="csr", random_state=0)
+    matrix = sp.random(5, 4, density=0.4, format="csr", random_state=0)
     for kind in (sp.csr_array, sp.csr_matrix):
         again = there_and_back(kind(matrix))
         assert type(again) is kind
