@@ -1,6 +1,6 @@
 """The columns of a table as columns of a matrix, and back: what each kind of column becomes.
 
-Here end numbers, words and dates of whatever type; `_tables_in_and_out` knows the containers.
+Here end numbers, words and dates of whatever type; `_frames` knows the containers.
 """
 
 from collections.abc import Callable, Sequence
