@@ -72,6 +72,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _EVALUATION_BATCH = 1024  # rows
 _MAP_VALUES = 2**20  # of the largest feature map at one time, where nothing is trained
+_AVERAGED_STEPS = 32  # of an epoch, that an average of weights has or a few more
 
 # A network of this many multiplications a batch trains as fast on one thread as on two.
 _SMALL_WORK = 5e7
@@ -300,9 +301,9 @@ class Run:
         if entries[0].held_out is not None:
             watch = _Validation([entry.held_out for entry in entries], settings, judge)
         self.watch = watch
-        self.average = _Average() if settings.learning_rate == "averaged" else None
-        self.stopped = False
         n_batches = len(self._batches(self.rows, settings.batch_size))
+        self.average = _Average(n_batches) if settings.learning_rate == "averaged" else None
+        self.stopped = False
         self.schedule = _Schedule(settings, n_batches, watch)
         self.net = NeuralNet(
             network if settings.precision == "float32" else _Autocast(network, settings),
@@ -537,10 +538,19 @@ class _Average(Callback):
 
     A training whose step does not fall ends anywhere around an optimum; the average of its weights
     is as near as if the step had fallen, after any epoch. Its window grows with the training:
-    polynomial-decay averaging, Shamir & Zhang 2013, arXiv:1212.1824.
+    polynomial-decay averaging, Shamir & Zhang 2013, arXiv:1212.1824. Of an epoch of many steps it
+    takes every other one, or fewer, as an average costs a good part of what a step does.
+
+    Parameters
+    ----------
+    n_batches : int
+        Steps of an epoch.
     """
 
     window = 8  # one part in this many of all steps so far
+
+    def __init__(self, n_batches: int) -> None:
+        self.every = max(1, n_batches // _AVERAGED_STEPS)
 
     def on_train_begin(self, net, **kwargs) -> None:
         named = [*net.module_.named_parameters(), *net.module_.named_buffers()]
@@ -556,7 +566,10 @@ class _Average(Callback):
     def on_batch_end(self, net, training=False, **kwargs) -> None:
         if training:
             self.n_steps_ += 1
-            share = (self.window + 1) / (self.window + self.n_steps_)
+            n_averaged, rest = divmod(self.n_steps_, self.every)
+            if rest:
+                return
+            share = (self.window + 1) / (self.window + n_averaged)
             torch._foreach_lerp_(self.other_, [tensor.data for tensor in self.shown_], share)
 
     def on_epoch_end(self, net, **kwargs) -> None:

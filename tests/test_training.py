@@ -170,8 +170,11 @@ class Weights(Callback):
         self.epochs.append((len(self.steps), weights_of(net.module_)))
 
 
+@pytest.mark.parametrize("n_averaged", [1, 2, 32])  # that is each fifth step, each second, each
 @pytest.mark.parametrize("validated", [True, False])
-def test_the_average_is_that_of_the_weights_after_each_step(validated):
+def test_the_average_is_that_of_the_weights_after_so_many_steps(validated, n_averaged, monkeypatch):
+    monkeypatch.setattr(_training, "_AVERAGED_STEPS", n_averaged)
+    every = max(1, N_BATCHES // n_averaged)
     seen = Weights()
     settings = replace(SETTINGS, learning_rate="averaged", max_iter=4, callbacks=[seen])
     part = part_of(X)
@@ -182,8 +185,9 @@ def test_the_average_is_that_of_the_weights_after_each_step(validated):
     assert len(seen.steps) == 4 * N_BATCHES
     averages, average = [], seen.steps[0]
     for step, weights in enumerate(seen.steps, start=1):
-        share = 9 / (8 + step)  # of the last step: Shamir & Zhang 2013, eta = 8
-        average = {name: (1 - share) * average[name] + share * weights[name] for name in average}
+        if step % every == 0:
+            share = 9 / (8 + step // every)  # of the last one: Shamir & Zhang 2013, eta = 8
+            average = {name: torch.lerp(average[name], weights[name], share) for name in average}
         averages.append(average)
     for step, shown in seen.epochs:
         for name, value in shown.items():
