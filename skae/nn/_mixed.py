@@ -118,8 +118,9 @@ class MixedLoss(ReconstructionLoss):
         self.register_buffer("level_weight", self.unit * torch.stack(relative)[:, None])
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
-        scale, levels = self.standardize.scale, self.levels
-        squares = (output.reconstruction - Z).square() * (scale * scale * self.unit)
-        observed = levels.indicators(self.standardize.inverse(Z))
-        entropy = -observed * levels.log_shares(output.preactivation) * self.level_weight
-        return levels.beside(squares, entropy)
+        # A number's argument is its reconstruction, and needs no way back through all softmaxes.
+        X, arguments = self.standardize.inverse(Z), output.preactivation
+        squares = (arguments - X).square() * self.unit
+        observed = self.levels.indicators(X)
+        entropy = -observed * self.levels.log_shares(arguments) * self.level_weight
+        return self.levels.beside(squares, entropy)
