@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._table_columns import Values, in_order
+from ._table_values import Values, in_order
 
 _MANY_WORDS = 20  # different ones, below which a column of words is a category however few rows
 _MICROSECOND = 1e-6

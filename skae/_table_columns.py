@@ -1,33 +1,19 @@
-"""The columns of a table as columns of a matrix, and back: what each kind of column becomes.
-
-Here end numbers, words and dates of whatever type; `_frames` knows the containers.
-"""
+"""The columns of a table as columns of a matrix, and back: what each kind of column becomes."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._level_embedding import EmbeddedColumn
+from ._table_values import Values
+
 _HEAVY = 0.5  # share of the sum of squares that the farthest hundredth of the rows has
 _MOST = 300.0  # whose hyperbolic sine is a number of double precision, and times others, too
+_MOST_INDICATORS = 64  # levels; those of more are points
 _DAY = 86400.0  # seconds
 # The cycles of a date, in seconds, by name; a year is that of the calendar's mean.
 _CYCLES = {"year": 365.2425 * _DAY, "week": 7 * _DAY, "day": _DAY}
-
-
-class Values(NamedTuple):
-    """What a column of a table holds, whatever the type it came in."""
-
-    name: str
-    kind: str  # "number", "category" or "date"
-    numbers: np.ndarray  # (n_rows,), NaN where missing: numbers, seconds, or places of levels
-    levels: list | None = None  # of a category, each different, in order
-
-
-def in_order(level: Any) -> tuple:
-    """Return what levels of any types are sorted by."""
-    return type(level).__name__, level
 
 
 class NumberColumn:
@@ -67,6 +53,10 @@ class NumberColumn:
         if not self.typical:
             return numbers
         return np.sinh(np.clip(numbers, -_MOST, _MOST)) * self.typical + self.median
+
+    def errors(self, true: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
+        """Return the squared errors, in units of the number's variance, (n_rows,)."""
+        return np.square(true[:, 0] - rebuilt[:, 0]) * self.width / self.say
 
     def names(self) -> list[str]:
         """Return the names of the matrix's columns."""
@@ -116,14 +106,7 @@ class CategoryColumn:
 
     def __init__(self, values: Values, weight: np.ndarray, say: float) -> None:
         self.name, self.say = values.name, say
-        levels = values.levels or []
-        known = ~np.isnan(values.numbers) & (weight > 0)
-        place = values.numbers[known].astype(int)
-        counts = np.bincount(place, weights=weight[known], minlength=len(levels))
-        # In the same order, whatever that of a categorical type is.
-        seen = sorted(np.flatnonzero(counts > 0), key=lambda i: in_order(levels[i]))
-        self.levels = [levels[i] for i in seen]
-        self.frequency = counts[seen] / counts.sum() if len(seen) else np.empty(0)
+        self.levels, self.frequency = values.counted(weight)
         self.scale = np.sqrt(say / self.frequency)
 
     @property
@@ -131,11 +114,7 @@ class CategoryColumn:
         return len(self.levels) if len(self.levels) > 1 else 0  # a constant tells nothing
 
     def encode(self, values: Values) -> np.ndarray:
-        places = {level: i for i, level in enumerate(self.levels)}
-        assert values.levels is not None
-        place = np.array([places.get(level, -1) for level in values.levels] + [-1])
-        missing = np.isnan(values.numbers)
-        place = place[np.where(missing, -1, values.numbers).astype(int)]
+        place = values.places(self.levels)
         indicator = (place[:, None] == np.arange(self.width)).astype(float)
         indicator[place < 0] = np.nan
         return (indicator - self.frequency[: self.width]) * self.scale[: self.width]
@@ -153,11 +132,20 @@ class CategoryColumn:
             return np.full(len(block), np.nan)
         return self.shares(block).argmax(axis=1).astype(float)
 
+    def errors(self, true: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
+        """Return the squared errors of the levels' probabilities, (n_rows,).
+
+        Divided by what their frequencies alone have on average (Brier 1950,
+        doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2).
+        """
+        squares = np.square(self.shares(rebuilt) - (true / self.scale + self.frequency))
+        return squares.sum(axis=1) / (1 - np.square(self.frequency).sum())
+
     def names(self) -> list[str]:
         return [f"{self.name}={level}" for level in self.levels[: self.width]]
 
 
-Column = NumberColumn | CategoryColumn
+Column = NumberColumn | CategoryColumn | EmbeddedColumn
 KINDS: dict[str, Callable[..., Column]] = {
     "number": NumberColumn,
     "category": CategoryColumn,
@@ -181,6 +169,18 @@ class TableColumns:
             KINDS[values.kind](values, weight, part)
             for values, part in zip(table, say, strict=True)
         ]
+        self._embed(table, weight)
+
+    def _embed(self, table: Sequence[Values], weight) -> None:
+        """Let categories of many levels be points, where other columns tell levels apart."""
+        many = [column.width > _MOST_INDICATORS and bool(column.levels) for column in self.columns]
+        few = [i for i, is_many in enumerate(many) if not is_many and self.columns[i].width]
+        if not any(many) or not few:
+            return
+        others = np.nan_to_num(np.hstack([self.columns[i].encode(table[i]) for i in few]))
+        for i, column in enumerate(self.columns):
+            if many[i]:
+                self.columns[i] = EmbeddedColumn(table[i], weight, column.say, others)
 
     @property
     def n_columns(self) -> int:
@@ -220,24 +220,12 @@ class TableColumns:
     def by_column(self, X: np.ndarray, X_rebuilt: np.ndarray) -> np.ndarray:
         """Return the squared errors of the table's columns, (n_rows, n_table_columns).
 
-        A number's is in units of its variance, a category's that of the probabilities of its
-        levels, divided by what their frequencies alone have on average (Brier 1950,
-        doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2). NaN where the value is missing.
+        NaN where the value is missing.
         """
-        errors = np.full((len(X), len(self.columns)), np.nan)
+        errors = np.zeros((len(X), len(self.columns)))
         for i, (column, place) in enumerate(zip(self.columns, self.places, strict=True)):
-            if not column.width:
-                errors[:, i] = 0.0
-                continue
-            true, rebuilt = X[:, place], X_rebuilt[:, place]
-            if isinstance(column, CategoryColumn):
-                true = true / column.scale + column.frequency
-                missing = np.isnan(true[:, :1])
-                squares = np.square(column.shares(rebuilt) - true).sum(axis=1, keepdims=True)
-                spread = 1 - np.square(column.frequency).sum()
-                errors[:, i] = np.where(missing, np.nan, squares / spread)[:, 0]
-            else:
-                errors[:, i] = np.square(true[:, 0] - rebuilt[:, 0]) * column.width / column.say
+            if column.width:
+                errors[:, i] = column.errors(X[:, place], X_rebuilt[:, place])
         return errors
 
 

@@ -15,7 +15,8 @@ from ._checked_rows import validated_rows
 from ._contract import BaseEstimator, TransformerMixin, _fit_context
 from ._frames import layout_of, library_of, read, with_index_of, write
 from ._mixed_loss import TableLoss
-from ._table_columns import TableColumns, Values
+from ._table_columns import CategoryColumn, TableColumns
+from ._table_values import Values
 from ._warnings import warn
 from .exceptions import UnknownCategoryWarning
 
@@ -26,7 +27,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Principal components of the matrix are factor analysis of mixed data (FAMD) [1]_: a number is
     standardized, and a category has a column for each of its levels, the indicator less its
     frequency f, divided by the root of f. So each column of the table has the same say in each
-    component, however many levels it has.
+    component, however many levels it has. Levels of a category of more than 64 are points, in eight
+    columns at most: where the other columns of their rows are on average, rare levels drawn to the
+    mean of all [2]_.
 
     Where a hundredth of the rows has most of a number's variance, large deviations from the median
     count by their logarithm (the inverse hyperbolic sine takes the number's place). A date is a
@@ -66,6 +69,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     ----------
     .. [1] Pagès, J. (2004). Analyse factorielle de données mixtes. Revue de statistique appliquée
        52(4), 93-111.
+    .. [2] Micci-Barreca, D. (2001). A preprocessing scheme for high-cardinality categorical
+       attributes. SIGKDD Explorations 3(1). :doi:`10.1145/507533.507538`
 
     Examples
     --------
@@ -235,7 +240,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             of categories divided by their entropy. For a table of numbers alone, "squared_error".
         """
         check_is_fitted(self)
-        varied = [one for one in self._columns.columns if one.levels and one.width]
+        varied = [
+            one for one in self._columns.columns if isinstance(one, CategoryColumn) and one.width
+        ]
         return TableLoss(self._columns) if varied else "squared_error"
 
     def _checked(self, X, *, reset):

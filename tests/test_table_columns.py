@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from skae._table_columns import CategoryColumn, DateColumn, NumberColumn, TableColumns, Values
+from skae._table_columns import CategoryColumn, DateColumn, NumberColumn, TableColumns
+from skae._table_values import Values
 
 DAY = 86400.0
 

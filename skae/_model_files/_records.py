@@ -12,6 +12,7 @@ from .._calibration import CodeSpace, HoleCalibration
 from .._conditions import CodesGivenCondition, LabelCondition, NumberCondition
 from .._frames import Layout, Type
 from .._holding_out import FoldsOfRows
+from .._level_embedding import EmbeddedColumn
 from .._mixed_loss import TableLoss
 from .._stacked import Stage
 from .._table_columns import CategoryColumn, DateColumn, NumberColumn, TableColumns
@@ -84,6 +85,10 @@ RECORDS: dict[str, Record] = {
         Record(
             CategoryColumn,
             {"name": object, "say": float, "levels": list, "frequency": _ARRAY, "scale": _ARRAY},
+        ),
+        Record(
+            EmbeddedColumn,
+            {"name": object, "say": float, "levels": list, "frequency": _ARRAY, "points": _ARRAY},
         ),
         Record(TableColumns, {"columns": list}),
         Record(TableLoss, {"columns": TableColumns}),

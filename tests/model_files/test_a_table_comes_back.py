@@ -74,3 +74,13 @@ def test_no_type_is_looked_up_but_those_of_columns(tmp_path):
     again = skae.load(path)
     with pytest.raises(ValueError, match="'sparse\\[int\\]' is no type of a column"):
         again.inverse_transform(np.nan_to_num(again.transform(people())))
+
+
+def test_a_category_of_many_levels_comes_back(tmp_path):
+    numbers = np.arange(140.0) % 70
+    table = pd.DataFrame({"town": [f"t{i:.0f}" for i in numbers], "where": numbers})
+    encoder = TableEncoder().fit(table)
+    skae.save(encoder, tmp_path / "encoder.skae")
+    matrix = skae.load(tmp_path / "encoder.skae").transform(table)
+    np.testing.assert_array_equal(matrix, encoder.transform(table))
+    assert matrix.shape == (140, 2)
