@@ -38,7 +38,7 @@ LAYERS = [
     {"_fitting"},
     {"_racing"},
     {"_holding_out", "_principal_axes", "_training"},
-    {"_table_encoder"},
+    {"_files", "_table_encoder"},
     {
         "_checked_rows",
         "_frames",
@@ -58,7 +58,6 @@ LAYERS = [
         "_calibration",
         "_contract",
         "_drawing",
-        "_files",
         "_labels",
         "_rows",
         "_seeding",
