@@ -3,6 +3,7 @@
 import argparse
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,17 +134,19 @@ def run_compare(arguments):
         print(data.account, flush=True)  # before the work, which takes a while
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-    comparison = compare(
-        data.X,
-        data.y,
-        methods=arguments.methods,
-        n_components=arguments.n_components,
-        test_size=arguments.test_size,
-        standardize=arguments.standardize,
-        max_samples=arguments.max_samples,
-        random_state=arguments.seed,
-        verbose=sys.stderr.isatty() and not arguments.quiet,
-    )
+    with warnings.catch_warnings():
+        warnings.showwarning = _print_warning
+        comparison = compare(
+            data.X,
+            data.y,
+            methods=arguments.methods,
+            n_components=arguments.n_components,
+            test_size=arguments.test_size,
+            standardize=arguments.standardize,
+            max_samples=arguments.max_samples,
+            random_state=arguments.seed,
+            verbose=sys.stderr.isatty() and not arguments.quiet,
+        )
     print(comparison)
     comparison.to_csv(output / "comparison.csv")
     comparison.to_json(output / "comparison.json")
@@ -155,6 +158,11 @@ def run_compare(arguments):
         print(f"skae: no comparison.png: {error}", file=sys.stderr)
     print(f"\nWritten to {output}: {', '.join(written)}")
     return 0 if comparison.embeddings else 1
+
+
+def _print_warning(message, *where):
+    """Show a warning as a line, and not the line of code that it is from."""
+    print(f"skae: {message}", file=sys.stderr)
 
 
 def run_methods(arguments):

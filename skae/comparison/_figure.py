@@ -35,6 +35,9 @@ MIN_SECONDS = 1e-4  # shorter ones are drawn like this one
 # What the bars show, as far as the comparison has it, and how it is called there.
 BARS = {
     "reconstruction_r2": "held-out R²",
+    "numbers_r2": "R² of numbers",
+    "categories_r2": "R² of categories",
+    "dates_r2": "R² of dates",
     "trustworthiness": "trustworthiness",
     "knn_accuracy": "kNN accuracy",
     "knn_r2": "kNN R² of target",
