@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import textwrap
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +49,6 @@ polars has to be installed), all columns have the same say, whatever their units
 printed say what was made of a file.
 """
 
-WIDTH = 100  # columns of a terminal that lines fill
 EVERYTHING, GUESSED = Wanted(), Form()
 
 
@@ -107,11 +105,7 @@ def _account(name, table):
         classes = kind_of_target(table.y) == "classes"
         kind = _number(len(np.unique(table.y)), "class", "classes") if classes else "continuous"
         parts.append(f"target {table.target} ({kind})")
-    lines = [
-        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ")
-        for line in account_of(table)
-    ]
-    return "\n".join(["; ".join([*parts, *table.remarks]), *lines])
+    return "\n".join(["; ".join([*parts, *table.remarks]), *account_of(table)])
 
 
 def _number(count, one, many=None):
