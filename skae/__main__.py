@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from skae._files import (
     BadInput,
     Form,
     Wanted,
+    account_of,
     read_table,
     suggestion,
     title,
@@ -41,8 +43,10 @@ and comparison.json.
 DATA_HELP = """\
 name of a built-in data set (`skae datasets` lists them), or a file: lines of text (.csv, .tsv,
 .data, .txt, ..., also .gz), .npy (one array), .npz (arrays X or data, and y or target), .parquet
-(with polars, or pandas and pyarrow, installed). The columns are features, and all of them numbers
-or True and False. The first line printed says what was made of a file.
+(with polars, or pandas and pyarrow, installed). The columns are features: numbers, words, True and
+False, dates (2024-12-31), with holes (empty, ?, NA). Where there is more than numbers (pandas or
+polars has to be installed), all columns have the same say, whatever their units. The first lines
+printed say what was made of a file.
 """
 
 EVERYTHING, GUESSED = Wanted(), Form()
@@ -51,7 +55,7 @@ EVERYTHING, GUESSED = Wanted(), Form()
 class Data(NamedTuple):
     """The rows to compare on."""
 
-    X: np.ndarray  # (n_samples, n_features)
+    X: Any  # (n_samples, n_features), an array or a DataFrame
     y: np.ndarray | None  # (n_samples,)
     title: str
     account: str | None  # what was made of a file
@@ -93,17 +97,15 @@ def _named_target(dataset):
 
 
 def _account(name, table):
-    """Say in a line what was made of a file."""
+    """Say what was made of a file: in a line, and of other columns than numbers in some more."""
     n_samples, n_features = table.X.shape
-    parts = [
-        f"{name}: {_number(n_samples, 'row')} of {_number(n_features, 'feature')}",
-        *table.form,
-    ]
+    what = "column" if table.columns else "feature"
+    parts = [f"{name}: {_number(n_samples, 'row')} of {_number(n_features, what)}", *table.form]
     if table.y is not None:
         classes = kind_of_target(table.y) == "classes"
         kind = _number(len(np.unique(table.y)), "class", "classes") if classes else "continuous"
         parts.append(f"target {table.target} ({kind})")
-    return "; ".join([*parts, *table.remarks])
+    return "\n".join(["; ".join([*parts, *table.remarks]), *account_of(table)])
 
 
 def _number(count, one, many=None):
@@ -126,17 +128,19 @@ def run_compare(arguments):
         print(data.account, flush=True)  # before the work, which takes a while
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-    comparison = compare(
-        data.X,
-        data.y,
-        methods=arguments.methods,
-        n_components=arguments.n_components,
-        test_size=arguments.test_size,
-        standardize=arguments.standardize,
-        max_samples=arguments.max_samples,
-        random_state=arguments.seed,
-        verbose=sys.stderr.isatty() and not arguments.quiet,
-    )
+    with warnings.catch_warnings():
+        warnings.showwarning = _print_warning
+        comparison = compare(
+            data.X,
+            data.y,
+            methods=arguments.methods,
+            n_components=arguments.n_components,
+            test_size=arguments.test_size,
+            standardize=arguments.standardize,
+            max_samples=arguments.max_samples,
+            random_state=arguments.seed,
+            verbose=sys.stderr.isatty() and not arguments.quiet,
+        )
     print(comparison)
     comparison.to_csv(output / "comparison.csv")
     comparison.to_json(output / "comparison.json")
@@ -150,6 +154,11 @@ def run_compare(arguments):
     return 0 if comparison.embeddings else 1
 
 
+def _print_warning(message, *where):
+    """Show a warning as a line, and not the line of code that it is from."""
+    print(f"skae: {message}", file=sys.stderr)
+
+
 def run_methods(arguments):
     """Print the methods that `compare` knows by name; those of the default have a star."""
     from skae.comparison import DEFAULT_METHODS, METHODS
@@ -158,7 +167,8 @@ def run_methods(arguments):
     for name, method in METHODS.items():
         marked = f"{name} *" if name in DEFAULT_METHODS else name
         print(f"{marked:{width}}{method.__doc__}")
-    print("\n* compared where --methods names none")
+    print("\n* compared where --methods names none; of a table of other columns than numbers, famd")
+    print("  in the place of pca")
     return 0
 
 
@@ -250,7 +260,8 @@ def make_parser():
     methods.add_argument(
         "--standardize",
         action="store_true",
-        help="give each column the mean 0 and the variance 1 first",
+        help="give each column of numbers the mean 0 and the variance 1 first (where there are "
+        "other columns, all have the same say anyway)",
     )
     methods.add_argument(
         "--test-size",
