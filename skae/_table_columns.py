@@ -51,6 +51,11 @@ class NumberColumn:
         self.mean, self.scale = _mean_and_deviation(self._shortened(numbers), weight)
         self.scale /= np.sqrt(say)
 
+    @property
+    def variance(self) -> float:
+        """What the number has in the matrix, if it is no constant."""
+        return self.say / max(self.width, 1)
+
     def _shortened(self, numbers: np.ndarray) -> np.ndarray:
         if not self.typical:
             return numbers
@@ -125,6 +130,11 @@ class CategoryColumn:
         self.levels = [levels[i] for i in seen]
         self.frequency = counts[seen] / counts.sum() if len(seen) else np.empty(0)
         self.scale = np.sqrt(say / self.frequency)
+
+    @property
+    def variance(self) -> float:
+        """What the indicators of the levels have, all together."""
+        return float(1 - np.square(self.frequency).sum())
 
     @property
     def width(self) -> int:
@@ -234,10 +244,9 @@ class TableColumns:
                 true = true / column.scale + column.frequency
                 missing = np.isnan(true[:, :1])
                 squares = np.square(column.shares(rebuilt) - true).sum(axis=1, keepdims=True)
-                spread = 1 - np.square(column.frequency).sum()
-                errors[:, i] = np.where(missing, np.nan, squares / spread)[:, 0]
+                errors[:, i] = np.where(missing, np.nan, squares / column.variance)[:, 0]
             else:
-                errors[:, i] = np.square(true[:, 0] - rebuilt[:, 0]) * column.width / column.say
+                errors[:, i] = np.square(true[:, 0] - rebuilt[:, 0]) / column.variance
         return errors
 
 

@@ -28,6 +28,7 @@ LAYERS = [
         "_assembly",
         "_candidates",
         "_classifier_rows",
+        "_code_effects",
         "_column_order",
         "_conditions",
         "_ordered_codes",
