@@ -26,6 +26,8 @@ __all__ = [
     "onnx",
     "penalty",
     "plotting",
+    "report",
+    "reporting",
     "save",
     "to_onnx",
 ]
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         onnx,
         penalty,
         plotting,
+        reporting,
     )
     from ._autoencoder import AutoencoderTransformer
     from ._convolutional import ConvolutionalAutoencoderTransformer
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from ._variational import VariationalAutoencoderTransformer
     from .comparison import Comparison, compare
     from .onnx import to_onnx
+    from .reporting import report
 else:
     # Where a name of __all__ is defined that is not itself a module.
     _HOMES = {
@@ -72,6 +76,7 @@ else:
         "TableEncoder": "._table_encoder",
         "VariationalAutoencoderTransformer": "._variational",
         "compare": ".comparison",
+        "report": ".reporting",
         "to_onnx": ".onnx",
         "load": "._model_files",
         "save": "._model_files",

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "skae"
 LAYERS = [
     {"__main__"},
     {"skae"},  # the package itself: the table of contents
-    {"plotting"},
+    {"plotting", "reporting"},
     {"comparison"},
     {"onnx"},
     {"_model_files", "_standalone"},
