@@ -11,7 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from skae._code_effects import code_effects
-from skae._frames import layout_of, library_of, read
+from skae._frames import _is_missing, layout_of, library_of, read
 from skae._labels import kind_of_target
 from skae._table_columns import Values
 from skae._tables import TableAutoencoderTransformer
@@ -113,8 +113,8 @@ def labels_of(table: Any) -> list[str]:
 def _target(name: str, y: np.ndarray) -> Column:
     """Return the target as a column, a category if it holds classes."""
     rows = y[:, None]
-    known = y[np.array([value == value and value is not None for value in y], dtype=bool)]
-    classes = len(known) > 0 and kind_of_target(np.asarray(known.tolist())) == "classes"
+    known = [value for value in y.tolist() if not _is_missing(value)]
+    classes = len(known) > 0 and kind_of_target(np.asarray(known)) == "classes"
     layout = layout_of(rows, [0] if classes and y.dtype.kind not in "bM" else None)
     (values,) = read(rows, layout)
     values = values._replace(name=name)

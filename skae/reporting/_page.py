@@ -44,9 +44,9 @@ def page(findings: Findings, when: datetime) -> str:
     colorings = [coloring_of(_of_drawn(column, findings)) for column in shown]
     sections = {
         "columns": ("The columns", _columns(findings, shown)),
-        "methods": ("Methods side by side", _methods(findings, colorings[first], shown[first])),
         "picture": ("All rows in two numbers", _picture(findings, shown, colorings, first)),
         "codes": ("What each code means", _codes(findings)),
+        "methods": ("Methods side by side", _methods(findings, colorings[first], shown[first])),
         "unusual": ("The most unusual rows", _unusual(findings)),
         "holes": ("Missing values", _holes(findings)),
     }
@@ -392,7 +392,7 @@ def _unusual(findings: Findings) -> str:
         "its error, in units of the errors that rows have on average, and how far its codes lie "
         f"from those of most rows; the middle row has {number_text(round(unusual.median, 1))}. "
         "Beside it are the columns with the largest shares of the error: the value, and what was "
-        "expected from the rest of the row. Unusual need not mean wrong.</p>"
+        "expected, of a category the probabilities of levels. Unusual need not mean wrong.</p>"
         '<table class="cards"><thead><tr><th scope="col">Row</th><th scope="col">Score</th>'
         f'<th scope="col">Because of</th></tr></thead><tbody>{rows}</tbody></table>'
         f"{empty}{_notes(unusual.notes)}"
@@ -401,7 +401,7 @@ def _unusual(findings: Findings) -> str:
 
 def _part(part) -> str:
     return (
-        f"<li><b>{escape(part.column)}</b> is {escape(part.value)}, expected "
+        f"<li><b>{escape(part.column)}</b> is {escape(part.value)}; expected "
         f'{escape(part.expected)} <span class="remark">({percent(part.share)} of the error)</span>'
         "</li>"
     )

@@ -15,9 +15,8 @@ from tqdm import tqdm
 
 from skae._autoencoder import AutoencoderTransformer
 from skae._contract import validate_params
-from skae._fitting import fit_seed
 from skae._tables import TableAutoencoderTransformer
-from skae.comparison._compare import _split_off_column
+from skae.comparison._compare import _seed, _split_off_column
 from skae.reporting._findings import Findings
 from skae.reporting._gathering import STEPS, as_table, gather
 from skae.reporting._page import page
@@ -184,7 +183,7 @@ def report(
         "title": title,
         "methods": [methods] if isinstance(methods, str) else methods,
         "max_rows": int(max_rows),
-        "seed": fit_seed(random_state),
+        "seed": _seed(random_state),
     }
     with tqdm(total=len(STEPS), disable=not verbose, file=sys.stderr, leave=False) as bar:
 

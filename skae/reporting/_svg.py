@@ -149,35 +149,36 @@ def axes_of(frame: Frame, names: tuple[str, str]) -> str:
 
 def line(x: np.ndarray, y: np.ndarray, *, label: str, texts: tuple[str, str, str, str]) -> str:
     """Return a small plot of a line, with the ends of both axes: x from, to, y from, to."""
-    frame = Frame(np.column_stack([x, y]), 160, 96, (6, 14, 6, 28))
+    left = 12 + 6.5 * max(len(text) for text in texts[2:])
+    frame = Frame(np.column_stack([x, y]), 200, 96, (left, 12, 6, 28))
     places = frame.place(np.column_stack([x, y]))
     path = "M" + "L".join(f"{_n(a)} {_n(b)}" for a, b in places)
     content = (
-        f'<path class="axis" d="M3 10V72H157"/><path class="line" d="{path}"/>'
-        f'<text x="6" y="9">{escape(texts[3])}</text>'
-        f'<text x="6" y="68" class="low">{escape(texts[2])}</text>{_ends(texts)}'
+        f'<path class="axis" d="M{_n(left - 4)} 8V72H198"/><path class="line" d="{path}"/>'
+        f'<text x="{_n(left - 8)}" y="16" class="end">{escape(texts[3])}</text>'
+        f'<text x="{_n(left - 8)}" y="72" class="end">{escape(texts[2])}</text>'
+        f"{_ends(texts, left)}"
     )
-    return svg(160, 96, content, label=label, kind="effect")
+    return svg(200, 96, content, label=label, kind="effect")
 
 
 def stack(x: np.ndarray, shares: np.ndarray, colors: Sequence[str], *, label: str, ends) -> str:
     """Return a small plot of shares, (n_steps, n_levels), that add up to one."""
     edges = np.hstack([np.zeros((len(x), 1)), np.cumsum(shares, axis=1)])
-    at = 4 + (x - x[0]) / ((x[-1] - x[0]) or 1.0) * 152
+    at = 4 + (x - x[0]) / ((x[-1] - x[0]) or 1.0) * 192
     parts = []
     for i, color in enumerate(colors):
-        lower, upper = 72 - 62 * edges[:, i], 72 - 62 * edges[:, i + 1]
+        lower, upper = 72 - 64 * edges[:, i], 72 - 64 * edges[:, i + 1]
         there = "L".join(f"{_n(a)} {_n(b)}" for a, b in zip(at, upper, strict=True))
         back = "L".join(f"{_n(a)} {_n(b)}" for a, b in zip(at[::-1], lower[::-1], strict=True))
         parts.append(f'<path class="{color}" d="M{there}L{back}z"/>')
-    content = f'{"".join(parts)}<path class="axis" d="M3 72H157"/>{_ends(ends)}'
-    return svg(160, 96, content, label=label, kind="effect")
+    return svg(200, 96, "".join(parts) + _ends(ends, 4), label=label, kind="effect")
 
 
-def _ends(texts) -> str:
+def _ends(texts, left: float) -> str:
     return (
-        f'<text x="4" y="86">{escape(texts[0])}</text>'
-        f'<text x="156" y="86" class="end">{escape(texts[1])}</text>'
+        f'<text x="{_n(left)}" y="88">{escape(texts[0])}</text>'
+        f'<text x="196" y="88" class="end">{escape(texts[1])}</text>'
     )
 
 

@@ -9,7 +9,7 @@ from skae._calibration import average
 from skae._frames import Layout, read
 from skae._outliers import AutoencoderOutlierDetector
 from skae._table_columns import Values
-from skae.reporting._words import shortened, text_in, texts_of
+from skae.reporting._words import level_text, percent, shortened, text_in, texts_of
 
 N_PARTS = 3  # columns shown of a row
 
@@ -81,8 +81,9 @@ def unusual_rows(
     )
     errors = detector.reconstruction_error(some[top], per_feature=sources)
     shown = np.unique(sources)
-    expected = [texts_of(values) for values in _expected(detector, encoder, some[top], layout)]
-    actual = [texts_of(values._replace(numbers=values.numbers[judged[top]])) for values in table]
+    of_top = [values._replace(numbers=values.numbers[judged[top]]) for values in table]
+    expected = _expected(detector, encoder, some[top], of_top, layout)
+    actual = [texts_of(values) for values in of_top]
     rows = []
     for i, place in enumerate(top):
         total = errors[i].sum()
@@ -92,7 +93,7 @@ def unusual_rows(
                 shortened(table[shown[j]].name),
                 float(errors[i, j] / total),
                 text_in(actual[shown[j]], i),
-                text_in(expected[shown[j]], i),
+                expected[shown[j]][i],
             )
             for j in largest
             if errors[i, j] > 0
@@ -106,7 +107,28 @@ def unusual_rows(
     return Unusual(rows, all_scores, float(np.median(scores)), len(matrix) - len(judged), notes)
 
 
-def _expected(detector, encoder, rows: np.ndarray, layout: Layout) -> list[Values]:
-    """Return what the autoencoders that were not trained on rows rebuild them as."""
+def _expected(detector, encoder, rows: np.ndarray, table: list[Values], layout: Layout):
+    """Return what autoencoders that were not trained on rows expect, a list of texts by column."""
     rebuilt = [one.inverse_transform(one.transform(rows)) for one in detector.autoencoders_]
-    return read(encoder.inverse_transform(average(rebuilt, detector._folds.unseen(rows))), layout)
+    matrix = average(rebuilt, detector._folds.unseen(rows))
+    probabilities = encoder.level_probabilities(matrix)
+    result = []
+    for values, actual in zip(read(encoder.inverse_transform(matrix), layout), table, strict=True):
+        if actual.levels is None:
+            texts = texts_of(values)
+            result.append([text_in(texts, i) for i in range(len(rows))])
+        else:
+            levels = encoder.categories_[actual.name].tolist()
+            pairs = zip(probabilities[actual.name], actual.numbers, strict=True)
+            result.append([_likely(levels, row, actual.levels, n) for row, n in pairs])
+    return result
+
+
+def _likely(levels: list, probabilities: np.ndarray, of_values: list, number: float) -> str:
+    """Return the most probable level and the one that is there, or the next, how probable each."""
+    order = np.argsort(-probabilities, kind="stable").tolist()
+    shown = order[:2]
+    if not np.isnan(number):
+        there = levels.index(of_values[int(number)])
+        shown = list(dict.fromkeys([order[0], there, *order]))[:2]
+    return ", ".join(f"{level_text(levels[i])} {percent(probabilities[i])}" for i in shown)

@@ -116,6 +116,8 @@
     var top = Math.min(Math.max(y - tip.offsetHeight / 2, 8), innerHeight - tip.offsetHeight - 8);
     tip.style.left = Math.max(left, 8) + "px";
     tip.style.top = Math.max(top, 8) + "px";
+    var sheet = tip.getBoundingClientRect(); // on a narrow screen, at its lower end
+    if (sheet.left <= 0 && y + 20 > sheet.top) { scrollBy(0, y + 20 - sheet.top); }
   }
 
   function close() {
@@ -189,6 +191,10 @@
     event.preventDefault();
     choose(chosen < 0 ? 0 : next(chosen, step), large);
     pinned = true;
+  });
+
+  addEventListener("beforeprint", function () {
+    document.querySelectorAll("details").forEach(function (part) { part.open = true; });
   });
 
   // A row that is named in a table is shown in the picture.
