@@ -102,6 +102,36 @@ def library_of(X: Any) -> str:
     return "numpy"
 
 
+def is_plain(X: Any) -> bool:
+    """Whether rows need no reading: an array, or columns of numbers, none of which is missing."""
+    library = library_of(X)
+    if library == "pandas":
+        return all(_is_plain_in_pandas(X.iloc[:, i]) for i in range(X.shape[1]))
+    if library == "polars":
+        return all(map(_is_plain_in_polars, X.get_columns()))
+    return True
+
+
+def _is_plain_in_pandas(column: Any) -> bool:
+    import pandas as pd
+
+    kind = column.dtype
+    if pd.api.types.is_object_dtype(kind):
+        return not any(_is_missing(value) or not _is_number(value) for value in column.tolist())
+    is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+    return bool(is_number and not column.isna().any())
+
+
+def _is_plain_in_polars(column: Any) -> bool:
+    if not column.dtype.is_numeric() or column.null_count():
+        return False
+    return not (column.dtype.is_float() and column.is_nan().any())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Number) and not isinstance(value, bool | np.bool_)
+
+
 def layout_of(X: Any, categorical_features: Any) -> Layout:
     """Return the layout of a table, with what the user says of its columns checked."""
     library = library_of(X)

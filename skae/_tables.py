@@ -4,7 +4,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, clone
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._autoencoder import AutoencoderTransformer
@@ -13,12 +12,10 @@ from ._fitting import fitting
 from ._frames import filled, with_index_of
 from ._progress import Watchable, fit_within
 from ._table_encoder import TableEncoder
-from ._warnings import warn
+from ._table_scores import NO_ERROR, share, summed_errors
 
 # Of the autoencoder, what follows from the table.
 _DECIDED = {"loss": "squared_error", "missing": "error", "output_activation": None}
-
-_NO_ERROR = 1e-12  # in units of variances: what is rounding alone
 
 
 class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Watchable):
@@ -288,7 +285,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         errors, constant = self._summed_errors(X, sample_weight)
         weight = self.encoder_.column_weights_
-        return _share(errors @ weight, constant @ weight)
+        return share(errors @ weight, constant @ weight)
 
     def score_per_feature(self, X, sample_weight=None) -> np.ndarray:
         """Return the share of each column of a table that its reconstruction explains.
@@ -307,7 +304,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             As `score`, for each column; NaN for one that is the same in all rows.
         """
         errors, constant = self._summed_errors(X, sample_weight)
-        varies = constant > _NO_ERROR
+        varies = constant > NO_ERROR
         return 1 - np.divide(errors, constant, out=np.full(len(errors), np.nan), where=varies)
 
     def _summed_errors(self, X, sample_weight):
@@ -317,13 +314,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         weight = _check_sample_weight(
             sample_weight, matrix, dtype=np.float64, ensure_non_negative=True
         )
-        known = ~np.isnan(matrix)
-        total = weight @ known
-        mean = weight @ np.where(known, matrix, 0.0) / np.where(total > 0, total, 1.0)
-        constant = np.tile(mean, (len(matrix), 1))
-        both = (self._rebuilt(matrix), constant)
-        errors = [np.nan_to_num(self.encoder_.column_errors(matrix, rebuilt)) for rebuilt in both]
-        return [weight @ some for some in errors]
+        return summed_errors(self.encoder_, matrix, self._rebuilt(matrix), weight)
 
     def _rebuilt(self, matrix: np.ndarray) -> np.ndarray:
         return self.autoencoder_.inverse_transform(self.autoencoder_.transform(matrix))
@@ -333,12 +324,3 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = tags.input_tags.string = True
         return tags
-
-
-def _share(error: float, constant: float) -> float:
-    if constant <= _NO_ERROR:
-        if error <= _NO_ERROR:
-            return 1.0
-        warn("The score is not defined for rows of which no column varies.", UndefinedMetricWarning)
-        return float("nan")
-    return float(1 - error / constant)

@@ -44,6 +44,7 @@ LAYERS = [
         "_checked_rows",
         "_frames",
         "_mixed_loss",
+        "_table_scores",
         "activation",
         "datasets",
         "joint",

@@ -16,12 +16,23 @@ from sklearn.utils.validation import FLOAT_DTYPES, assert_all_finite
 from tqdm import tqdm
 
 from skae._contract import validate_params
+from skae._frames import is_plain
 from skae._labels import kind_of_target
+from skae._warnings import warn
 from skae.comparison._measure import PROBES, Rows, measure
-from skae.comparison._methods import build_method, check_methods
+from skae.comparison._methods import (
+    DEFAULT_METHODS,
+    DEFAULT_METHODS_OF_TABLES,
+    build_method,
+    check_methods,
+)
+from skae.comparison._mixed import MixedTable, contents_of
 from skae.comparison._refusals import RowKind, check_not_all_refuse
 from skae.comparison._result import Comparison
+from skae.exceptions import IdleParameterWarning
 
+DENSE = RowKind(has_holes=False, is_sparse=False)  # of a table, in which holes are no refusal
+MIN_ROWS = 10
 MIN_TEST_ROWS = 3  # for a neighborhood of one row that is less than half of the rows
 
 
@@ -51,7 +62,7 @@ def _check_rows(X):
         accept_sparse="csr",
         dtype=FLOAT_DTYPES,
         ensure_all_finite="allow-nan",
-        ensure_min_samples=10,
+        ensure_min_samples=MIN_ROWS,
         input_name="X",
         estimator="compare",
     )
@@ -62,6 +73,18 @@ def _check_rows(X):
             "X.toarray(), or fill them in."
         )
     return X, RowKind(has_holes=n_missing > 0, is_sparse=issparse(X)), n_missing
+
+
+def _check_table(X, standardize):
+    """Return what the columns of a table of ten rows or more hold."""
+    if len(X) < MIN_ROWS:
+        raise ValueError(f"X has {len(X)} rows, but a comparison needs {MIN_ROWS}; give more.")
+    if standardize:
+        warn(
+            "standardize=True has no effect, because all columns of a table have the same say.",
+            IdleParameterWarning,
+        )
+    return contents_of(X)
 
 
 def _check_takers(methods, kind, build):
@@ -127,10 +150,30 @@ def _without_holes(X, X_train):
     return SimpleImputer(keep_empty_features=True).fit(X_train).transform(X)
 
 
-def _columns(target_type):
+def _rows_of_array(X, y, train, test, subsample, kind, standardize):
+    """Return the rows of numbers that all methods share."""
+    X_train, X_test = X[train], X[test]
+    if standardize:
+        scaler = StandardScaler(copy=False, with_mean=not kind.is_sparse).fit(X_train)
+        X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
+    X_filled = _without_holes(X_test, X_train) if kind.has_holes else X_test
+    y_train, y_test = (None, None) if y is None else (y[train], y[test])
+    return Rows(X_train, y_train, X_test, y_test, X_filled, subsample, kind)
+
+
+def _rows_of_table(X, y, train, test, subsample, contents):
+    """Return the rows of the matrix of a table, with the table beside them."""
+    table = MixedTable(X, contents, train, test)
+    y_train, y_test = (None, None) if y is None else (y[train], y[test])
+    X_train, X_test, X_filled = table.matrix_train, table.matrix_test, table.without_holes()
+    return Rows(X_train, y_train, X_test, y_test, X_filled, subsample, DENSE, table)
+
+
+def _columns(target_type, table):
     """Return the names of the numbers in the table."""
     return [
         "reconstruction_r2",
+        *([] if table is None else table.scores()),
         "trustworthiness",
         "continuity",
         *PROBES[target_type],
@@ -187,10 +230,17 @@ def compare(
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data, ten rows or more; NaN is a missing value. Methods that take no missing values,
-        or no sparse rows, are rows of the table that say so. The built-in autoencoders take
-        both, missing values by ``missing="mask"``.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The data, ten rows or more.
+
+        Of rows of numbers NaN is a missing value. Methods that take no missing values, or no sparse
+        rows, are rows of the table that say so. The built-in autoencoders take both, missing values
+        by ``missing="mask"``.
+
+        A DataFrame of pandas or polars may have columns of words, categories, flags and dates, and
+        missing values: all methods see the matrix of it that a `TableEncoder` makes, which is
+        fitted to the training rows. Where a method takes no missing values, the means of columns
+        and the frequencies of levels take their place, as its row says.
 
     y : array-like of shape (n_samples,) or str, default=None
         The target that the codes should tell; only methods that require one are fitted with it.
@@ -202,13 +252,20 @@ def compare(
     methods : str, list of str or dict, default=None
         Names of built-in methods, or a dictionary from a name of your choice to an unfitted
         transformer (or to the name of a built-in method). None compares "pca", "kernel_pca",
-        "isomap", "lle", "tsne", "autoencoder", "deep_autoencoder" and "random_autoencoder".
+        "isomap", "lle", "tsne", "autoencoder", "deep_autoencoder" and "random_autoencoder"; of a
+        table with other columns than numbers, "famd" in the place of "pca", which is the same
+        there: factor analysis of mixed data [1]_ is PCA of the matrix. (Of rows of numbers, "famd"
+        is PCA of standardized columns.)
         There also are "denoising_autoencoder", "sparse_autoencoder", "kl_sparse_autoencoder",
         "k_sparse_autoencoder", "contractive_autoencoder", "tied_autoencoder",
         "dropout_autoencoder", "pretrained_autoencoder", "ordered_autoencoder",
         "convolutional_autoencoder" (for rows that are images) and "variational_autoencoder"; and,
         where the package in brackets is installed, "umap" (umap-learn), "pacmap" (pacmap),
         "phate" (phate) and "trimap" (trimap).
+
+        Your own estimators are given the matrix of a table, too, unless their tags say that they
+        take categories or words, as those of `TableAutoencoderTransformer` and `OneHotEncoder` do,
+        or they begin with a `ColumnTransformer`: these are given the table.
 
     n_components : int, default=2
         Size of the codes of the built-in methods. Your own estimators keep theirs.
@@ -219,7 +276,8 @@ def compare(
     standardize : bool, default=False
         Whether to give each column the mean 0 and the variance 1 of the training rows, before
         any method sees the rows. The reconstruction then is one of standardized columns. Sparse
-        rows stay sparse: their columns are scaled, and keep their mean.
+        rows stay sparse: their columns are scaled, and keep their mean. It has no effect on a table
+        with other columns than numbers, as its matrix is standardized.
 
     max_samples : int, default=2000
         The number of training rows that methods are fitted on that do not scale (kernel PCA,
@@ -249,7 +307,8 @@ def compare(
     ------
     ValueError
         If X has infinite values, or missing ones that no method takes, or is sparse and no method
-        takes that; if y has missing or infinite values, is constant or names no column; or if a
+        takes that; if a column of a table has a type that can't be read, or a new word in each row;
+        if y has missing or infinite values, is constant or names no column; or if a
         method's name is unknown. What a method raises ends in its row.
 
     ImportError
@@ -258,6 +317,7 @@ def compare(
     See Also
     --------
     skae.AutoencoderTransformer : The autoencoder compared.
+    skae.TableEncoder : The matrix of a table.
     skae.metrics : The measures one by one.
 
     Notes
@@ -281,8 +341,20 @@ def compare(
     ``make_pipeline(SimpleImputer(), PCA(2))``: on the way back imputers are passed over, as what
     they have filled in counts nowhere.
 
+    The reconstruction of a table is measured as by `TableAutoencoderTransformer.score`, all columns
+    counting alike: numbers by their squared errors, categories by those of the probabilities of
+    their levels. Beside it stands the same share of the numbers alone, of the categories and of the
+    dates, where two of these are there. A method that gives back a table and no matrix is measured
+    by the levels that it gives. The fitted estimators take tables, and those that were given the
+    matrix are pipelines, whose first step is the encoder.
+
     Of sparse rows no more are made dense than methods do themselves: the reconstruction of the
     test rows is measured some at a time.
+
+    References
+    ----------
+    .. [1] Pagès, J. (2004). Analyse factorielle de données mixtes. Revue de statistique appliquée
+       52(4), 93-111.
 
     Examples
     --------
@@ -301,9 +373,15 @@ def compare(
     """
     if isinstance(y, str):
         X, y = _split_off_column(X, y)
-    X, kind, n_missing = _check_rows(X)
+    contents = None if is_plain(X) else _check_table(X, standardize)
+    if contents is None:
+        X, kind, n_missing = _check_rows(X)
+    else:
+        kind, n_missing = DENSE, int(contents.missing.sum())
     y, target_type = _check_target(y, X)
-    methods = check_methods(methods)
+    methods = check_methods(
+        methods, DEFAULT_METHODS if contents is None else DEFAULT_METHODS_OF_TABLES
+    )
     seed = _seed(random_state)
 
     n_samples, n_features = X.shape
@@ -315,28 +393,19 @@ def compare(
             f"needs {MIN_TEST_ROWS} to measure neighborhoods; raise test_size."
         )
     subsample = _subsample(len(train), max_samples, seed)
+    if contents is None:
+        rows = _rows_of_array(X, y, train, test, subsample, kind, standardize)
+    else:
+        rows = _rows_of_table(X, y, train, test, subsample, contents)
     build = partial(
         build_method,
         n_components=n_components,
         n_samples=min(len(subsample), len(test)),
         random_state=seed,
         kind=kind,
+        encoder=None if rows.table is None else rows.table.encoder,
     )
     _check_takers(methods, kind, build)
-
-    X_train, X_test = X[train], X[test]
-    if standardize:
-        scaler = StandardScaler(copy=False, with_mean=not kind.is_sparse).fit(X_train)
-        X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
-    rows = Rows(
-        X_train,
-        None if y is None else y[train],
-        X_test,
-        None if y is None else y[test],
-        X_filled=_without_holes(X_test, X_train) if kind.has_holes else X_test,
-        subsample=subsample,
-        kind=kind,
-    )
     n_neighbors = min(n_neighbors, (len(test) - 1) // 2, len(rows.subsample))
 
     measurements = {}
@@ -352,7 +421,7 @@ def compare(
             )
 
     done = {name: result for name, result in measurements.items() if result.codes is not None}
-    columns = _columns(target_type)
+    columns = _columns(target_type, rows.table)
     return Comparison(
         rows=[_table_row(name, result, columns) for name, result in measurements.items()],
         columns=columns,
@@ -367,6 +436,7 @@ def compare(
             "n_samples": n_samples,
             "n_features": n_features,
             "n_missing": n_missing,
+            **({} if rows.table is None else rows.table.settings()),
             "sparse": kind.is_sparse,
             "n_components": n_components,
             "n_train": len(train),

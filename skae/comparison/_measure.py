@@ -12,7 +12,7 @@ from scipy.sparse import SparseEfficiencyWarning, csr_matrix
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsRegressor
-from sklearn.utils import check_array
+from sklearn.utils import _safe_indexing, check_array
 
 from skae.comparison._methods import (
     embeds_new_rows,
@@ -20,6 +20,7 @@ from skae.comparison._methods import (
     needs_target,
     without_imputers,
 )
+from skae.comparison._mixed import MixedTable, as_pipeline, ends_of
 from skae.comparison._refusals import RowKind, needs_spmatrix, refusal
 from skae.metrics import (
     continuity,
@@ -34,7 +35,7 @@ UNINFORMATIVE = (DeprecationWarning, PendingDeprecationWarning, SparseEfficiency
 
 
 class Rows(NamedTuple):
-    """The rows that all methods share, dense or CSR."""
+    """The rows that all methods share, dense or CSR; of a table, its matrix."""
 
     X_train: Any  # (n_train, n_features)
     y_train: np.ndarray | None  # (n_train,)
@@ -43,6 +44,7 @@ class Rows(NamedTuple):
     X_filled: Any  # X_test without holes, where neighbors are looked for
     subsample: np.ndarray  # positions in X_train: what methods that do not scale are fitted on
     kind: RowKind
+    table: MixedTable | None = None
 
 
 class Embedding(NamedTuple):
@@ -112,6 +114,11 @@ def measure(build, rows, *, target_type, n_neighbors, random_state):
 
 def _measure(result, estimator, rows, target_type, n_neighbors, random_state):
     """Fill in `result` step by step, so that a failure leaves what came before it."""
+    steps = []
+    if rows.table is not None:
+        X_train, X_test, kind, steps, notes = rows.table.given_to(estimator)
+        rows = rows._replace(X_train=X_train, X_test=X_test, kind=kind)
+        result.notes.extend(notes)
     if reason := refusal(estimator, rows.kind):
         result.notes.append(reason)
         return
@@ -122,21 +129,26 @@ def _measure(result, estimator, rows, target_type, n_neighbors, random_state):
     else:
         embedding = _embed_the_test_rows(estimator, rows, result.notes)
         result.ranked = False
-    result.estimator, result.codes = embedding.estimator, embedding.codes
+    result.estimator, result.codes = as_pipeline(embedding.estimator, steps), embedding.codes
     result.scores.update(embedding.seconds)
 
     def score(column, function, *args, **kwargs):
-        """Add the score, or a note that says why there is none."""
+        """Add the score, or those in a dictionary, or a note that says why there is none."""
         try:
-            value = float(function(*args, **kwargs))
+            found = function(*args, **kwargs)
+            scores = found if isinstance(found, dict) else {column: found}
+            scores = {name: float(value) for name, value in scores.items()}
         except Exception as error:
             result.notes.append(f"no {column}: {_reason(error)}")
         else:
-            result.scores[column] = value if np.isfinite(value) else None
+            result.scores.update(
+                {name: value if np.isfinite(value) else None for name, value in scores.items()}
+            )
 
     decoder = without_imputers(embedding.estimator)
     if hasattr(decoder, "inverse_transform"):
-        score("reconstruction_r2", _rebuild, decoder, embedding.codes, rows, result.scores)
+        rebuild = _rebuild if rows.table is None else _rebuild_table
+        score("reconstruction_r2", rebuild, decoder, embedding.codes, rows, result.scores)
     for function in (trustworthiness, continuity):
         score(function.__name__, function, rows.X_filled, embedding.codes, n_neighbors=n_neighbors)
     for column, probe in _probes(target_type, n_neighbors).items():
@@ -148,13 +160,13 @@ def _embed_new_rows(estimator, rows, notes):
     X, y = rows.X_train, rows.y_train
     if not is_scalable(estimator) and len(rows.subsample) < X.shape[0]:
         notes.append(f"fitted on {len(rows.subsample)} of {X.shape[0]} training rows")
-        X, y = X[rows.subsample], None if y is None else y[rows.subsample]
+        X, y = _safe_indexing(X, rows.subsample), None if y is None else y[rows.subsample]
 
     # A target is for methods that ask for it: one that merely accepts it would peek.
     target = [y] if needs_target(estimator) else []
     estimator, fit_seconds = _timed(estimator.fit, X, *target)
     codes, transform_seconds = _timed(estimator.transform, rows.X_test)
-    labeled_codes = estimator.transform(rows.X_train[rows.subsample])
+    labeled_codes = estimator.transform(_safe_indexing(rows.X_train, rows.subsample))
     return Embedding(
         estimator,
         _check_codes(codes),
@@ -201,6 +213,13 @@ def _rebuild(decoder, codes, rows, scores):
     r2 = reconstruction_r2_scorer(inverse, rows.X_test)
     scores["inverse_seconds"] = inverse.seconds
     return r2
+
+
+def _rebuild_table(decoder, codes, rows, scores):
+    """Return the shares of the test rows of a table rebuilt, and note the seconds it took."""
+    encoder, decoder = ends_of(decoder)
+    rebuilt, scores["inverse_seconds"] = _timed(decoder.inverse_transform, codes)
+    return rows.table.score(encoder, rebuilt)
 
 
 def _probe_labels(probe, embedding, rows, random_state):

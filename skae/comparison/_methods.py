@@ -44,6 +44,13 @@ def _pca(n_components, n_samples, random_state):
     return PCA(n_components, random_state=random_state)
 
 
+def _famd(n_components, n_samples, random_state):
+    """Factor analysis of mixed data: PCA of standardized numbers and of levels by frequency."""
+    from skae._table_encoder import TableEncoder
+
+    return make_pipeline(TableEncoder(), PCA(n_components, random_state=random_state))
+
+
 def _kernel_pca(n_components, n_samples, random_state):
     """Kernel PCA: an RBF kernel as wide as the rows lie apart."""
     # Rows of total variance 1 lie apart by sqrt(2), root mean square: gamma = 1 / (2 * 2). The
@@ -151,6 +158,7 @@ def _variational_autoencoder(n_components, n_samples, random_state):
 # rows that the method is sure to see.
 METHODS = {
     "pca": _pca,
+    "famd": _famd,
     "kernel_pca": _kernel_pca,
     "isomap": _isomap,
     "lle": _lle,
@@ -207,10 +215,14 @@ DEFAULT_METHODS = (
 )
 
 
-def check_methods(methods):
+# Those of a table of numbers and categories, of whose matrix PCA is factor analysis.
+DEFAULT_METHODS_OF_TABLES = ("famd", *(name for name in DEFAULT_METHODS if name != "pca"))
+
+
+def check_methods(methods, default=DEFAULT_METHODS):
     """Return `methods` as a dictionary from a name to a key of METHODS or an estimator."""
     if methods is None:
-        methods = DEFAULT_METHODS
+        methods = default
     if isinstance(methods, str):
         methods = [methods]
     if not hasattr(methods, "items"):
@@ -238,16 +250,32 @@ def _unknown_method(name):
     return f"There is no method {name!r}.{suggestion} The methods are: {', '.join(METHODS)}."
 
 
-def build_method(method, n_components, n_samples, random_state, kind):
-    """Return an unfitted estimator for rows of a kind: a new one of METHODS, or a clone."""
+def build_method(method, n_components, n_samples, random_state, kind, encoder=None):
+    """Return an unfitted estimator for rows of a kind: a new one of METHODS, or a clone.
+
+    `encoder` is the `TableEncoder` whose matrix the rows are, if they are one.
+    """
     if not isinstance(method, str):
         return clone(method)
+    if encoder is not None and method == "famd":
+        method = "pca"  # the rows are what it is PCA of
     estimator = METHODS[method](n_components, n_samples, random_state)
-    if kind.has_holes and "missing" in estimator.get_params(deep=False):
+    has_holes = kind.has_holes or encoder is not None
+    if has_holes and "missing" in estimator.get_params(deep=False):
         estimator.set_params(missing="mask")
+    if encoder is not None:
+        _give_loss(estimator, encoder)
     if kind.is_sparse and isinstance(estimator, TSNE):
         estimator.set_params(init="random")  # the other one is for dense rows only
     return estimator
+
+
+def _give_loss(estimator, encoder):
+    """Have the columns of a table count in the loss as they do in the score, where that can be."""
+    from skae._autoencoder import AutoencoderTransformer
+
+    if type(estimator) is AutoencoderTransformer:  # convolutions have no loss of columns
+        estimator.set_params(loss=encoder.loss())
 
 
 def is_scalable(estimator):

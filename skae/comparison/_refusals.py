@@ -23,7 +23,7 @@ UNTAGGED_SPARSE = {"umap", "phate"}
 
 
 class RowKind(NamedTuple):
-    """What is special about the rows of a comparison."""
+    """What is special about the rows of a comparison, as methods are given them."""
 
     has_holes: bool
     is_sparse: bool
@@ -38,7 +38,7 @@ def refusal(estimator, kind):
             return f"{_subject(step, steps)} no missing values; {_remedy(step)}"
         if kind.is_sparse and not takes_sparse:
             return f"{_subject(step, steps)} no sparse rows"
-        if not isinstance(step, OneToOneFeatureMixin):
+        if not _keeps_holes(step):
             break  # what comes out is neither sparse nor has holes, or no one knows
     return None
 
@@ -63,6 +63,35 @@ def check_not_all_refuse(estimators, kind):
     )
 
 
+def takes_tables(estimator):
+    """Tell whether an estimator is for tables of words and dates as they are, and not a matrix."""
+    for first in steps_of(estimator)[:1]:
+        if isinstance(first, FeatureUnion):
+            return any(takes_tables(part) for _, part in first.transformer_list)
+        if _searches(first):
+            return takes_tables(first.estimator)
+        if isinstance(first, COMPOSITES):
+            return True
+        if _speaks(first):
+            tags = get_tags(first).input_tags
+            return tags.categorical or tags.string
+    return False
+
+
+def says_it_takes_holes(estimator):
+    """Tell whether an estimator can be given missing values, and says so."""
+    for step in steps_of(estimator):
+        if _searches(step):
+            return says_it_takes_holes(step.estimator)
+        if isinstance(step, COMPOSITES) or not _speaks(step):
+            return False
+        if get_tags(step).no_validation or not get_tags(step).input_tags.allow_nan:
+            return False
+        if not _keeps_holes(step):
+            break
+    return True
+
+
 def needs_spmatrix(estimator):
     """Tell whether sparse rows have to be a scipy matrix, as UMAP does not know sparse arrays."""
     return any(_library(step) in UNTAGGED for step in steps_of(estimator))
@@ -81,7 +110,7 @@ def _takes(step):
     library = _library(step)
     if library in UNTAGGED:
         return False, library in UNTAGGED_SPARSE
-    if isinstance(step, COMPOSITES) or not (library in TAGGED or _has_own_tags(step)):
+    if isinstance(step, COMPOSITES) or not _speaks(step):
         return True, True
     tags = get_tags(step)
     if tags.no_validation:
@@ -89,13 +118,24 @@ def _takes(step):
     return tags.input_tags.allow_nan, tags.input_tags.sparse
 
 
+def _searches(step):
+    """Tell whether an estimator is made of one other, as a grid search is."""
+    return isinstance(step, MetaEstimatorMixin) and hasattr(step, "estimator")
+
+
 def _library(step):
     return type(step).__module__.partition(".")[0]
 
 
-def _has_own_tags(step):
-    """Tell whether a class that is not of scikit-learn speaks of its tags."""
-    return any(
+def _keeps_holes(step):
+    """Tell whether missing values stay missing in what a step makes of rows."""
+    is_encoder_of_tables = type(step).__module__ == "skae._table_encoder"  # torch not imported
+    return isinstance(step, OneToOneFeatureMixin) or is_encoder_of_tables
+
+
+def _speaks(step):
+    """Tell whether the tags of an estimator are to be believed."""
+    return _library(step) in TAGGED or any(
         "__sklearn_tags__" in vars(one) and not one.__module__.startswith("sklearn.")
         for one in type(step).__mro__
     )

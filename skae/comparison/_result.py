@@ -28,12 +28,14 @@ class Comparison:
         `columns`, and "notes", a list of str.
 
     columns : list of str
-        The names of the numbers: "reconstruction_r2", "trustworthiness", "continuity",
+        The names of the numbers: "reconstruction_r2"; "numbers_r2", "categories_r2" and "dates_r2"
+        of a table that has at least two of these kinds of columns; "trustworthiness", "continuity",
         "knn_accuracy" and "linear_accuracy" (if y holds classes) or "knn_r2" and "linear_r2" (if
         y is continuous), "fit_seconds", "transform_seconds" and "inverse_seconds".
 
     estimators : dict
-        From the name of a method to the fitted estimator; without the methods that failed.
+        From the name of a method to the fitted estimator; without the methods that failed. Those of
+        a table take tables.
 
     embeddings : dict
         From the name of a method to the codes of the rows at `test_indices`, of shape
@@ -56,7 +58,9 @@ class Comparison:
         The target of the test rows.
 
     settings : dict
-        Numbers of rows and features, and the parameters of the comparison.
+        Numbers of rows and features, and the parameters of the comparison; of a table also "kinds",
+        from the name of a column to "number", "category" or "date", and "n_unknown", the number of
+        held-out values that are categories of no training row.
     """
 
     rows: list[dict]

@@ -2,6 +2,7 @@
 
 import html
 import textwrap
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,6 +25,10 @@ def _seconds_text(value):
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
+# What columns of a table can be, of one and of several.
+KINDS = {"number": "numbers", "category": "categories", "date": "dates"}
+
+
 class Column(NamedTuple):
     """How a number is shown, and which one is best."""
 
@@ -34,6 +39,9 @@ class Column(NamedTuple):
 
 COLUMNS = {
     "reconstruction_r2": Column("held-out\nR²", max, _score_text),
+    "numbers_r2": Column("R² of\nnumbers", max, _score_text),
+    "categories_r2": Column("R² of\ncategories", max, _score_text),
+    "dates_r2": Column("R² of\ndates", max, _score_text),
     "trustworthiness": Column("trust-\nworthiness", max, _score_text),
     "continuity": Column("conti-\nnuity", max, _score_text),
     "knn_accuracy": Column("kNN\naccuracy", max, _score_text),
@@ -86,20 +94,46 @@ def describe(comparison):
     measured = f"{s['n_test']}"
     if s["n_test"] < s["n_held_out"]:
         measured = f"{s['n_test']} of {s['n_held_out']}"
-    sparse = "sparse " if s["sparse"] else ""
-    scaled = ("scaled " if s["sparse"] else "standardized ") if s["standardize"] else ""
-    missing = f", {share_missing(comparison)} of the values missing" if s["n_missing"] else ""
     sentences = (
-        f"{s['n_samples']} {sparse}rows of {s['n_features']} {scaled}features{missing}, "
-        f"{s['n_components']} components: {s['n_train']} rows to fit, {measured} held-out rows "
-        f"to measure; seed {s['seed']}."
+        f"{_rows_and_columns(comparison)}, {s['n_components']} components: {s['n_train']} rows to "
+        f"fit, {measured} held-out rows to measure; seed {s['seed']}."
     )
-    if s["n_missing"]:
+    if "kinds" in s:
+        sentences += (
+            " R² counts all columns alike: numbers by their squared errors, categories by those of "
+            "the probabilities of their levels."
+        )
+        if s["n_unknown"]:
+            sentences += (
+                f" {counted(s['n_unknown'], 'held-out value')} of categories that no row to fit "
+                f"has {'counts' if s['n_unknown'] == 1 else 'count'} as missing."
+            )
+    elif s["n_missing"]:
         sentences += (
             " R² counts the values that are known; neighbors are those of rows with the means of "
             "the training rows for the others."
         )
     return sentences
+
+
+def _rows_and_columns(comparison):
+    """Return what the rows are, as text."""
+    s = comparison.settings
+    if "kinds" in s:
+        kinds = Counter(s["kinds"].values())
+        texts = [counted(kinds[kind], kind, many) for kind, many in KINDS.items() if kinds[kind]]
+        missing = f"; {counted(s['n_missing'], 'value')} missing" if s["n_missing"] else ""
+        columns = counted(s["n_features"], "column")
+        return f"{s['n_samples']} rows of {columns} ({', '.join(texts)}{missing})"
+    sparse = "sparse " if s["sparse"] else ""
+    scaled = ("scaled " if s["sparse"] else "standardized ") if s["standardize"] else ""
+    missing = f", {share_missing(comparison)} of the values missing" if s["n_missing"] else ""
+    return f"{s['n_samples']} {sparse}rows of {s['n_features']} {scaled}features{missing}"
+
+
+def counted(number, one, many=None):
+    """Return a number of things, as text."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def share_missing(comparison):
