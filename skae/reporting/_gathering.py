@@ -11,11 +11,12 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from skae._code_effects import code_effects
-from skae._frames import _is_missing, layout_of, library_of, read
+from skae._frames import _is_missing, is_plain, layout_of, library_of, read
 from skae._labels import kind_of_target
 from skae._table_columns import Values
 from skae._tables import TableAutoencoderTransformer
-from skae.comparison import compare
+from skae.comparison import DEFAULT_METHODS, compare
+from skae.comparison._methods import DEFAULT_METHODS_OF_TABLES
 from skae.reporting._findings import Column, Filled, Findings, Holes, Methods
 from skae.reporting._unusual import unusual_rows
 from skae.reporting._words import shortened, text_in, texts_of
@@ -24,6 +25,8 @@ N_CODES = 2  # what a picture has
 MOST_COMPARED = 400  # rows in each small picture of a method
 MOST_HOLES = 50
 N_UNUSUAL = 10
+# Of the autoencoder, which take as long as it does and tell a reader of tables no more.
+_VARIANTS = {"deep_autoencoder", "random_autoencoder"}
 STEPS = ("codes", "what codes mean", "unusual rows", "methods")
 
 Begin = Callable[[str], None]
@@ -44,7 +47,15 @@ def gather(table: Any, y: Any, settings: dict[str, Any], autoencoder: Any, begin
     """
     seed = settings["seed"]
     labels = labels_of(table)
-    target = None if y is None else _target(*y)
+    target = None if y is None else target_column(*y)
+
+    layout = layout_of(table, None)
+    values = read(table, layout)
+    if not any(len(np.unique(one.numbers[~np.isnan(one.numbers)])) > 1 for one in values):
+        raise ValueError(
+            "No column of the table has two different values, so there is nothing to report. Give "
+            "rows that differ."
+        )
 
     begin(STEPS[0])
     transformer = TableAutoencoderTransformer(N_CODES, autoencoder=autoencoder, random_state=seed)
@@ -54,8 +65,6 @@ def gather(table: Any, y: Any, settings: dict[str, Any], autoencoder: Any, begin
         codes = transformer.transform(table)
         shares = transformer.score_per_feature(table)
         score = transformer.score(table)
-    layout = layout_of(table, None)
-    values = read(table, layout)
     columns = [
         Column(one.name, one, _n_missing(one), float(share))
         for one, share in zip(values, shares, strict=True)
@@ -72,7 +81,7 @@ def gather(table: Any, y: Any, settings: dict[str, Any], autoencoder: Any, begin
     )
 
     begin(STEPS[3])
-    methods = _methods(table, target, y, settings)
+    methods = methods_on(table, target, y, settings)
 
     drawn, compared = _choose(
         len(codes), methods, [row.row for row in unusual.rows], settings["max_rows"], seed
@@ -86,7 +95,7 @@ def gather(table: Any, y: Any, settings: dict[str, Any], autoencoder: Any, begin
         methods=methods,
         effects=effects,
         unusual=unusual,
-        holes=_holes(columns, rebuilt, labels),
+        holes=holes_of(columns, rebuilt, labels),
         drawn=drawn,
         compared=compared,
         notes=notes,
@@ -110,7 +119,7 @@ def labels_of(table: Any) -> list[str]:
     return [str(i) for i in range(_num_samples(table))]
 
 
-def _target(name: str, y: np.ndarray) -> Column:
+def target_column(name: str, y: np.ndarray) -> Column:
     """Return the target as a column, a category if it holds classes."""
     rows = y[:, None]
     known = [value for value in y.tolist() if not _is_missing(value)]
@@ -125,9 +134,15 @@ def _n_missing(values: Values) -> int:
     return int(np.count_nonzero(np.isnan(values.numbers)))
 
 
-def _methods(table, target, y, settings) -> Methods | None:
+def default_methods(plain: bool) -> list[str]:
+    """Return the methods of a comparison of rows of numbers or of a table, of autoencoders one."""
+    names = DEFAULT_METHODS if plain else DEFAULT_METHODS_OF_TABLES
+    return [name for name in names if name not in _VARIANTS]
+
+
+def methods_on(table, target, y, settings) -> Methods | None:
     """Compare methods on the rows whose target is known."""
-    if settings["methods"] is not None and not len(settings["methods"]):
+    if settings["methods"] == []:
         return None
     rows = np.arange(_num_samples(table))
     notes = []
@@ -136,10 +151,12 @@ def _methods(table, target, y, settings) -> Methods | None:
         notes.append(f"without the {target.n_missing} rows whose target is missing")
         table = _safe_indexing(table, rows)
     try:
+        plain = is_plain(table)
         comparison = compare(
             table,
             None if y is None else y[1][rows],
-            methods=settings["methods"],
+            methods=settings["methods"] or default_methods(plain),
+            standardize=plain,  # columns of a table that is not have the same say anyway
             random_state=settings["seed"],
         )
     except ValueError as error:
@@ -160,14 +177,16 @@ def _choose(n_rows, methods, unusual, max_rows, seed):
     return drawn, np.searchsorted(drawn, np.sort(tested))
 
 
-def _holes(columns, rebuilt, labels) -> Holes:
+def holes_of(columns, rebuilt, labels) -> Holes:
     """Return what is missing, and what `impute` fills in; examples of columns in turn."""
     some = [(column, values) for column, values in zip(columns, rebuilt, strict=True)]
     some = [(column, values) for column, values in some if column.n_missing]
     some.sort(key=lambda pair: -pair[0].n_missing)
     places = [np.flatnonzero(np.isnan(column.values.numbers)) for column, _ in some]
     turns = [
-        (turn, i, row) for i, rows in enumerate(places) for turn, row in enumerate(rows[:MOST_HOLES])
+        (turn, i, row)
+        for i, rows in enumerate(places)
+        for turn, row in enumerate(rows[:MOST_HOLES])
     ]
     chosen = sorted(sorted(turns)[:MOST_HOLES], key=lambda one: (one[2], one[1]))
     texts = [texts_of(values) for _, values in some]

@@ -46,7 +46,7 @@ def page(findings: Findings, when: datetime) -> str:
         "columns": ("The columns", _columns(findings, shown)),
         "picture": ("All rows in two numbers", _picture(findings, shown, colorings, first)),
         "codes": ("What each code means", _codes(findings)),
-        "methods": ("Methods side by side", _methods(findings, colorings[first], shown[first])),
+        "methods": ("Methods side by side", _methods(findings, shown, colorings, first)),
         "unusual": ("The most unusual rows", _unusual(findings)),
         "holes": ("Missing values", _holes(findings)),
     }
@@ -209,7 +209,7 @@ def _rebuilt(column: Column) -> str:
     )
 
 
-def _methods(findings: Findings, coloring: Coloring, colored: Column) -> str:
+def _methods(findings: Findings, shown: list[Column], colorings: list[Coloring], first: int) -> str:
     methods = findings.methods
     if methods is None:
         return "<p>No methods were asked for.</p>"
@@ -219,12 +219,14 @@ def _methods(findings: Findings, coloring: Coloring, colored: Column) -> str:
     tested = methods.rows[comparison.test_indices]
     order = np.argsort(tested)
     places = order[np.searchsorted(tested[order], findings.drawn[findings.compared])]
-    classes = _classes(coloring)
+    classes = _classes(colorings[first])
     classes = [classes[i] for i in findings.compared]
     panels = "".join(
         _panel(name, codes[places], classes) for name, codes in comparison.embeddings.items()
     )
-    number = f"{len(places)} of the {len(tested)}" if len(places) < len(tested) else f"{len(tested)}"
+    number = (
+        f"{len(places)} of the {len(tested)}" if len(places) < len(tested) else f"{len(tested)}"
+    )
     return (
         "<p>Each method is fitted to the same rows and measured on the same others, which it has "
         "not seen. So these numbers, unlike those above, say what it would do with new rows.</p>"
@@ -232,8 +234,8 @@ def _methods(findings: Findings, coloring: Coloring, colored: Column) -> str:
         f"{comparison._repr_html_()}</div>{_notes(methods.notes)}"
         f"<h3>The rows held out, as each method sees them</h3>{_menu_place('methods')}"
         f'<div class="panels">{panels}</div>'
-        f"<p class=\"note\">{number} rows held out, in each picture the same, colored by "
-        f'<span data-colored>{escape(shortened(colored.name))}</span>. Codes have no unit.</p>'
+        f"{_legends(shown, colorings, first)}"
+        f'<p class="note">{number} rows held out, the same in each picture.</p>'
     )
 
 
@@ -263,7 +265,6 @@ def _picture(findings, shown: list[Column], colorings: list[Coloring], first: in
         + _svg.circles(places, _classes(colorings[first]), radius)
         + _svg.rings(places[unusual], radius + 3)
     )
-    name = escape(shortened(shown[first].name))
     label = f"{counted(len(points), 'row')} by their two codes"
     picture = _svg.svg(720, 500, content, label=label, kind="plane", more=' data-rows="all"')
     options = "".join(
@@ -271,11 +272,6 @@ def _picture(findings, shown: list[Column], colorings: list[Coloring], first: in
         f"{escape(shortened(column.name))}{' (target)' if column.share_rebuilt is None else ''}"
         "</option>"
         for i, column in enumerate(shown)
-    )
-    legends = "".join(
-        f'<div class="legend" data-column="{i}"{"" if i == first else " hidden"}>'
-        f"{_legend(coloring)}</div>"
-        for i, coloring in enumerate(colorings)
     )
     number = f"{len(points)} of {findings.n_rows} rows, drawn at random and with the unusual ones"
     return (
@@ -288,7 +284,7 @@ def _picture(findings, shown: list[Column], colorings: list[Coloring], first: in
         f'<figure class="large"><div class="plot" tabindex="0" role="group" '
         'aria-label="Picture of the rows. The arrow keys go from row to row, Escape closes the '
         f'tooltip.">{picture}</div>'
-        f'<figcaption>Colored by <b data-colored>{name}</b>{legends}</figcaption></figure>'
+        f"<figcaption>{_legends(shown, colorings, first)}</figcaption></figure>"
         f'<p class="note" data-needs-script hidden>Point at a row, tap it, or go from row to row '
         "with the arrow keys, to see its values.</p>"
         + (f'<p class="note">{number}.</p>' if len(points) < findings.n_rows else "")
@@ -297,6 +293,16 @@ def _picture(findings, shown: list[Column], colorings: list[Coloring], first: in
 
 def _classes(coloring: Coloring) -> list[str]:
     return [f"{coloring.scale}{i}" if i >= 0 else "hole" for i in coloring.places.tolist()]
+
+
+def _legends(shown: list[Column], colorings: list[Coloring], first: int) -> str:
+    """Return the legends of all columns, of which the first is shown, and the script shows others."""
+    legends = "".join(
+        f'<div class="legend" data-column="{i}"{"" if i == first else " hidden"}>'
+        f"{_legend(coloring)}</div>"
+        for i, coloring in enumerate(colorings)
+    )
+    return f"Colored by <b data-colored>{escape(shortened(shown[first].name))}</b>{legends}"
 
 
 def _legend(coloring: Coloring) -> str:
@@ -423,7 +429,7 @@ def _holes(findings: Findings) -> str:
         f'<td data-label="Filled with">{escape(one.text)}</td></tr>'
         for one in holes.examples
     )
-    some = f"The first of them, {len(holes.examples)} of {holes.n_holes}"
+    some = f"{len(holes.examples)} of {holes.n_holes}, from the columns in turn"
     if len(holes.examples) == holes.n_holes:
         some = "All of them"
     return (
@@ -451,7 +457,7 @@ def _footer(findings: Findings, when: datetime) -> str:
     command = settings.get("command")
     called = f"<code>{escape(command)}</code>. " if command else ""
     methods = settings["methods"]
-    names = "those of compare" if methods is None else ", ".join(map(str, methods)) or "none"
+    names = "by default" if methods is None else ", ".join(map(str, methods)) or "none"
     return (
         f"<p>Made by skae {escape(__version__)} on {when:%Y-%m-%d at %H:%M}. {called}"
         f"Seed {settings['seed']}, methods {escape(names)}, at most {settings['max_rows']} rows "

@@ -6,7 +6,6 @@ from datetime import datetime
 from html import escape
 from numbers import Integral
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -74,6 +73,13 @@ class Report:
         return f'<iframe srcdoc="{document}" sandbox="allow-scripts" style="{style}"></iframe>'
 
 
+def _listed(methods):
+    """Return methods as a list or a dictionary; None stays what it is."""
+    if methods is None or isinstance(methods, dict):
+        return methods
+    return [methods] if isinstance(methods, str) else list(methods)
+
+
 @validate_params(
     {
         "table": "no_validation",
@@ -121,7 +127,8 @@ def report(
         The title of the page.
 
     methods : str, list of str or dict, default=None
-        Those compared, as in :func:`skae.compare`; an empty list for none.
+        Those compared, as in :func:`skae.compare`; an empty list for none. None takes the same as
+        there, but for variants of the autoencoder.
 
     autoencoder : AutoencoderTransformer, default=None
         That of the codes, as in `TableAutoencoderTransformer`.
@@ -181,7 +188,7 @@ def report(
         check_consistent_length(table, target[1])
     settings = {
         "title": title,
-        "methods": [methods] if isinstance(methods, str) else methods,
+        "methods": _listed(methods),
         "max_rows": int(max_rows),
         "seed": _seed(random_state),
     }

@@ -61,7 +61,9 @@ def test_a_scale_has_equal_numbers_of_rows_where_they_crowd():
 
 @given(
     arrays(
-        float, st.integers(0, 40), elements=st.one_of(st.just(np.nan), st.floats(-1e9, 1e9, width=32))
+        float,
+        st.integers(0, 40),
+        elements=st.one_of(st.just(np.nan), st.floats(-1e9, 1e9, width=32)),
     )
 )
 def test_any_numbers_have_steps_in_their_order(numbers):

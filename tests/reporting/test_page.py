@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_findings import findings_of, mixed_table
 
+from made_up_findings import findings_of, mixed_table
 from skae.reporting._page import MOST_COLUMNS, page
 
 WHEN = datetime(2026, 1, 2, 3, 4)
@@ -105,7 +105,16 @@ def test_ids_are_unique_and_labels_lead_to_them(plain):
 
 
 def test_nothing_is_loaded(plain):
-    loading = {"src", "srcset", "data", "action", "formaction", "background", "poster", "xlink:href"}
+    loading = {
+        "src",
+        "srcset",
+        "data",
+        "action",
+        "formaction",
+        "background",
+        "poster",
+        "xlink:href",
+    }
     assert [one for one in plain.attributes if one[1] in loading] == []
     assert {tag for tag, _ in plain.tags}.isdisjoint({"link", "img", "iframe", "object", "base"})
     assert "http://" not in "".join(plain.texts)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skae.reporting import _svg
 
-NASTY = "</svg><script>alert(\"1\")</script>&'"
+NASTY = '</svg><script>alert("1")</script>&\''
 X = np.linspace(-1, 2, 5)
 
 
