@@ -224,9 +224,7 @@ def _methods(findings: Findings, shown: list[Column], colorings: list[Coloring],
     panels = "".join(
         _panel(name, codes[places], classes) for name, codes in comparison.embeddings.items()
     )
-    number = (
-        f"{len(places)} of the {len(tested)}" if len(places) < len(tested) else f"{len(tested)}"
-    )
+    number = f"{len(places)} of the " if len(places) < len(tested) else ""
     return (
         "<p>Each method is fitted to the same rows and measured on the same others, which it has "
         "not seen. So these numbers, unlike those above, say what it would do with new rows.</p>"
@@ -235,7 +233,7 @@ def _methods(findings: Findings, shown: list[Column], colorings: list[Coloring],
         f"<h3>The rows held out, as each method sees them</h3>{_menu_place('methods')}"
         f'<div class="panels">{panels}</div>'
         f"{_legends(shown, colorings, first)}"
-        f'<p class="note">{number} rows held out, the same in each picture.</p>'
+        f'<p class="note">{number}{len(tested)} rows held out, the same in each picture.</p>'
     )
 
 
@@ -244,9 +242,11 @@ def _panel(name: str, codes: np.ndarray, classes: list[str]) -> str:
     frame = _svg.Frame(points, 220, 180, (8, 8, 8, 8))
     radius = _svg.radius_of(len(points), 220 * 180)
     content = _svg.circles(frame.place(points), classes, radius)
-    label = f"{counted(len(points), 'row')} as {shortened(name)} embeds them"
+    name = shortened(name)
+    label = f"{counted(len(points), 'row')} as {name} embeds them"
     picture = _svg.svg(220, 180, content, label=label, kind="plane", more=' data-rows="compared"')
-    return f'<figure class="panel"><figcaption>{escape(shortened(name))}</figcaption>{picture}</figure>'
+    caption = f"<figcaption>{escape(name)}</figcaption>"
+    return f'<figure class="panel">{caption}{picture}</figure>'
 
 
 def _menu_place(which: str) -> str:
@@ -296,7 +296,7 @@ def _classes(coloring: Coloring) -> list[str]:
 
 
 def _legends(shown: list[Column], colorings: list[Coloring], first: int) -> str:
-    """Return the legends of all columns, of which the first is shown, and the script shows others."""
+    """Return the legends of all columns; the first is shown, until the script shows another."""
     legends = "".join(
         f'<div class="legend" data-column="{i}"{"" if i == first else " hidden"}>'
         f"{_legend(coloring)}</div>"
@@ -322,8 +322,8 @@ def _swatches(legend: Iterable[Swatch]) -> str:
 def _codes(findings: Findings) -> str:
     parts = [
         "<p>How the columns of a rebuilt row change where one code grows and the other stays as it "
-        "is, on average over rows: numbers as lines, the levels of categories as shares that add up "
-        "to one. From left to right a code goes from its 5th to its 95th percentile. First the "
+        "is, on average over rows: numbers as lines, the levels of categories as shares that add "
+        "up to one. From left to right a code goes from its 5th to its 95th percentile. First the "
         "columns that change most: <b>changes</b> is the variance along the code, as a share of "
         "the column's.</p>"
     ]

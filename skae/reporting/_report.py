@@ -82,7 +82,6 @@ def _listed(methods):
 
 @validate_params(
     {
-        "table": "no_validation",
         "y": ["array-like", str, None],
         "title": [str],
         "methods": [str, list, tuple, dict, None],

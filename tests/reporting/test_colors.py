@@ -59,11 +59,14 @@ def test_a_scale_has_equal_numbers_of_rows_where_they_crowd():
     assert coloring.legend.remark
 
 
+SOME = st.one_of(st.just(np.nan), st.floats(-1e9, 1e9, width=32))
+
+
 @given(
     arrays(
         float,
         st.integers(0, 40),
-        elements=st.one_of(st.just(np.nan), st.floats(-1e9, 1e9, width=32)),
+        elements=SOME,
     )
 )
 def test_any_numbers_have_steps_in_their_order(numbers):
