@@ -18,6 +18,7 @@ class Column(NamedTuple):
     values: Values
     n_missing: int
     share_rebuilt: float | None  # NaN where it is the same in all rows; of a target None
+    share_of_new: float | None = None  # the same of rows not fitted to; None where there are none
 
 
 class Filled(NamedTuple):

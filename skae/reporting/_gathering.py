@@ -18,6 +18,7 @@ from skae._tables import TableAutoencoderTransformer
 from skae.comparison import DEFAULT_METHODS, compare
 from skae.comparison._methods import DEFAULT_METHODS_OF_TABLES
 from skae.reporting._findings import Column, Filled, Findings, Holes, Methods
+from skae.reporting._new_rows import shares_of_new_rows
 from skae.reporting._unusual import unusual_rows
 from skae.reporting._words import shortened, text_in, texts_of
 
@@ -65,10 +66,6 @@ def gather(table: Any, y: Any, settings: dict[str, Any], autoencoder: Any, begin
         codes = transformer.transform(table)
         shares = transformer.score_per_feature(table)
         score = transformer.score(table)
-    columns = [
-        Column(one.name, one, _n_missing(one), float(share))
-        for one, share in zip(values, shares, strict=True)
-    ]
     rebuilt = read(transformer.inverse_transform(codes), layout)
 
     begin(STEPS[1])
@@ -82,6 +79,15 @@ def gather(table: Any, y: Any, settings: dict[str, Any], autoencoder: Any, begin
 
     begin(STEPS[3])
     methods = methods_on(table, target, y, settings)
+
+    shares_of_new = [None] * len(values)
+    if methods is not None and methods.comparison is not None:
+        new = shares_of_new_rows(methods.comparison, _safe_indexing(table, methods.rows))
+        shares_of_new = shares_of_new if new is None else new.tolist()
+    columns = [
+        Column(one.name, one, _n_missing(one), share, share_of_new)
+        for one, share, share_of_new in zip(values, shares.tolist(), shares_of_new, strict=True)
+    ]
 
     drawn, compared = _choose(
         len(codes), methods, [row.row for row in unusual.rows], settings["max_rows"], seed

@@ -21,6 +21,7 @@ from skae._drawing import on_principal_axes
 from skae.reporting import _svg
 from skae.reporting._colors import Coloring, Scale, Swatch, coloring_of, level_colors
 from skae.reporting._findings import Column, Findings
+from skae.reporting._new_rows import METHOD
 from skae.reporting._words import (
     counted,
     date_texts,
@@ -122,8 +123,17 @@ def _summary(findings: Findings) -> str:
         f"<p>{findings.n_rows} rows of {counted(len(kinds), 'column')} ({what})."
         f"{holes if findings.holes.n_holes else ' No value is missing.'}{target} Two numbers for "
         "each row, its <i>codes</i>, found by an autoencoder, rebuild "
-        f"<b>{percent(findings.score)}</b> of the table.</p>"
+        f"<b>{percent(findings.score)}</b> of the table{_of_new_rows(findings)}.</p>"
     )
+
+
+def _of_new_rows(findings: Findings) -> str:
+    """Return how much is rebuilt of rows not seen, as the comparison measures it."""
+    comparison = None if findings.methods is None else findings.methods.comparison
+    for row in [] if comparison is None else comparison.rows:
+        if row["method"] == METHOD and row["reconstruction_r2"] is not None:
+            return f", and <b>{percent(row['reconstruction_r2'])}</b> of rows that it has not seen"
+    return ""
 
 
 def _privacy(findings: Findings) -> str:
@@ -137,7 +147,14 @@ def _privacy(findings: Findings) -> str:
 
 
 def _columns(findings: Findings, shown: list[Column]) -> str:
-    rows = "".join(_column(column) for column in shown)
+    with_new = any(column.share_of_new is not None for column in findings.columns)
+    head = '<th scope="col">New rows</th>' if with_new else ""
+    new = (
+        "; <b>new rows</b> are those that the autoencoder of the comparison below was not fitted to"
+        if with_new
+        else ""
+    )
+    rows = "".join(_column(column, with_new) for column in shown)
     left = len(findings.columns) - len(shown) + (findings.target is not None)
     more = (
         f"<p>{left} columns that the codes rebuild less well are not shown here, nor in the menu "
@@ -148,15 +165,15 @@ def _columns(findings: Findings, shown: list[Column]) -> str:
     return (
         "<p><b>Rebuilt</b> is the share of a column that two codes give back: 100% is the column "
         "itself, 0% is as good as its mean or the frequencies of its levels, and less is worse. It "
-        "is measured on the rows that the codes were fitted to.</p>"
+        f"is measured on the rows that the codes were fitted to{new}.</p>"
         '<table class="cards"><thead><tr><th scope="col">Column</th><th scope="col">Kind</th>'
         '<th scope="col">Distribution</th><th scope="col">Values</th>'
-        '<th scope="col">Missing</th><th scope="col">Rebuilt</th></tr></thead>'
+        f'<th scope="col">Missing</th><th scope="col">Rebuilt</th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table>{more}{_notes(findings.notes)}"
     )
 
 
-def _column(column: Column) -> str:
+def _column(column: Column, with_new: bool) -> str:
     name = escape(shortened(column.name))
     values = column.values
     known = values.numbers[~np.isnan(values.numbers)]
@@ -180,11 +197,15 @@ def _column(column: Column) -> str:
     missing = percent(column.n_missing / len(values.numbers)) if column.n_missing else "none"
     if column.n_missing:
         missing = f"{column.n_missing} ({missing})"
+    new = ""
+    if with_new:
+        shown = "" if column.share_rebuilt is None else _rebuilt(column.share_of_new)
+        new = f'<td data-label="New rows">{shown}</td>'
     return (
         f'<tr><th scope="row">{name}</th><td data-label="Kind">{values.kind}</td>'
         f'<td data-label="Distribution">{picture}</td><td data-label="Values">{escape(text)}</td>'
         f'<td data-label="Missing">{missing}</td>'
-        f'<td data-label="Rebuilt">{_rebuilt(column)}</td></tr>'
+        f'<td data-label="Rebuilt">{_rebuilt(column.share_rebuilt)}</td>{new}</tr>'
     )
 
 
@@ -198,8 +219,7 @@ def _summary_of_numbers(column: Column, known: np.ndarray) -> str:
     return f"mean {mean}, sd {deviation}; {low} to {high}"
 
 
-def _rebuilt(column: Column) -> str:
-    share = column.share_rebuilt
+def _rebuilt(share: float | None) -> str:
     if share is None:
         return "the target"
     if np.isnan(share):
@@ -420,7 +440,7 @@ def _holes(findings: Findings) -> str:
     counts = "".join(
         f'<tr><th scope="row">{escape(shortened(column.name))}</th>'
         f'<td data-label="Missing">{count} ({percent(count / findings.n_rows)})</td>'
-        f'<td data-label="Rebuilt">{_rebuilt(column)}</td></tr>'
+        f'<td data-label="Rebuilt">{_rebuilt(column.share_rebuilt)}</td></tr>'
         for column, count in holes.counts[:MOST_COLUMNS]
     )
     examples = "".join(

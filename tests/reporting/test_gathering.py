@@ -8,7 +8,14 @@ import pytest
 import scipy.sparse as sp
 
 from made_up_findings import mixed_table, quick
-from skae import AutoencoderOutlierDetector, TableAutoencoderTransformer, TableEncoder, report
+from skae import (
+    AutoencoderOutlierDetector,
+    TableAutoencoderTransformer,
+    TableEncoder,
+    compare,
+    report,
+)
+from skae._frames import is_plain
 from skae._table_columns import Values
 from skae.reporting._findings import Column, Filled
 from skae.reporting._gathering import (
@@ -18,6 +25,7 @@ from skae.reporting._gathering import (
     methods_on,
     target_column,
 )
+from skae.reporting._new_rows import shares_of_new_rows
 from skae.reporting._words import number_text
 
 
@@ -142,6 +150,26 @@ def test_what_can_not_be_compared_is_a_note(table):
     methods = methods_on(table, target_column("y", y), ("y", y), settings)
     assert methods.comparison is None
     assert "same value in all rows" in methods.notes[0]
+
+
+def test_the_share_of_new_rows_is_that_of_the_comparison():
+    hidden = np.random.RandomState(0).normal(size=(60, 1))
+    table = pd.DataFrame(np.hstack([hidden, hidden**2, -hidden, hidden > 0]), columns=[*"abcd"])
+    for one in (table, table.assign(d=np.where(table["d"] > 0, "yes", "no"))):
+        methods = {"autoencoder": quick()}
+        comparison = compare(one, methods=methods, random_state=0, standardize=is_plain(one))
+        shares = shares_of_new_rows(comparison, one)
+        (row,) = comparison.rows
+        if "numbers_r2" in row:
+            assert shares[:3].mean() == pytest.approx(row["numbers_r2"], abs=0.02)
+            assert shares[3] == pytest.approx(row["categories_r2"], abs=1e-6)
+        else:
+            assert shares.mean() == pytest.approx(row["reconstruction_r2"], abs=0.05)
+
+
+def test_other_methods_say_nothing_of_new_rows(table):
+    comparison = compare(table, methods="famd", random_state=0)
+    assert shares_of_new_rows(comparison, table) is None
 
 
 def test_numbers_without_holes_are_compared_in_the_same_units():
