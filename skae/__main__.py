@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from skae._files import (
     BadInput,
     Form,
     Wanted,
+    account_of,
     read_table,
     suggestion,
     title,
@@ -41,17 +43,20 @@ and comparison.json.
 DATA_HELP = """\
 name of a built-in data set (`skae datasets` lists them), or a file: lines of text (.csv, .tsv,
 .data, .txt, ..., also .gz), .npy (one array), .npz (arrays X or data, and y or target), .parquet
-(with polars, or pandas and pyarrow, installed). The columns are features, and all of them numbers
-or True and False. The first line printed says what was made of a file.
+(with polars, or pandas and pyarrow, installed). The columns are features: numbers, words, True and
+False, dates (2024-12-31), with holes (empty, ?, NA). Where there is more than numbers (pandas or
+polars has to be installed), all columns have the same say, whatever their units. The first lines
+printed say what was made of a file.
 """
 
+WIDTH = 100  # columns of a terminal that lines fill
 EVERYTHING, GUESSED = Wanted(), Form()
 
 
 class Data(NamedTuple):
     """The rows to compare on."""
 
-    X: np.ndarray  # (n_samples, n_features)
+    X: Any  # (n_samples, n_features), an array or a DataFrame
     y: np.ndarray | None  # (n_samples,)
     title: str
     account: str | None  # what was made of a file
@@ -93,17 +98,19 @@ def _named_target(dataset):
 
 
 def _account(name, table):
-    """Say in a line what was made of a file."""
+    """Say what was made of a file: in a line, and of other columns than numbers in some more."""
     n_samples, n_features = table.X.shape
-    parts = [
-        f"{name}: {_number(n_samples, 'row')} of {_number(n_features, 'feature')}",
-        *table.form,
-    ]
+    what = "column" if table.columns else "feature"
+    parts = [f"{name}: {_number(n_samples, 'row')} of {_number(n_features, what)}", *table.form]
     if table.y is not None:
         classes = kind_of_target(table.y) == "classes"
         kind = _number(len(np.unique(table.y)), "class", "classes") if classes else "continuous"
         parts.append(f"target {table.target} ({kind})")
-    return "; ".join([*parts, *table.remarks])
+    lines = [
+        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ")
+        for line in account_of(table)
+    ]
+    return "\n".join(["; ".join([*parts, *table.remarks]), *lines])
 
 
 def _number(count, one, many=None):
@@ -158,7 +165,8 @@ def run_methods(arguments):
     for name, method in METHODS.items():
         marked = f"{name} *" if name in DEFAULT_METHODS else name
         print(f"{marked:{width}}{method.__doc__}")
-    print("\n* compared where --methods names none")
+    print("\n* compared where --methods names none; of a table of other columns than numbers, famd")
+    print("  in the place of pca")
     return 0
 
 

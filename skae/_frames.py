@@ -5,6 +5,7 @@ The only module that knows pandas and polars as tables, and that only where one 
 
 import re
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from numbers import Integral, Number
 from typing import Any, NamedTuple
 
@@ -14,6 +15,14 @@ from ._table_columns import Values, in_order
 
 _MANY_WORDS = 20  # different ones, below which a column of words is a category however few rows
 _MICROSECOND = 1e-6
+
+
+class UnusableColumn(ValueError):
+    """A column is none of numbers, categories or dates; `why` says so in a few words."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class Type(NamedTuple):
@@ -103,7 +112,7 @@ def library_of(X: Any) -> str:
 
 
 def is_plain(X: Any) -> bool:
-    """Whether rows need no reading: an array, or columns of numbers, none of which is missing."""
+    """Whether rows need no reading: an array, or columns of numbers and flags without holes."""
     library = library_of(X)
     if library == "pandas":
         return all(_is_plain_in_pandas(X.iloc[:, i]) for i in range(X.shape[1]))
@@ -115,21 +124,20 @@ def is_plain(X: Any) -> bool:
 def _is_plain_in_pandas(column: Any) -> bool:
     import pandas as pd
 
-    kind = column.dtype
-    if pd.api.types.is_object_dtype(kind):
-        return not any(_is_missing(value) or not _is_number(value) for value in column.tolist())
-    is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
-    return bool(is_number and not column.isna().any())
+    if pd.api.types.is_object_dtype(column.dtype):
+        return not any(
+            _is_missing(value) or not isinstance(value, Number) for value in column.tolist()
+        )
+    return bool(pd.api.types.is_numeric_dtype(column.dtype) and not column.isna().any())
 
 
 def _is_plain_in_polars(column: Any) -> bool:
-    if not column.dtype.is_numeric() or column.null_count():
+    import polars as pl
+
+    kind = column.dtype
+    if not (kind.is_numeric() or kind == pl.Boolean) or column.null_count():
         return False
-    return not (column.dtype.is_float() and column.is_nan().any())
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Number) and not isinstance(value, bool | np.bool_)
+    return not (kind.is_float() and column.is_nan().any())
 
 
 def layout_of(X: Any, categorical_features: Any) -> Layout:
@@ -195,7 +203,7 @@ def read(X: Any, layout: Layout) -> list[Values]:
             )
         columns = [X[name] for name in layout.names]
     pairs = zip(layout.names, columns, layout.categorical, strict=True)
-    return [_READERS[library](name, column, category) for name, column, category in pairs]
+    return [_check_finite(_READERS[library](name, column, cat)) for name, column, cat in pairs]
 
 
 def _of_numpy(name: Any, column: np.ndarray, category: bool) -> Values:
@@ -209,12 +217,18 @@ def _of_numpy(name: Any, column: np.ndarray, category: bool) -> Values:
     return _of_numbers(name, column.astype(np.float64), category)
 
 
-def _of_numbers(name: Any, numbers: np.ndarray, category: bool) -> Values:
-    if np.isinf(numbers).any():
+def _check_finite(values: Values) -> Values:
+    """Return a column, or raise an error if it has infinite numbers, or levels."""
+    levels = [level for level in values.levels or [] if isinstance(level, float)]
+    if np.isinf(values.numbers).any() or np.isinf(levels).any():
         raise ValueError(
-            f"The column {name!r} of X contains infinity. Give finite numbers; NaN is a missing "
-            "value."
+            f"The column {values.name!r} of X contains infinity. Give finite numbers; NaN is a "
+            "missing value."
         )
+    return values
+
+
+def _of_numbers(name: Any, numbers: np.ndarray, category: bool) -> Values:
     if not category:
         return Values(name, "number", numbers)
     known = ~np.isnan(numbers)
@@ -240,20 +254,27 @@ def _of_objects(name: Any, values: list, category: bool) -> Values:
         different = set(known)
     except TypeError as error:
         kinds = sorted({type(value).__name__ for value in known})
-        raise ValueError(
+        raise UnusableColumn(
             f"The column {name!r} of X holds {kinds}. Give numbers, words, flags or dates, or "
-            "leave it out."
+            "leave it out.",
+            f"it holds {kinds}",
         ) from error
-    if not category and len(different) > max(_MANY_WORDS, len(known) / 2):
-        raise ValueError(
+    if not category and tells_rows_apart(len(different), len(known)):
+        raise UnusableColumn(
             f"The column {name!r} of X has {len(different)} different words in {len(known)} rows, "
             "so it says which row it is and not of what kind. Leave it out, or name it in "
-            "categorical_features if its words are categories all the same."
+            "categorical_features if its words are categories all the same.",
+            f"{len(different)} different words in {len(known)} rows",
         )
     levels = sorted(different, key=in_order)
     places = {level: i for i, level in enumerate(levels)}
     numbers = np.array([np.nan if m else places[v] for v, m in zip(values, missing, strict=True)])
     return Values(name, "category", numbers.astype(float), levels)
+
+
+def tells_rows_apart(n_different: int, n_known: int) -> bool:
+    """Whether so many different words in so many rows say which row it is, and not of what kind."""
+    return n_different > max(_MANY_WORDS, n_known / 2)
 
 
 def _is_missing(value: Any) -> bool:
@@ -263,6 +284,8 @@ def _is_missing(value: Any) -> bool:
         return bool(value != value)
     except TypeError:  # pandas.NA is neither
         return True
+    except ValueError:  # an array in a cell
+        return False
 
 
 def _of_pandas(name: Any, column: Any, category: bool) -> Values:
@@ -310,10 +333,11 @@ def _of_polars(name: Any, column: Any, category: bool) -> Values:
     raise _unknown_type(name, kind)
 
 
-def _unknown_type(name, kind) -> ValueError:
-    return ValueError(
+def _unknown_type(name, kind) -> UnusableColumn:
+    return UnusableColumn(
         f"The column {name!r} of X has the type {kind}; expected numbers, words, categories, flags "
-        "or dates. Convert it, or leave it out."
+        "or dates. Convert it, or leave it out.",
+        f"of the type {kind}",
     )
 
 
@@ -322,6 +346,51 @@ _READERS: dict[str, Callable[[Any, Any, bool], Values]] = {
     "pandas": _of_pandas,
     "polars": _of_polars,
 }
+
+
+def read_column(name: str, column: Any) -> Values:
+    """Return what a column of pandas or polars holds, whose name in its table may be another."""
+    return _READERS["pandas" if hasattr(column, "iloc") else "polars"](name, column, False)
+
+
+def is_of_flags(values: Values) -> bool:
+    """Whether a column holds True and False."""
+    levels = values.levels or []
+    return levels == [False, True] and all(isinstance(level, bool | np.bool_) for level in levels)
+
+
+def frame_of(table: Sequence[Values]) -> Any:
+    """Return columns as a DataFrame of pandas or, where that is not installed, of polars."""
+    for library, types in _TYPES.items():
+        try:
+            import_module(library)
+        except ImportError:
+            continue
+        names = [values.name for values in table]
+        return write(table, Layout(library, names, [types(values) for values in table], []))
+    raise ImportError(
+        "columns of words or dates, or with missing values, need pandas or polars: "
+        "pip install pandas"
+    )
+
+
+def _type_in_pandas(values: Values) -> Type:
+    if is_of_flags(values):
+        return Type("boolean")
+    if values.kind == "category":
+        return Type("category", values.levels, of_categories="object")
+    return Type({"number": "float64", "date": "datetime64[us]"}[values.kind])
+
+
+def _type_in_polars(values: Values) -> Type:
+    if is_of_flags(values):
+        return Type("Boolean")
+    if values.kind == "category":
+        return Type("Enum", values.levels)
+    return Type("Float64") if values.kind == "number" else Type("Datetime", unit="us")
+
+
+_TYPES = {"pandas": _type_in_pandas, "polars": _type_in_polars}
 
 
 def write(table: Sequence[Values], layout: Layout) -> Any:
@@ -371,7 +440,10 @@ def _whole(numbers: np.ndarray, kind: Any) -> np.ndarray:
 
 
 def _dates(values: Values) -> np.ndarray:
-    return np.rint(values.numbers / _MICROSECOND).astype("int64").astype("datetime64[us]")
+    dates = np.full(len(values.numbers), np.datetime64("NaT"), dtype="datetime64[us]")
+    known = ~np.isnan(values.numbers)
+    dates[known] = np.rint(values.numbers[known] / _MICROSECOND).astype("int64")
+    return dates
 
 
 def _to_numpy(table, layout):

@@ -39,7 +39,7 @@ LAYERS = [
     {"_fitting"},
     {"_racing"},
     {"_holding_out", "_principal_axes", "_training"},
-    {"_table_encoder"},
+    {"_files", "_table_encoder"},
     {
         "_checked_rows",
         "_frames",
@@ -59,7 +59,6 @@ LAYERS = [
         "_calibration",
         "_contract",
         "_drawing",
-        "_files",
         "_labels",
         "_rows",
         "_seeding",

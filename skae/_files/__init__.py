@@ -1,4 +1,4 @@
-"""Reading tables from files, for the command line: a path in, rows of numbers and a target out.
+"""Reading tables from files, for the command line: a path in, rows and a target out.
 
 It guesses what a file does not say, gives an account of what it made of it, and takes options for
 what a guess can't settle. Columns are known by their position, for names repeat, lack and lie.
@@ -6,6 +6,7 @@ what a guess can't settle. Columns are known by their position, for names repeat
 
 from pathlib import Path
 
+from skae._files._account import account_of
 from skae._files._arrays import read_array, read_arrays, read_parquet
 from skae._files._columns import BadInput, Table, Wanted, suggestion
 from skae._files._text import DECIMALS, DELIMITERS, Form, read_text
@@ -17,6 +18,7 @@ __all__ = [
     "Form",
     "Table",
     "Wanted",
+    "account_of",
     "read_table",
     "suggestion",
     "title",

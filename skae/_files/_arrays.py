@@ -1,10 +1,12 @@
-"""Tables from files of arrays: .npy, .npz and .parquet, whose numbers need no guess."""
+"""Tables from files of arrays and of columns: .npy, .npz and .parquet, whose types are known."""
 
 from importlib import import_module
 
 import numpy as np
 
 from skae._files._columns import BadInput, Columns, check_target, make_table
+from skae._frames import UnusableColumn, read_column
+from skae._table_columns import Values
 
 
 def read_array(path, wanted):
@@ -52,29 +54,33 @@ def _split_array(X, wanted):
     roles = columns.assign(wanted)
     y = None if roles.target is None else X[:, roles.target]
     places = [f"row {i}" for i in range(len(X))]
-    return make_table(columns, roles, X[:, roles.features], y, places=places, text={}, form=[])
+    features = [Values(str(i), "number", X[:, i]) for i in roles.features]
+    return make_table(columns, roles, features, y, places=places, form=[])
 
 
 def read_parquet(path, wanted):
-    """Read columns of numbers, and a target that may be text."""
-    names, values = zip(*_parquet_columns(path), strict=True)
+    """Read columns of any kind."""
+    names, found = zip(*_parquet_columns(path), strict=True)
     columns = Columns([name.strip() for name in names])
     roles = columns.assign(wanted)
-    places = [f"row {i}" for i in range(len(values[0]))]
-    X = np.empty((len(places), len(roles.features)))
-    text = {}
-    for j, position in enumerate(roles.features):
-        X[:, j], row = _as_numbers(values[position])
-        if row is not None:
-            text[position] = (str(values[position][row]), places[row])
-    y = None if roles.target is None else values[roles.target]
+    places = [f"row {i}" for i in range(len(found[0]))]
+    y = None if roles.target is None else found[roles.target].to_numpy()
     if y is not None:
         check_target(columns, roles.target, y, _is_missing, places)
-    return make_table(columns, roles, X, y, places=places, text=text, form=[])
+    features = [_feature(names[i], found[i]) for i in roles.features]
+    return make_table(columns, roles, features, y, places=places, form=[])
+
+
+def _feature(name, column):
+    """Return what a column holds, or why it can't be a feature."""
+    try:
+        return read_column(name, column)
+    except UnusableColumn as error:
+        return error
 
 
 def _parquet_columns(path):
-    """Return names and values of the columns of a Parquet file, by whichever reader is there."""
+    """Return names and columns of a Parquet file, by whichever reader is there."""
     for reader in ("polars", "pandas"):
         try:
             module = import_module(reader)
@@ -88,12 +94,12 @@ def _parquet_columns(path):
             raise BadInput(f"{str(path)!r} can't be read as Parquet by {reader}: {why}") from None
         # By position, for names may repeat; a polars frame is the one that has `get_columns`.
         if hasattr(frame, "get_columns"):
-            values = [column.to_numpy() for column in frame.get_columns()]
+            found = frame.get_columns()
         else:
-            values = [frame.iloc[:, i].to_numpy() for i in range(frame.shape[1])]
-        if not values:
+            found = [frame.iloc[:, i] for i in range(frame.shape[1])]
+        if not found:
             raise BadInput(f"{str(path)!r} has no columns")
-        return list(zip(map(str, frame.columns), values, strict=True))
+        return list(zip(map(str, frame.columns), found, strict=True))
     raise BadInput(
         "reading .parquet needs polars 1.41 or newer, or pandas with pyarrow: "
         "pip install --upgrade polars"
@@ -104,23 +110,6 @@ def _loses_columns(polars) -> bool:
     """Whether this version keeps one of two columns of the same name, and says nothing."""
     major, minor, *_ = polars.__version__.split(".")
     return (int(major), int(minor)) < (1, 41)
-
-
-def _as_numbers(values):
-    """Return a column as numbers, NaN where it has none, and its first row of something else."""
-    if values.dtype.kind in "biuf":
-        return values.astype(np.float64), None
-    numbers, first = np.full(len(values), np.nan), None
-    for row, value in enumerate(values):
-        if _is_missing(value):
-            continue
-        try:
-            if isinstance(value, str | bytes | np.datetime64 | np.timedelta64):
-                raise TypeError
-            numbers[row] = float(value)
-        except (TypeError, ValueError):
-            first = row if first is None else first
-    return numbers, first
 
 
 def _is_missing(value):

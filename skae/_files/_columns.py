@@ -3,9 +3,12 @@
 import difflib
 import re
 import shlex
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from skae._frames import UnusableColumn, frame_of, is_of_flags, tells_rows_apart
+from skae._table_columns import Values
 
 # Names that pandas gives to an index without a name, in CSV files read and written again and in
 # Parquet.
@@ -36,11 +39,13 @@ class Roles(NamedTuple):
 class Table(NamedTuple):
     """Rows, and an account of where they come from."""
 
-    X: np.ndarray  # (n_samples, n_features)
+    X: Any  # (n_samples, n_features): an array of numbers or, of other columns, a DataFrame
     y: np.ndarray | None  # (n_samples,)
     target: str | None  # what the target is called
     form: list[str]  # what was made of the file
     remarks: list[str]  # what was made of its columns
+    columns: list[Values]  # of a DataFrame what its columns hold; of an array none
+    left_out: dict[str, str]  # from a column that is no feature to why
 
 
 class Columns:
@@ -62,6 +67,13 @@ class Columns:
         """Return how messages call a column: by its name and its number."""
         name = self.names[position]
         return f"{name!r} ({position})" if name else str(position)
+
+    def label(self, position):
+        """Return what a column is called where its number does not matter, unlike any other."""
+        name = self.names[position]
+        if not any(self.names):
+            return str(position)
+        return name if self.names.count(name) == 1 and name else f"{name} ({position})".strip()
 
     def describe_all(self, positions):
         """Return how messages call several columns."""
@@ -140,56 +152,89 @@ def suggestion(name, names):
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def make_table(columns, roles, X, y, *, places, text, form, hint=""):
-    """Return the features without an index, or raise an error that says what is wrong.
+def make_table(columns, roles, features, y, *, places, form):
+    """Return the features without an index; a DataFrame if not all are numbers that are there.
 
     Parameters
     ----------
     columns : Columns
     roles : Roles
-    X : ndarray of shape (n_samples, len(roles.features))
-        NaN where a value is missing or text.
+    features : list of Values or UnusableColumn
+        What each of ``roles.features`` holds, or why it can't be one.
     y : ndarray of shape (n_samples,) or None
     places : sequence of str
         Where in the file each row is.
-    text : dict
-        From the position of a column to its first cell that is text, and the place of it.
     form : list of str
         What was made of the file.
-    hint : str
-        What else may help if a column holds text.
     """
-    features, remarks = roles.features, []
-    if roles.unnamed is not None:
-        at = features.index(roles.unnamed)
-        if is_index(X[:, at], holds_text=roles.unnamed in text):
-            X = np.delete(X, at, axis=1)
-            features = [i for i in features if i != roles.unnamed]
-            text = {i: found for i, found in text.items() if i != roles.unnamed}
-            name = columns.describe(roles.unnamed)
-            remarks.append(f"left out: the index, column {name} (--keep-index keeps it)")
-    if not features:
+    found = dict(zip(roles.features, features, strict=True))
+    remarks = []
+    if roles.unnamed is not None and _is_index(found[roles.unnamed]):
+        del found[roles.unnamed]
+        name = columns.describe(roles.unnamed)
+        remarks.append(f"left out: the index, column {name} (--keep-index keeps it)")
+    if not found:
         raise BadInput("there is no column of features beside the index")
-    _check(columns, features, X, places, text, hint)
-    counting = [features[j] for j in range(X.shape[1]) if counts_rows(X[:, j])]
+    left_out = {i: str(why) for i, one in found.items() if (why := _why_no_feature(one))}
+    used = {i: values for i, values in found.items() if i not in left_out}
+    if not used:
+        whys = "; ".join(f"{columns.describe(i)}: {why}" for i, why in left_out.items())
+        raise BadInput(f"there is no column of features ({whys})")
+    _check_finite(columns, used, places)
+    counting = [i for i, values in used.items() if counts_rows(values.numbers)]
     if counting:
         remarks.append(
             f"column {columns.describe_all(counting)} numbers the rows "
             f"({columns.option('--drop', counting)} leaves it out)"
         )
     target = None if roles.target is None else columns.describe(roles.target)
-    return Table(X, y, target, form, remarks)
+    named = [values._replace(name=columns.label(i)) for i, values in used.items()]
+    why_not = {columns.label(i): why for i, why in left_out.items()}
+    if all(_is_plain(values) for values in named):
+        X = np.column_stack([values.numbers for values in named])
+        return Table(X, y, target, form, remarks, [], why_not)
+    try:
+        X = frame_of(named)
+    except ImportError as error:
+        names = [i for i, values in used.items() if not _is_plain(values)]
+        raise BadInput(
+            f"{error}; or leave {columns.describe_all(names)} out: "
+            f"{columns.option('--drop', names)}"
+        ) from None
+    return Table(X, y, target, form, remarks, named, why_not)
 
 
-def is_index(values, holds_text):
-    """Whether a column without a name tells rows apart and says nothing more of them.
+def _is_plain(values):
+    """Whether a column is numbers, or flags, which are 0 and 1, all of them there."""
+    is_numbers = values.kind == "number" or is_of_flags(values)
+    return is_numbers and not np.isnan(values.numbers).any()
 
-    That is so for names of rows, for whole numbers that never repeat (a sample of rows keeps their
-    numbers), and for runs of numbers that start again (tables one after the other).
+
+def _why_no_feature(column):
+    """Return why a column can't be a feature; None if it can."""
+    if isinstance(column, UnusableColumn):
+        return column.why
+    return "no values" if len(column.numbers) and np.isnan(column.numbers).all() else None
+
+
+def _is_index(column):
+    """Whether a column without a name is an index: names of rows, or their numbers."""
+    if isinstance(column, UnusableColumn):
+        return True  # of words that are new in nearly each row
+    if column.kind == "number" or is_of_flags(column):
+        return is_index(column.numbers)
+    known = column.numbers[~np.isnan(column.numbers)]
+    n_different = len(np.unique(known))
+    return n_different == len(known) or tells_rows_apart(n_different, len(known))
+
+
+def is_index(values):
+    """Whether numbers of a column without a name tell rows apart and say nothing more of them.
+
+    That is so for whole numbers that never repeat (a sample of rows keeps their numbers), and for
+    runs of numbers that start again (tables one after the other).
     """
-    if not np.isfinite(values).all():
-        return holds_text and np.isnan(values).all()
-    if (values != np.floor(values)).any():
+    if not np.isfinite(values).all() or (values != np.floor(values)).any():
         return False
     steps_or_restarts = (np.diff(values) == 1) | (values[1:] == values[:1])
     return len(np.unique(values)) == len(values) or bool(steps_or_restarts.all())
@@ -213,47 +258,12 @@ def check_target(columns, target, labels, is_missing, places):
             )
 
 
-def _check(columns, features, X, places, text, hint):
-    """Raise an error that says which columns hold text, and where values lack or are infinite."""
-    finite = np.isfinite(X)
-    if finite.all():
-        return
-    lacking = np.isnan(X)
-    lacking[:, [features.index(position) for position in text]] = False
-    missing = _missing(columns, features, lacking, places) if lacking.any() else None
-    if text:
-        raise BadInput(_holds_text(columns, text) + hint + (f"; and {missing}" if missing else ""))
-    if missing:
-        drop = columns.option("--drop", [features[j] for j in np.flatnonzero(lacking.any(axis=0))])
-        raise BadInput(f"{missing}; fill in what is missing, leave the rows out, or give {drop}")
-    i, j = np.argwhere(~finite)[0]
-    raise BadInput(
-        f"a value is infinite in column {columns.describe(features[j])}, {places[i]}; correct it, "
-        f"leave the row out, or give {columns.option('--drop', [features[j]])}"
-    )
-
-
-def _holds_text(columns, text):
-    """Say which columns hold text, and what to do."""
-    positions = sorted(text)
-    cell, place = text[positions[0]]
-    these, hold, them = ("columns", "hold", "them") if len(text) > 1 else ("column", "holds", "it")
-    return (
-        f"{these} {columns.describe_all(positions)} {hold} text (such as {cell!r}, {place}); leave "
-        f"{them} out with {columns.option('--drop', positions)}, name one with --target or encode "
-        "text as numbers"
-    )
-
-
-def _missing(columns, features, lacking, places):
-    """Say how many values are missing, and where the first of them should be."""
-    i, j = np.argwhere(lacking)[0]
-    n_columns, n_rows = lacking.any(axis=0).sum(), lacking.any(axis=1).sum()
-    column, rows = f"column {columns.describe(features[j])}", f"{n_rows} of {len(lacking)} rows"
-    if lacking.sum() == 1:
-        return f"a value is missing in {column}, {places[i]}"
-    if n_columns == 1:
-        return f"values are missing in {column} in {rows}, the first in {places[i]}"
-    return (
-        f"values are missing in {n_columns} columns and {rows}, the first in {column}, {places[i]}"
-    )
+def _check_finite(columns, used, places):
+    """Raise an error that says where a value is infinite."""
+    for i, values in used.items():
+        infinite = np.flatnonzero(np.isinf(values.numbers))
+        if len(infinite):
+            raise BadInput(
+                f"a value is infinite in column {columns.describe(i)}, {places[infinite[0]]}; "
+                f"correct it, leave the row out, or give {columns.option('--drop', [i])}"
+            )

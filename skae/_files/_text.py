@@ -19,7 +19,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skae._files._cells import (
+    MISSING,
+    MISSING_LABELS,
+    NUMBERS,
+    WITH_DECIMAL_COMMA,
+    from_point,
+    from_truth,
+    kind_of,
+)
 from skae._files._columns import BadInput, Columns, check_target, make_table
+from skae._files._words import Words
+from skae._table_columns import Values
 
 # What may separate cells; where two do equally well, the first.
 DELIMITERS: dict[str, str | None] = {
@@ -34,14 +45,7 @@ DECIMALS = {"point": ".", "comma": ","}
 ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")
 SAMPLE = 100  # lines that guesses are made from
 
-# Cells that stand for a value that is not there.
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
-# Among words, these two are words.
-MISSING_LABELS = MISSING - {"null", "none"}
-TRUTH = {"true": 1.0, "false": 0.0}
-
 WORD = re.compile(r'"([^"]*)"|(\S+)')
-WITH_DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?\s*")
 # These may be thousands as well.
 WITH_THREE_DIGITS = re.compile(r"\s*[+-]?[1-9]\d{0,2},\d{3}\s*")
 
@@ -64,11 +68,10 @@ class Layout(NamedTuple):
 
 
 def read_text(path, wanted, form):
-    """Read numbers, and a target that may be text."""
+    """Read columns of numbers, flags, words and dates, and a target."""
     try:
         encoding = _known_encoding(form.encoding) if form.encoding else _guess_encoding(path)
-        with _open_text(path, encoding) as file:
-            return _read_lines(path, file, wanted, form._replace(encoding=encoding))
+        return _read_lines(path, wanted, form._replace(encoding=encoding))
     except UnicodeError:
         raise BadInput(
             f"{str(path)!r} is not text in {encoding.removesuffix('-sig')}; give --encoding"
@@ -79,32 +82,51 @@ def read_text(path, wanted, form):
         raise BadInput(f"{str(path)!r} can't be read as a table: {error}") from None
 
 
-def _read_lines(path, file, wanted, form):
+def _read_lines(path, wanted, form):
     """Guess from the first lines what the user did not say, and read them all."""
-    lines = list(islice(file, SAMPLE))
-    delimiter = form.delimiter or _guess_delimiter(lines)
-    rows = split_rows(chain(lines, file), delimiter)
-    head = list(islice(rows, SAMPLE))
-    if not head:
-        raise BadInput(f"{str(path)!r} is empty")
-    decimal = form.decimal or _guess_decimal([cells for _, cells in head], delimiter)
-    layout = lay_out(path, head, delimiter, decimal, form.header)
-    columns = Columns(layout.names)
-    roles = columns.assign(wanted)
-    body = chain(head[layout.header :], rows)
-    cells = _Cells(columns, roles, decimal, [row for _, row in head[layout.header :]])
-    for line, row in body:
-        cells.add(line, _fit(path, line, row, layout, delimiter))
+    with _open_text(path, form.encoding) as file:
+        lines = list(islice(file, SAMPLE))
+        delimiter = form.delimiter or _guess_delimiter(lines)
+        rows = split_rows(chain(lines, file), delimiter)
+        head = list(islice(rows, SAMPLE))
+        if not head:
+            raise BadInput(f"{str(path)!r} is empty")
+        decimal = form.decimal or _guess_decimal([cells for _, cells in head], delimiter)
+        layout = lay_out(path, head, delimiter, decimal, form.header)
+        columns = Columns(layout.names)
+        roles = columns.assign(wanted)
+        body = chain(head[layout.header :], rows)
+        cells = _Cells(columns, roles, decimal, [row for _, row in head[layout.header :]])
+        for line, row in body:
+            cells.add(line, _fit(path, line, row, layout, delimiter))
+    form = form._replace(delimiter=delimiter, decimal=decimal)
+    words = _read_words(path, cells.with_text, form, layout)
+    features = [
+        words[i].as_feature(i, columns, decimal) if i in words else values
+        for i, values in zip(roles.features, cells.values(), strict=True)
+    ]
     return make_table(
         columns,
         roles,
-        cells.values(),
+        features,
         cells.labels(),
         places=cells.places,
-        text=cells.text,
         form=_account(head[0][0], layout, delimiter, decimal, form.encoding),
-        hint=_hint(cells.text),
     )
+
+
+def _read_words(path, positions, form, layout):
+    """Read the columns again that are not of numbers alone, and return their words."""
+    words = {position: Words() for position in positions}
+    if not words:
+        return words
+    with _open_text(path, form.encoding) as file:
+        rows = islice(split_rows(file, form.delimiter), int(layout.header), None)
+        for line, row in rows:
+            cells = _fit(path, line, row, layout, form.delimiter)
+            for position, some in words.items():
+                some.add(cells[position], line)
+    return words
 
 
 # Bytes to lines
@@ -186,7 +208,10 @@ def split_rows(lines, delimiter):
 
 
 def _guess_delimiter(lines):
-    """Return what splits most of the lines into equally many cells, most of them numbers."""
+    """Return what splits most of the lines into equally many cells, most of them numbers.
+
+    First come those that leave no other of them in a cell of text.
+    """
     scores = {}
     for delimiter in DELIMITERS:
         rows: list[list[str]] = []
@@ -196,8 +221,12 @@ def _guess_delimiter(lines):
         width = _usual_width(rows)
         if width > 1:
             even = [row for row in rows if len(row) == width]
-            n_values = sum(not _is_text(cell) for row in even for cell in row)
-            scores[delimiter] = (n_values / sum(map(len, rows)), len(even) / len(rows))
+            cells, n_cells = [cell for row in even for cell in row], sum(map(len, rows))
+            texts = list(filter(_is_text, cells))
+            others = {mark for mark in DELIMITERS.values() if mark} - {DELIMITERS[delimiter]}
+            n_hiding = sum(not others.isdisjoint(text) for text in texts)
+            n_values = len(cells) - len(texts)
+            scores[delimiter] = (-n_hiding / n_cells, n_values / n_cells, len(even) / len(rows))
     return max(scores, key=lambda delimiter: scores[delimiter], default="comma")
 
 
@@ -228,39 +257,6 @@ def _fit(path, line, row, layout, delimiter):
 # Cells to numbers
 
 
-def _from_point(cell):
-    if "_" in cell:  # which float() takes
-        raise ValueError(cell)
-    return float(cell)
-
-
-def _from_comma(cell):
-    if "_" in cell or "." in cell:
-        raise ValueError(cell)
-    return float(cell.replace(",", "."))
-
-
-def _from_truth(cell):
-    return TRUTH[cell.strip().lower()]
-
-
-NUMBERS = {"point": _from_point, "comma": _from_comma}
-
-
-def kind_of(cell, decimal):
-    """Return what a cell is: "missing", "truth", "number" or "text"."""
-    word = cell.strip().lower()
-    if word in MISSING:
-        return "missing"
-    if word in TRUTH:
-        return "truth"
-    try:
-        NUMBERS[decimal](cell)
-    except ValueError:
-        return "text"
-    return "number"
-
-
 def _usual_kind(cells, decimal):
     """Return what most cells of a column are that are there."""
     kinds = Counter(kind_of(cell, decimal) for cell in cells)
@@ -284,15 +280,15 @@ def _guess_decimal(rows, delimiter):
 
 
 class _Cells:
-    """The cells of all lines, as numbers as they come; text is remembered by its column."""
+    """The cells of all lines, as numbers as they come; columns with text are remembered."""
 
     def __init__(self, columns, roles, decimal, sample):
         self._columns, self._roles, self._decimal = columns, roles, decimal
         self._values, self._labels, self._lines = array("d"), [], []
-        self.text = {}  # from the position of a column to its first cell of text and the place
-        number = float if decimal == "point" else _from_comma
+        self.with_text = set()  # positions of columns
+        number = float if decimal == "point" else NUMBERS[decimal]
         self._parsers = [
-            (i, _from_truth if self._is_truth(i, sample) else number) for i in roles.features
+            (i, from_truth if self._is_truth(i, sample) else number) for i in roles.features
         ]
 
     def _is_truth(self, position, sample):
@@ -314,10 +310,10 @@ class _Cells:
     def _parse(self, cell, position, parse):
         """Return the number in a cell or, where it has none, NaN."""
         try:
-            return (_from_point if parse is float else parse)(cell)
+            return (from_point if parse is float else parse)(cell)
         except (ValueError, KeyError):
             if cell.strip().lower() not in MISSING:
-                self.text.setdefault(position, (cell.strip(), f"line {self._lines[-1]}"))
+                self.with_text.add(position)
             return np.nan
 
     @property
@@ -326,8 +322,14 @@ class _Cells:
         return [f"line {line}" for line in self._lines]
 
     def values(self):
-        """Return the numbers, of shape (n_samples, n_features)."""
-        return np.frombuffer(self._values).reshape(-1, len(self._parsers))
+        """Return what each of the features holds, as far as it is numbers or flags."""
+        numbers = np.frombuffer(self._values).reshape(-1, len(self._parsers))
+        return [
+            Values(self._columns.label(i), "category", numbers[:, j], [False, True])
+            if parse is from_truth
+            else Values(self._columns.label(i), "number", numbers[:, j])
+            for j, (i, parse) in enumerate(self._parsers)
+        ]
 
     def labels(self):
         """Return the target as whole numbers, as numbers or as text: the first that it is."""
@@ -416,7 +418,7 @@ def _rises_evenly(row, decimal):
     numbers = [NUMBERS[decimal](cell) for cell in row if kind_of(cell, decimal) == "number"]
     with np.errstate(over="ignore", invalid="ignore"):
         steps = np.diff(numbers)
-    return len(numbers) > 3 and steps[0] > 0 and bool(np.allclose(steps, steps[0]))
+        return len(numbers) > 3 and steps[0] > 0 and bool(np.allclose(steps, steps[0]))
 
 
 # What is said of it
@@ -436,10 +438,3 @@ def _account(line, layout, delimiter, decimal, encoding):
     if layout.ends_empty:
         account.append("left out: the last column, which is empty")
     return account
-
-
-def _hint(text):
-    """Return what may help where text looks like numbers written otherwise."""
-    if any(WITH_DECIMAL_COMMA.fullmatch(cell) for cell, _ in text.values()):
-        return " (if commas are decimal ones, give --decimal comma)"
-    return ""

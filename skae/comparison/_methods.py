@@ -45,7 +45,7 @@ def _pca(n_components, n_samples, random_state):
 
 
 def _famd(n_components, n_samples, random_state):
-    """Factor analysis of mixed data: PCA of standardized numbers and of levels by frequency."""
+    """Factor analysis of mixed data: PCA of numbers and categories."""
     from skae._table_encoder import TableEncoder
 
     return make_pipeline(TableEncoder(), PCA(n_components, random_state=random_state))

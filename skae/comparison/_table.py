@@ -99,10 +99,10 @@ def describe(comparison):
         f"fit, {measured} held-out rows to measure; seed {s['seed']}."
     )
     if "kinds" in s:
-        sentences += (
-            " R² counts all columns alike: numbers by their squared errors, categories by those of "
-            "the probabilities of their levels."
-        )
+        sentences += " R² counts all columns alike"
+        if "category" in s["kinds"].values():
+            sentences += ", categories by the squared errors of the probabilities of their levels"
+        sentences += "."
         if s["n_unknown"]:
             sentences += (
                 f" {counted(s['n_unknown'], 'held-out value')} of categories that no row to fit "

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -36,6 +37,14 @@ def test_npy_is_rows_and_images_become_rows(tmp_path):
     assert (table.X.shape, table.X.dtype) == ((12, 6), np.uint8)
 
 
+def test_an_array_with_holes_is_a_table(tmp_path):
+    path = tmp_path / "rows.npy"
+    np.save(path, [[1, np.nan], [2, 3]])
+    table = read(path)
+    assert list(table.X.columns) == ["0", "1"]
+    np.testing.assert_array_equal(table.X, [[1, np.nan], [2, 3]])
+
+
 @pytest.mark.parametrize(
     ("arrays", "target", "called"),
     [
@@ -59,7 +68,7 @@ def test_npz_has_its_arrays_by_name(tmp_path, arrays, target, called):
     [
         (np.full((20, 2), "a"), "numbers are needed"),
         (np.zeros(20), "rows and columns are needed"),
-        (np.full((20, 2), np.nan), "in 2 columns and 20 of 20 rows, the first in column 0, row 0"),
+        (np.full((20, 2), np.nan), "no column of features .0: no values; 1: no values"),
     ],
 )
 def test_an_array_that_is_no_table_is_refused(tmp_path, array, words):
@@ -146,19 +155,47 @@ def test_a_reader_that_loses_columns_of_one_name_is_not_used(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("column", "words"),
+    ("column", "kind", "numbers"),
     [
-        ([1.0, None], r"a value is missing in column 'a' \(0\), row 1"),
-        (pd.array([1, None], dtype="Int64"), r"a value is missing in column 'a' \(0\), row 1"),
-        ([True, None], r"a value is missing in column 'a' \(0\), row 1"),
-        ([None, "x"], r"column 'a' \(0\) holds text \(such as 'x', row 1\); leave it out with"),
-        (pd.to_datetime(["2024-01-01"] * 2), r"column 'a' \(0\) holds text \(such as '2024"),
+        ([1.0, None], "number", [1, np.nan]),
+        (pd.array([1, None], dtype="Int64"), "number", [1, np.nan]),
+        (pd.array([True, None], dtype="boolean"), "category", [1, np.nan]),
+        ([None, "x"], "category", [np.nan, 0]),
+        (pd.Categorical(["x", "y"]), "category", [0, 1]),
+        (pd.to_datetime(["1970-01-01", "1970-01-02"]), "date", [0, 86400]),
     ],
 )
-def test_a_column_of_parquet_that_is_no_feature_is_named(tmp_path, read_by, column, words):
+def test_a_column_of_parquet_may_have_holes_words_flags_and_dates(
+    tmp_path, read_by, column, kind, numbers
+):
     path = tmp_path / "rows.parquet"
     pd.DataFrame({"a": column, "b": 1}).to_parquet(path)
-    with pytest.raises(BadInput, match=words):
+    table = read_by(path)
+    assert table.columns[0].kind == kind
+    np.testing.assert_array_equal(table.columns[0].numbers, numbers)
+    assert list(table.X.columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("column", "why"),
+    [
+        ([f"name {i}" for i in range(30)], "30 different words in 30 rows"),
+        (pd.to_timedelta(range(30), unit="h"), "of the type "),
+        ([[i] for i in range(30)], "of the type |holds "),
+    ],
+)
+def test_a_column_of_parquet_that_can_not_be_a_feature_is_left_out(tmp_path, read_by, column, why):
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"a": column, "b": range(2, 32)}).to_parquet(path)
+    table = read_by(path)
+    assert re.search(why, table.left_out["a"])
+    np.testing.assert_array_equal(table.X, np.arange(2.0, 32)[:, None])
+
+
+def test_an_infinite_number_in_parquet_is_named(tmp_path, read_by):
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"a": [1, np.inf], "b": 1}).to_parquet(path)
+    with pytest.raises(BadInput, match=r"a value is infinite in column 'a' \(0\), row 1"):
         read_by(path)
 
 

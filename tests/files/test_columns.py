@@ -1,25 +1,39 @@
-"""Columns by their positions: what is said of them, and how they are found again."""
+"""Columns by their positions: how they are found again, and what becomes of them."""
 
 import shlex
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skae._files._account import account_of
 from skae._files._columns import BadInput, Columns, Wanted, counts_rows, is_index, make_table
+from skae._frames import UnusableColumn, layout_of, read
+from skae._table_columns import Values
 
 EVERYTHING = Wanted()
 
 
-def table_of(names, X, wanted=EVERYTHING, text=()):
-    """Return the table of columns whose rows are lines of a file, the first of them line 2."""
+def table_of(names, X, wanted=EVERYTHING, others=()):
+    """Return the table of columns whose rows are lines of a file, the first of them line 2.
+
+    `others` are columns of other things than the numbers in X, by position.
+    """
     X = np.asarray(X, dtype=float)
     columns = Columns(names)
     roles = columns.assign(wanted)
     places = [f"line {i + 2}" for i in range(len(X))]
-    X = X[:, roles.features]
-    return make_table(columns, roles, X, None, places=places, text=dict(text), form=[])
+    others = dict(others)
+    features = [others.get(i, Values(names[i], "number", X[:, i])) for i in roles.features]
+    return make_table(columns, roles, features, None, places=places, form=[])
+
+
+def words(*places):
+    """Return a column of words, by their places among its levels."""
+    levels = [f"word {i}" for i in range(int(np.nanmax(places)) + 1)]
+    return Values("words", "category", np.array(places, dtype=float), levels)
 
 
 # Addresses
@@ -106,12 +120,17 @@ def test_no_features_are_an_error():
     ],
 )
 def test_an_index_is_whole_numbers_that_do_not_repeat_or_run_on(values, index):
-    assert is_index(np.array(values, dtype=float), holds_text=False) is index
+    assert is_index(np.array(values, dtype=float)) is index
 
 
 def test_names_of_rows_are_an_index():
-    assert is_index(np.full(3, np.nan), holds_text=True)
-    assert not is_index(np.array([1, np.nan]), holds_text=True)
+    X = [[0, 7], [0, 8], [0, 6]]
+    for names in (words(0, 1, 2), UnusableColumn("new in each row", "90 different words")):
+        table = table_of(["", "a"], X, others={0: names})
+        np.testing.assert_array_equal(table.X, [[7], [8], [6]])
+        assert table.remarks == ["left out: the index, column 0 (--keep-index keeps it)"]
+    table = table_of(["", "a"], X, others={0: words(0, 1, 0)})
+    assert list(table.X.columns) == ["(0)", "a"]
 
 
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "__index_level_0__"])
@@ -160,47 +179,71 @@ def test_a_feature_that_numbers_the_rows_is_pointed_out():
     assert table.remarks == ["column 'id' (0) numbers the rows (--drop id leaves it out)"]
 
 
-# What keeps columns from being features
+# Tables of other columns than numbers
 
 
-def test_columns_of_text_are_named_with_a_way_out():
-    nan = np.nan
-    text = {0: ("red", "line 2"), 2: ("low", "line 3")}
-    with pytest.raises(BadInput) as error:
-        table_of(["x", "y", "x"], [[nan, 1, 5], [nan, 2, nan]], text=text)
-    assert str(error.value) == (
-        "columns 'x' (0), 'x' (2) hold text (such as 'red', line 2); leave them out with "
-        "--drop 0,2, name one with --target or encode text as numbers"
-    )
+def test_numbers_and_flags_without_holes_are_an_array():
+    flags = Values("flag", "category", np.array([0.0, 1.0, 1.0]), [False, True])
+    table = table_of(["a", "flag"], [[5, 0], [7, 1], [6, 1]], others={1: flags})
+    np.testing.assert_array_equal(table.X, [[5, 0], [7, 1], [6, 1]])
+    assert table.columns == []
 
 
-def test_values_that_are_missing_beside_text_are_named_too():
-    nan = np.nan
-    with pytest.raises(BadInput, match=r"; and a value is missing in column 'y' \(1\), line 3$"):
-        table_of(["x", "y"], [[nan, 1], [nan, nan]], text={0: ("red", "line 2")})
+@pytest.mark.parametrize("absent", ["pandas", "polars", None])
+def test_words_dates_and_holes_make_a_dataframe(monkeypatch, absent):
+    if absent:
+        monkeypatch.setitem(sys.modules, absent, None)
+    day = Values("day", "date", np.array([0.0, 86400.5, np.nan]))
+    flag = Values("flag", "category", np.array([1.0, np.nan, 0.0]), [False, True])
+    X = [[1, 0, 0, 0], [np.nan, 0, 0, 0], [3, 0, 0, 0]]
+    others = {1: words(1, np.nan, 0), 2: day, 3: flag}
+    table = table_of(["x", "x", "day", ""], X, others=others)
+    assert table.X.shape == (3, 4)
+    assert list(table.X.columns) == ["x (0)", "x (1)", "day", "(3)"]
+    assert type(table.X).__module__.split(".")[0] == ("polars" if absent == "pandas" else "pandas")
+    for values, expected in zip(
+        read(table.X, layout_of(table.X, None)), table.columns, strict=True
+    ):
+        assert values._replace(numbers=None) == expected._replace(numbers=None)
+        np.testing.assert_allclose(values.numbers, expected.numbers)
 
 
-@pytest.mark.parametrize(
-    ("X", "words"),
-    [
-        (
-            [[1, 2, 3], [4, np.nan, 6]],
-            r"a value is missing in column 'x' \(1\), line 3; fill .* 1$",
-        ),
-        (
-            [[1, 2, np.nan], [4, 5, 6], [1, 2, np.nan]],
-            r"values are missing in column 'y' \(2\) in 2 of 3 rows, the first in line 2; .* y$",
-        ),
-        (
-            [[1, 2, 3], [4, np.nan, 6], [np.nan, 5, 6]],
-            r"in 2 columns and 2 of 3 rows, the first in column 'x' \(1\), line 3; .* 0,1$",
-        ),
-        ([[1, 2, 3], [4, 5, np.inf]], r"a value is infinite in column 'y' \(2\), line 3; .* y$"),
-    ],
-)
-def test_a_value_that_lacks_is_named_by_column_and_line(X, words):
-    with pytest.raises(BadInput, match=words):
-        table_of(["x", "x", "y"], X)
+def test_without_pandas_and_polars_the_message_says_what_to_install_or_leave_out(monkeypatch):
+    for library in ("pandas", "polars"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(BadInput, match=r"pip install pandas; or leave 'w' \(1\) out: --drop w"):
+        table_of(["a", "w"], [[1, 0], [2, 0]], others={1: words(0, 1)})
+    assert table_of(["a", "w"], [[1, 0], [2, 0]], Wanted(drop=("w",))).X.shape == (2, 1)
+
+
+def test_a_column_that_can_not_be_a_feature_is_left_out_with_a_remark():
+    nothing = Values("b", "number", np.full(3, np.nan))
+    names = UnusableColumn("", "99 different words in 99 rows")
+    table = table_of(["a", "b", "c"], [[1, 0, 0], [5, 0, 0], [2, 0, 0]],
+                     others={1: nothing, 2: names})  # fmt: skip
+    np.testing.assert_array_equal(table.X, [[1], [5], [2]])
+    assert table.left_out == {"b": "no values", "c": "99 different words in 99 rows"}
+    assert account_of(table) == ["left out: b (no values), c (99 different words in 99 rows)"]
+    with pytest.raises(BadInput, match=r"no column of features \('c' \(0\): 99 different words"):
+        table_of(["c"], [[0]], others={0: names})
+
+
+def test_a_value_that_is_infinite_is_named_by_column_and_line():
+    with pytest.raises(BadInput, match=r"infinite in column 'y' \(2\), line 3; .* y$"):
+        table_of(["x", "x", "y"], [[1, 2, 3], [4, 5, np.inf]])
+
+
+def test_the_account_of_a_table_has_a_line_for_each_kind_and_one_for_holes():
+    X = np.ones((3, 14))
+    X[0, 1], X[:2, 2] = np.nan, np.nan
+    others = {12: words(0, 1, np.nan), 13: Values("d", "date", np.arange(3.0))}
+    account = account_of(table_of([f"c{i}" for i in range(14)], X, others=others))
+    assert account == [
+        "numbers: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more",
+        "categories: c12 (2 levels)",
+        "dates: c13",
+        "holes: 2 in c2, 1 in c1, 1 in c12",
+    ]
 
 
 def test_a_message_lists_no_more_columns_than_one_reads():
