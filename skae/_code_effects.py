@@ -4,21 +4,18 @@ Partial dependence (Friedman 2001, doi:10.1214/aos/1013203451) of the columns on
 tables and of rows of numbers. Numbers only: who draws or writes them is elsewhere.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.pipeline import Pipeline
 from sklearn.utils.sparsefuncs import mean_variance_axis
-from sklearn.utils.validation import check_is_fitted
 
 from ._table_columns import CategoryColumn, DateColumn
 from ._table_encoder import TableEncoder
+from ._table_estimators import codes_of
 
 PERCENTILES = (5, 95)  # of the rows' codes: from where to where a code is moved
-
-Decode = Callable[[np.ndarray], Any]
 
 
 class CodeEffect(NamedTuple):
@@ -64,10 +61,8 @@ def code_effects(
         One for each code and column. Of a column of which large deviations count by their
         logarithm, the average does so, too.
     """
-    estimator, X = _without_first_steps(estimator, X)
-    encoder, decode = _decoder_of(estimator)
+    codes, decode, X, encoder = codes_of(estimator, X)
     columns = _ColumnsOfNumbers(X, estimator) if encoder is None else _ColumnsOfTable(encoder)
-    codes = np.asarray(estimator.transform(X))  # (n_samples, n_components)
     some = codes[np.random.RandomState(0).permutation(len(codes))[:n_rows]]
     effects: list[CodeEffect] = []
     for code in range(codes.shape[1]):
@@ -76,39 +71,6 @@ def code_effects(
         means = [columns.mean(decode(_moved(some, code, value))) for value in grid]
         effects.extend(columns.effects(code, grid, means))
     return effects
-
-
-def _without_first_steps(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return what makes codes of a table, or all that does, and the rows that it takes."""
-    check_is_fitted(estimator)
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(estimator, Pipeline) and _encoder_in(estimator.steps[-1][1]) is not None:
-        for _, step in estimator.steps[:-1]:
-            X = X if step in (None, "passthrough") else step.transform(X)
-        estimator = estimator.steps[-1][1]
-    return estimator, X
-
-
-def _encoder_in(estimator: Any) -> TableEncoder | None:
-    encoder = getattr(estimator, "encoder_", None)
-    return encoder if isinstance(encoder, TableEncoder) else None
-
-
-def _decoder_of(estimator: Any) -> tuple[TableEncoder | None, Decode]:
-    """Return the encoder of a table, if there is one, and the way from codes to its matrix."""
-    for method in ("transform", "inverse_transform"):
-        if not hasattr(estimator, method):
-            raise TypeError(
-                f"{type(estimator).__name__} has no {method}, without which there is nothing to "
-                "decode from codes; give an estimator that has it (a Pipeline has it if all of its "
-                "steps do)."
-            )
-    encoder = _encoder_in(estimator)
-    if encoder is not None:
-        return encoder, estimator.autoencoder_.inverse_transform
-    if isinstance(estimator, Pipeline) and isinstance(estimator.steps[0][1], TableEncoder):
-        return estimator.steps[0][1], estimator[1:].inverse_transform
-    return None, estimator.inverse_transform
 
 
 def _moved(codes: np.ndarray, code: int, value: float) -> np.ndarray:

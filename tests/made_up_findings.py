@@ -65,7 +65,7 @@ def findings_of(table: pd.DataFrame, *, word: str = "", n_methods: int = 2, max_
     random = np.random.RandomState(0)
     values = read(table, layout_of(table, None))
     columns = [
-        Column(one.name, one, int(np.isnan(one.numbers).sum()), share)
+        Column(one.name, one, int(np.isnan(one.numbers).sum()), share, share / 2)
         for one, share in zip(values, np.linspace(0.3, 1, len(values)), strict=True)
     ]
     n_rows = len(table)
@@ -112,6 +112,6 @@ def findings_of(table: pd.DataFrame, *, word: str = "", n_methods: int = 2, max_
             "methods": [f"m0{word}"],
             "max_rows": max_rows,
             "seed": 0,
-            "command": f"skae report {word}",
+            "account": f"people.csv{word}",
         },
     )

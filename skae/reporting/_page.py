@@ -294,6 +294,7 @@ def _picture(findings, shown: list[Column], colorings: list[Coloring], first: in
         for i, column in enumerate(shown)
     )
     number = f"{len(points)} of {findings.n_rows} rows, drawn at random and with the unusual ones"
+    numbered = findings.labels == [str(i) for i in range(findings.n_rows)]
     return (
         "<p>Rows that have much in common lie close together. Rings are around the "
         '<a href="#unusual">most unusual rows</a>.</p>'
@@ -307,6 +308,7 @@ def _picture(findings, shown: list[Column], colorings: list[Coloring], first: in
         f"<figcaption>{_legends(shown, colorings, first)}</figcaption></figure>"
         f'<p class="note" data-needs-script hidden>Point at a row, tap it, or go from row to row '
         "with the arrow keys, to see its values.</p>"
+        + ('<p class="note">Rows are numbered from 0.</p>' if numbered else "")
         + (f'<p class="note">{number}.</p>' if len(points) < findings.n_rows else "")
     )
 
@@ -474,12 +476,13 @@ def _notes(notes: list[str]) -> str:
 
 def _footer(findings: Findings, when: datetime) -> str:
     settings = findings.settings
-    command = settings.get("command")
-    called = f"<code>{escape(command)}</code>. " if command else ""
+    lines = (settings["account"] or "").replace("\n    ", " ").splitlines()
+    lines = [escape(line.strip()) for line in lines]
+    account = f"<p>{'<br>'.join(lines)}</p>" if lines else ""
     methods = settings["methods"]
     names = "by default" if methods is None else ", ".join(map(str, methods)) or "none"
     return (
-        f"<p>Made by skae {escape(__version__)} on {when:%Y-%m-%d at %H:%M}. {called}"
+        f"<p>Made by skae {escape(__version__)} on {when:%Y-%m-%d at %H:%M}. "
         f"Seed {settings['seed']}, methods {escape(names)}, at most {settings['max_rows']} rows "
         "drawn. The same table and seed give the same page, but for its date and the seconds that "
         "methods took.</p>"
@@ -487,6 +490,7 @@ def _footer(findings: Findings, when: datetime) -> str:
         "variance; of a category the same of the probabilities of its levels. The codes are those "
         "of a TableAutoencoderTransformer with two components, the scores of rows those of an "
         "AutoencoderOutlierDetector on the matrix of a TableEncoder.</p>"
+        f"{account}"
     )
 
 

@@ -182,6 +182,38 @@ def report(
         target = y, np.asarray(column)
     elif y is not None:
         target = "target", column_or_1d(y)
+    return report_on(
+        table,
+        target,
+        title=title,
+        methods=methods,
+        autoencoder=autoencoder,
+        max_rows=max_rows,
+        random_state=random_state,
+        verbose=verbose,
+    )
+
+
+def report_on(
+    table,
+    target,
+    *,
+    title,
+    methods=None,
+    autoencoder=None,
+    max_rows=2000,
+    random_state=None,
+    verbose=0,
+    account=None,
+) -> Report:
+    """Return a report as `report` does, of a target with its name.
+
+    Parameters
+    ----------
+    target : tuple of a str and an ndarray of shape (n_rows,), or None
+    account : str or None
+        What was made of the file that the table comes from.
+    """
     table = as_table(table)
     if target is not None:
         check_consistent_length(table, target[1])
@@ -190,6 +222,7 @@ def report(
         "methods": _listed(methods),
         "max_rows": int(max_rows),
         "seed": _seed(random_state),
+        "account": account,
     }
     with tqdm(total=len(STEPS), disable=not verbose, file=sys.stderr, leave=False) as bar:
 
