@@ -9,6 +9,7 @@ __all__ = [
     "AutoencoderTransformer",
     "Comparison",
     "ConvolutionalAutoencoderTransformer",
+    "Report",
     "StackedAutoencoderClassifier",
     "TableAutoencoderTransformer",
     "TableEncoder",
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
     from ._variational import VariationalAutoencoderTransformer
     from .comparison import Comparison, compare
     from .onnx import to_onnx
-    from .reporting import report
+    from .reporting import Report, report
 else:
     # Where a name of __all__ is defined that is not itself a module.
     _HOMES = {
@@ -71,6 +72,7 @@ else:
         "AutoencoderTransformer": "._autoencoder",
         "Comparison": ".comparison",
         "ConvolutionalAutoencoderTransformer": "._convolutional",
+        "Report": ".reporting",
         "StackedAutoencoderClassifier": "._stacked",
         "TableAutoencoderTransformer": "._tables",
         "TableEncoder": "._table_encoder",

@@ -189,6 +189,8 @@ def run_report(arguments):
     named = arguments.target is not None and not arguments.target.lstrip("-").isdigit()
     target = None if data.y is None else (arguments.target if named else "target", data.y)
     output = Path(arguments.output or f"{data.title}.html")
+    if output.is_dir():
+        raise BadInput(f"{str(output)!r} is a folder; give the file of the page in --output")
     output.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     made = report_on(
         table,

@@ -22,6 +22,7 @@ from skae.reporting._new_rows import shares_of_new_rows
 from skae.reporting._unusual import unusual_rows
 from skae.reporting._words import shortened, text_in, texts_of
 
+LEAST_ROWS = 10
 N_CODES = 2  # what a picture has
 MOST_COMPARED = 400  # rows in each small picture of a method
 MOST_HOLES = 50
@@ -216,9 +217,9 @@ def as_table(table: Any) -> Any:
                 "pandas or polars or an array of two dimensions."
             )
     n_rows, n_columns = table.shape
-    if n_rows < 10 or n_columns < 2:
+    if n_rows < LEAST_ROWS or n_columns < 2:
         raise ValueError(
             f"table has {n_rows} rows and {n_columns} columns beside the target; a report needs "
-            "ten rows and two columns at least."
+            f"{LEAST_ROWS} rows and two columns at least."
         )
     return table

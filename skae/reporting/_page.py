@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from html import escape
+from importlib.metadata import version
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 import numpy as np
 
-from skae import __version__
 from skae._drawing import on_principal_axes
 from skae.reporting import _svg
 from skae.reporting._colors import Coloring, Scale, Swatch, coloring_of, level_colors
@@ -482,7 +482,7 @@ def _footer(findings: Findings, when: datetime) -> str:
     methods = settings["methods"]
     names = "by default" if methods is None else ", ".join(map(str, methods)) or "none"
     return (
-        f"<p>Made by skae {escape(__version__)} on {when:%Y-%m-%d at %H:%M}. "
+        f"<p>Made by skae {escape(version('skae'))} on {when:%Y-%m-%d at %H:%M}. "
         f"Seed {settings['seed']}, methods {escape(names)}, at most {settings['max_rows']} rows "
         "drawn. The same table and seed give the same page, but for its date and the seconds that "
         "methods took.</p>"

@@ -17,7 +17,7 @@ from skae._contract import validate_params
 from skae._tables import TableAutoencoderTransformer
 from skae.comparison._compare import _seed, _split_off_column
 from skae.reporting._findings import Findings
-from skae.reporting._gathering import STEPS, as_table, gather
+from skae.reporting._gathering import LEAST_ROWS, STEPS, as_table, gather
 from skae.reporting._page import page
 
 
@@ -86,7 +86,7 @@ def _listed(methods):
         "title": [str],
         "methods": [str, list, tuple, dict, None],
         "autoencoder": [AutoencoderTransformer, None],
-        "max_rows": [Interval(Integral, 10, None, closed="left")],
+        "max_rows": [Interval(Integral, LEAST_ROWS, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     },
@@ -215,6 +215,8 @@ def report_on(
         What was made of the file that the table comes from.
     """
     table = as_table(table)
+    if max_rows < LEAST_ROWS:
+        raise ValueError(f"max_rows={max_rows}, but pictures need {LEAST_ROWS} rows or more.")
     if target is not None:
         check_consistent_length(table, target[1])
     settings = {
