@@ -19,7 +19,7 @@ def quick() -> AutoencoderTransformer:
     )
 
 
-def mixed_table(n_rows: int = 60, seed: int = 0) -> pd.DataFrame:
+def mixed_table(n_rows: int = 60, seed: int = 0, *, named: bool = False) -> pd.DataFrame:
     """Return numbers, words, flags and dates that have one thing in common, with holes."""
     random = np.random.RandomState(seed)
     hidden = random.normal(size=n_rows)
@@ -33,7 +33,7 @@ def mixed_table(n_rows: int = 60, seed: int = 0) -> pd.DataFrame:
     )
     table.loc[::7, "height"] = np.nan
     table.loc[3::9, "size"] = None
-    return table
+    return table.set_index(pd.Index([f"row {i}" for i in range(n_rows)]) if named else table.index)
 
 
 def comparison_of(codes: dict, test: np.ndarray, notes: list) -> Comparison:
@@ -112,6 +112,6 @@ def findings_of(table: pd.DataFrame, *, word: str = "", n_methods: int = 2, max_
             "methods": [f"m0{word}"],
             "max_rows": max_rows,
             "seed": 0,
-            "account": f"people.csv{word}",
+            "account": shortened(f"people.csv{word}"),
         },
     )

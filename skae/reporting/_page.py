@@ -476,9 +476,9 @@ def _notes(notes: list[str]) -> str:
 
 def _footer(findings: Findings, when: datetime) -> str:
     settings = findings.settings
-    lines = (settings["account"] or "").replace("\n    ", " ").splitlines()
+    lines = (settings["account"] or "").replace("\n    ", " ").split("\n")
     lines = [escape(line.strip()) for line in lines]
-    account = f"<p>{'<br>'.join(lines)}</p>" if lines else ""
+    account = f"<p>{'<br>'.join(lines)}</p>" if settings["account"] else ""
     methods = settings["methods"]
     names = "by default" if methods is None else ", ".join(map(str, methods)) or "none"
     return (

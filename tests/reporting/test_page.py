@@ -76,7 +76,7 @@ def named(table, name):
 
 @pytest.fixture(scope="module")
 def table():
-    return mixed_table()
+    return mixed_table(named=True)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_the_data_is_that_of_the_rows_drawn(table, plain):
     data = plain.data
     names = ["height", "size", "tall", "born"]
     assert [column["name"] for column in data["columns"]] == names
-    assert data["labels"] == [str(i) for i in range(len(table))]
+    assert data["labels"] == table.index.tolist()
     size = data["columns"][1]
     values = [size["texts"][i] if i >= 0 else None for i in size["values"]]
     assert values == [word if isinstance(word, str) else None for word in table["size"]]
@@ -158,6 +158,10 @@ def test_the_picture_has_a_point_for_each_row_drawn(table, plain):
 
 def test_a_page_says_that_it_holds_data(plain):
     assert "Values of all 60 rows are in it" in " ".join(plain.texts)
+
+
+def test_rows_without_names_are_numbered():
+    assert "Rows are numbered from 0" in page(findings_of(mixed_table(12)), WHEN)
 
 
 def test_a_page_of_some_rows_says_how_many(table):
@@ -188,7 +192,7 @@ def test_nothing_in_the_data_changes_the_structure_of_the_page(table, plain, nas
 @settings(max_examples=25, deadline=None)
 @given(word=st.text(max_size=12))
 def test_no_text_changes_the_structure_of_the_page(word):
-    table = mixed_table(12)
+    table = mixed_table(12, named=True)
     expected = structure(page(findings_of(table), WHEN))
     assert structure(page(findings_of(named(table, word), word=word), WHEN)) == expected
 
