@@ -179,6 +179,7 @@ def run_compare(arguments):
 def run_report(arguments):
     """Write the page of a table."""
     from skae._frames import frame_of
+    from skae.reporting._findings import NO_NAME
     from skae.reporting._report import report_on
 
     data = _read(arguments)
@@ -187,7 +188,7 @@ def run_report(arguments):
         with contextlib.suppress(ImportError):  # without pandas and polars columns have no names
             table = frame_of(data.columns)
     named = arguments.target is not None and not arguments.target.lstrip("-").isdigit()
-    target = None if data.y is None else (arguments.target if named else "target", data.y)
+    target = None if data.y is None else (arguments.target if named else NO_NAME, data.y)
     output = Path(arguments.output or f"{data.title}.html")
     if output.is_dir():
         raise BadInput(f"{str(output)!r} is a folder; give the file of the page in --output")

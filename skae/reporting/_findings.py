@@ -10,6 +10,8 @@ from skae._table_columns import Values
 from skae.comparison import Comparison
 from skae.reporting._unusual import Unusual
 
+NO_NAME = "target"  # what a target without a name is called
+
 
 class Column(NamedTuple):
     """A column of the table, or its target."""

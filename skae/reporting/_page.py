@@ -20,7 +20,7 @@ import numpy as np
 from skae._drawing import on_principal_axes
 from skae.reporting import _svg
 from skae.reporting._colors import Coloring, Scale, Swatch, coloring_of, level_colors
-from skae.reporting._findings import Column, Findings
+from skae.reporting._findings import NO_NAME, Column, Findings
 from skae.reporting._new_rows import METHOD
 from skae.reporting._words import (
     counted,
@@ -34,6 +34,7 @@ from skae.reporting._words import (
 
 MOST_COLUMNS = 50  # in the tables, the menu and the tooltips
 _MOST_EFFECTS = 8  # of a code, that are open
+_WHOLE = 18  # characters of a name that is not broken into lines
 _MOST_LEVELS = 4  # of a category, that are named
 _HOLE = Swatch("hole", "missing")
 
@@ -118,7 +119,8 @@ def _summary(findings: Findings) -> str:
     target = ""
     if findings.target is not None:
         name = escape(shortened(findings.target.name))
-        target = f" The target, <b>{name}</b>, is not among them: no code has seen it."
+        called = "" if findings.target.name == NO_NAME else f", <b>{name}</b>,"
+        target = f" The target{called} is not among them: no code has seen it."
     return (
         f"<p>{findings.n_rows} rows of {counted(len(kinds), 'column')} ({what})."
         f"{holes if findings.holes.n_holes else ' No value is missing.'}{target} Two numbers for "
@@ -197,12 +199,13 @@ def _column(column: Column, with_new: bool) -> str:
     missing = percent(column.n_missing / len(values.numbers)) if column.n_missing else "none"
     if column.n_missing:
         missing = f"{column.n_missing} ({missing})"
+    whole = ' class="whole"' if len(shortened(column.name)) <= _WHOLE else ""
     new = ""
     if with_new:
         shown = "" if column.share_rebuilt is None else _rebuilt(column.share_of_new)
         new = f'<td data-label="New rows">{shown}</td>'
     return (
-        f'<tr><th scope="row">{name}</th><td data-label="Kind">{values.kind}</td>'
+        f'<tr><th scope="row"{whole}>{name}</th><td data-label="Kind">{values.kind}</td>'
         f'<td data-label="Distribution">{picture}</td><td data-label="Values">{escape(text)}</td>'
         f'<td data-label="Missing">{missing}</td>'
         f'<td data-label="Rebuilt">{_rebuilt(column.share_rebuilt)}</td>{new}</tr>'
@@ -289,7 +292,7 @@ def _picture(findings, shown: list[Column], colorings: list[Coloring], first: in
     picture = _svg.svg(720, 500, content, label=label, kind="plane", more=' data-rows="all"')
     options = "".join(
         f'<option value="{i}"{" selected" if i == first else ""}>'
-        f"{escape(shortened(column.name))}{' (target)' if column.share_rebuilt is None else ''}"
+        f"{escape(shortened(column.name))}{_mark_of_target(column)}"
         "</option>"
         for i, column in enumerate(shown)
     )
@@ -311,6 +314,10 @@ def _picture(findings, shown: list[Column], colorings: list[Coloring], first: in
         + ('<p class="note">Rows are numbered from 0.</p>' if numbered else "")
         + (f'<p class="note">{number}.</p>' if len(points) < findings.n_rows else "")
     )
+
+
+def _mark_of_target(column: Column) -> str:
+    return " (target)" if column.share_rebuilt is None and column.name != NO_NAME else ""
 
 
 def _classes(coloring: Coloring) -> list[str]:

@@ -16,7 +16,7 @@ from skae._autoencoder import AutoencoderTransformer
 from skae._contract import validate_params
 from skae._tables import TableAutoencoderTransformer
 from skae.comparison._compare import _seed, _split_off_column
-from skae.reporting._findings import Findings
+from skae.reporting._findings import NO_NAME, Findings
 from skae.reporting._gathering import LEAST_ROWS, STEPS, as_table, gather
 from skae.reporting._page import page
 
@@ -181,7 +181,7 @@ def report(
         table, column = _split_off_column(table, y)
         target = y, np.asarray(column)
     elif y is not None:
-        target = "target", column_or_1d(y)
+        target = NO_NAME, column_or_1d(y)
     return report_on(
         table,
         target,

@@ -61,11 +61,11 @@ def histogram(numbers: np.ndarray, *, label: str) -> str:
 
 def share_bar(share: float, *, label: str) -> str:
     """Return a share as a bar in a frame."""
-    filled = 60 * min(max(share, 0.0), 1.0)
+    filled = 46 * min(max(share, 0.0), 1.0)
     content = (
-        f'<path class="track" d="M0 0h60v8H0z"/><path class="bar" d="M0 0h{_n(filled)}v8H0z"/>'
+        f'<path class="track" d="M0 0h46v8H0z"/><path class="bar" d="M0 0h{_n(filled)}v8H0z"/>'
     )
-    return svg(60, 8, content, label=label, kind="share")
+    return svg(46, 8, content, label=label, kind="share")
 
 
 class Frame:
