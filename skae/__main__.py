@@ -133,16 +133,18 @@ def _number(count, one, many=None):
 # Commands
 
 
-def _read(arguments):
-    """Read the data that a command asks for, and say what was made of it."""
-    data = read_data(
-        arguments.data,
-        wanted=Wanted(arguments.target, tuple(arguments.drop), arguments.keep_index),
-        form=Form(arguments.header, arguments.delimiter, arguments.decimal, arguments.encoding),
-    )
+def _read(arguments, *without):
+    """Read the data that a command asks for, but some columns, and say what was made of it."""
+    drop = (*arguments.drop, *without)
+    wanted = Wanted(arguments.target, drop, arguments.keep_index)
+    data = read_data(arguments.data, wanted=wanted, form=_form(arguments))
     if data.account is not None:
         print(data.account, flush=True)  # before the work, which takes a while
     return data
+
+
+def _form(arguments):
+    return Form(arguments.header, arguments.delimiter, arguments.decimal, arguments.encoding)
 
 
 def run_compare(arguments):
@@ -182,7 +184,10 @@ def run_report(arguments):
     from skae.reporting._findings import NO_NAME
     from skae.reporting._report import report_on
 
-    data = _read(arguments)
+    labels, label = None, arguments.label
+    if label is not None:  # a column of any words, which only a target may be
+        labels = read_data(arguments.data, wanted=Wanted(label), form=_form(arguments)).y
+    data = _read(arguments, *([] if label is None else [label]))
     table = data.X
     if data.columns and isinstance(table, np.ndarray):
         with contextlib.suppress(ImportError):  # without pandas and polars columns have no names
@@ -196,6 +201,7 @@ def run_report(arguments):
     made = report_on(
         table,
         target,
+        labels=labels,
         title=arguments.title or data.title,
         methods=arguments.methods,
         max_rows=arguments.max_rows,
@@ -320,6 +326,12 @@ def make_parser():
     report.set_defaults(run=run_report)
     _add_data(report)
     page = report.add_argument_group("the page")
+    page.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="the column of a file that rows are called by, which is no feature then (default: "
+        "their numbers from 0)",
+    )
     page.add_argument("--output", metavar="FILE", help="the page (default: DATA.html, here)")
     page.add_argument("--title", metavar="TEXT", help="its title (default: the name of the data)")
     page.add_argument(

@@ -334,7 +334,7 @@ def test_no_command_is_one_line_and_status_2(capsys):
 def test_report_writes_a_page_about_a_table(capsys, tmp_path, flowers, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, out, err = run(
-        capsys, "report", flowers, "--target", "species", "--drop", "id", "--methods", ""
+        capsys, "report", flowers, "--target", "species", "--label", "id", "--methods", ""
     )
     assert (status, err) == (0, "")
     assert out.startswith("flowers.csv: 150 rows of 4 features")
@@ -343,6 +343,7 @@ def test_report_writes_a_page_about_a_table(capsys, tmp_path, flowers, monkeypat
     assert "<title>flowers</title>" in page
     assert '<option value="0" selected>species (target)</option>' in page
     assert '<option value="4">petal width</option>' in page
+    assert '"labels":["f0","f1",' in page
     assert "<p>flowers.csv: 150 rows of 4 features" in page
 
 

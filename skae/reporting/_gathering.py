@@ -34,13 +34,22 @@ STEPS = ("codes", "what codes mean", "unusual rows", "methods")
 Begin = Callable[[str], None]
 
 
-def gather(table: Any, y: Any, settings: dict[str, Any], autoencoder: Any, begin: Begin):
+def gather(
+    table: Any,
+    y: Any,
+    labels: list[str],
+    settings: dict[str, Any],
+    autoencoder: Any,
+    begin: Begin,
+):
     """Return the findings on a table, and the autoencoder of its codes.
 
     Parameters
     ----------
     table : DataFrame or ndarray of shape (n_rows, n_columns)
     y : tuple of a name and an ndarray of shape (n_rows,), or None
+    labels : list of str
+        What rows are called.
     settings : dict
         The parameters of the report; "seed" is a number.
     autoencoder : AutoencoderTransformer or None
@@ -48,7 +57,6 @@ def gather(table: Any, y: Any, settings: dict[str, Any], autoencoder: Any, begin
         Told each of `STEPS` when it begins.
     """
     seed = settings["seed"]
-    labels = labels_of(table)
     target = None if y is None else target_column(*y)
 
     layout = layout_of(table, None)
@@ -119,8 +127,10 @@ def _noting(notes: list[str]) -> Iterator[None]:
     notes += dict.fromkeys(shortened(w.message, 300) for w in caught)
 
 
-def labels_of(table: Any) -> list[str]:
-    """Return what the rows of a table are called: by its index, or their numbers from 0."""
+def labels_of(table: Any, labels: Any = None) -> list[str]:
+    """Return what the rows of a table are called: as given, by its index, or numbers from 0."""
+    if labels is not None:
+        return [shortened(label) for label in labels]
     if library_of(table) == "pandas":
         return [shortened(label) for label in table.index]
     return [str(i) for i in range(_num_samples(table))]

@@ -199,13 +199,13 @@ def _column(column: Column, with_new: bool) -> str:
     missing = percent(column.n_missing / len(values.numbers)) if column.n_missing else "none"
     if column.n_missing:
         missing = f"{column.n_missing} ({missing})"
-    whole = ' class="whole"' if len(shortened(column.name)) <= _WHOLE else ""
+    length = "whole" if len(shortened(column.name)) <= _WHOLE else "long"
     new = ""
     if with_new:
         shown = "" if column.share_rebuilt is None else _rebuilt(column.share_of_new)
         new = f'<td data-label="New rows">{shown}</td>'
     return (
-        f'<tr><th scope="row"{whole}>{name}</th><td data-label="Kind">{values.kind}</td>'
+        f'<tr><th scope="row" class="{length}">{name}</th><td data-label="Kind">{values.kind}</td>'
         f'<td data-label="Distribution">{picture}</td><td data-label="Values">{escape(text)}</td>'
         f'<td data-label="Missing">{missing}</td>'
         f'<td data-label="Rebuilt">{_rebuilt(column.share_rebuilt)}</td>{new}</tr>'

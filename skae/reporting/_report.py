@@ -17,7 +17,7 @@ from skae._contract import validate_params
 from skae._tables import TableAutoencoderTransformer
 from skae.comparison._compare import _seed, _split_off_column
 from skae.reporting._findings import NO_NAME, Findings
-from skae.reporting._gathering import LEAST_ROWS, STEPS, as_table, gather
+from skae.reporting._gathering import LEAST_ROWS, STEPS, as_table, gather, labels_of
 from skae.reporting._page import page
 
 
@@ -83,6 +83,7 @@ def _listed(methods):
 @validate_params(
     {
         "y": ["array-like", str, None],
+        "labels": ["array-like", None],
         "title": [str],
         "methods": [str, list, tuple, dict, None],
         "autoencoder": [AutoencoderTransformer, None],
@@ -96,6 +97,7 @@ def report(
     table,
     y=None,
     *,
+    labels=None,
     title="Report on a table",
     methods=None,
     autoencoder=None,
@@ -115,12 +117,15 @@ def report(
     ----------
     table : DataFrame or array-like of shape (n_rows, n_columns)
         A table of pandas or polars, or an array of numbers, with ten rows and two columns or more.
-        Rows are called by the index of pandas, so ``table.set_index("name")`` names them.
 
     y : array-like of shape (n_rows,) or str, default=None
         A target that the codes should tell, which methods are measured by and pictures colored by.
         A str is the name of a column of the table, which then is no feature. Where it is missing,
         a row is left out of the comparison.
+
+    labels : array-like of shape (n_rows,), default=None
+        What rows are called. None takes the index of a DataFrame of pandas, so
+        ``table.set_index("name")`` names them too, and else their numbers from 0.
 
     title : str, default="Report on a table"
         The title of the page.
@@ -185,6 +190,7 @@ def report(
     return report_on(
         table,
         target,
+        labels=labels,
         title=title,
         methods=methods,
         autoencoder=autoencoder,
@@ -199,6 +205,7 @@ def report_on(
     target,
     *,
     title,
+    labels=None,
     methods=None,
     autoencoder=None,
     max_rows=2000,
@@ -219,6 +226,8 @@ def report_on(
         raise ValueError(f"max_rows={max_rows}, but pictures need {LEAST_ROWS} rows or more.")
     if target is not None:
         check_consistent_length(table, target[1])
+    if labels is not None:
+        check_consistent_length(table, labels)
     settings = {
         "title": title,
         "methods": _listed(methods),
@@ -232,6 +241,8 @@ def report_on(
             bar.update(0 if step == STEPS[0] else 1)
             bar.set_description(step)
 
-        findings, transformer = gather(table, target, settings, autoencoder, begin)
+        findings, transformer = gather(
+            table, target, labels_of(table, labels), settings, autoencoder, begin
+        )
         bar.update(1)
     return Report(findings, transformer, datetime.now())

@@ -1,9 +1,11 @@
 """report(): a table in, a page out."""
 
+import numpy as np
 import pytest
 
 import skae
 from made_up_findings import mixed_table, quick
+from skae.reporting._gathering import labels_of
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +18,15 @@ def made():
 def test_a_page_is_written_as_it_is_returned(made, tmp_path):
     assert made.to_html(tmp_path / "page.html") is None
     assert (tmp_path / "page.html").read_bytes() == made.to_html().encode()
+
+
+def test_rows_are_called_as_the_user_says():
+    table = mixed_table(named=True)
+    assert labels_of(table) == [f"row {i}" for i in range(60)]
+    assert labels_of(table, np.arange(60)) == [str(i) for i in range(60)]
+    assert labels_of(table.to_numpy()) == [str(i) for i in range(60)]
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        skae.report(table, labels=["a", "b"])
 
 
 def test_a_page_has_its_title_and_its_methods(made):
