@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import sys
-import textwrap
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +59,6 @@ polars has to be installed), all columns have the same say, whatever their units
 printed say what was made of a file.
 """
 
-WIDTH = 100  # columns of a terminal that lines fill
 EVERYTHING, GUESSED = Wanted(), Form()
 
 
@@ -119,11 +118,7 @@ def _account(name, table):
         classes = kind_of_target(table.y) == "classes"
         kind = _number(len(np.unique(table.y)), "class", "classes") if classes else "continuous"
         parts.append(f"target {table.target} ({kind})")
-    lines = [
-        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ")
-        for line in account_of(table)
-    ]
-    return "\n".join(["; ".join([*parts, *table.remarks]), *lines])
+    return "\n".join(["; ".join([*parts, *table.remarks]), *account_of(table)])
 
 
 def _number(count, one, many=None):
@@ -154,17 +149,19 @@ def run_compare(arguments):
     data = _read(arguments)
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-    comparison = compare(
-        data.X,
-        data.y,
-        methods=arguments.methods,
-        n_components=arguments.n_components,
-        test_size=arguments.test_size,
-        standardize=arguments.standardize,
-        max_samples=arguments.max_samples,
-        random_state=arguments.seed,
-        verbose=sys.stderr.isatty() and not arguments.quiet,
-    )
+    with warnings.catch_warnings():
+        warnings.showwarning = _print_warning
+        comparison = compare(
+            data.X,
+            data.y,
+            methods=arguments.methods,
+            n_components=arguments.n_components,
+            test_size=arguments.test_size,
+            standardize=arguments.standardize,
+            max_samples=arguments.max_samples,
+            random_state=arguments.seed,
+            verbose=sys.stderr.isatty() and not arguments.quiet,
+        )
     print(comparison)
     comparison.to_csv(output / "comparison.csv")
     comparison.to_json(output / "comparison.json")
@@ -176,6 +173,11 @@ def run_compare(arguments):
         print(f"skae: no comparison.png: {error}", file=sys.stderr)
     print(f"\nWritten to {output}: {', '.join(written)}")
     return 0 if comparison.embeddings else 1
+
+
+def _print_warning(message, *where):
+    """Show a warning as a line, and not the line of code that it is from."""
+    print(f"skae: {message}", file=sys.stderr)
 
 
 def run_report(arguments):

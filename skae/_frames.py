@@ -126,7 +126,7 @@ def _is_plain_in_pandas(column: Any) -> bool:
 
     if pd.api.types.is_object_dtype(column.dtype):
         return not any(
-            _is_missing(value) or not isinstance(value, Number) for value in column.tolist()
+            is_missing(value) or not isinstance(value, Number) for value in column.tolist()
         )
     return bool(pd.api.types.is_numeric_dtype(column.dtype) and not column.isna().any())
 
@@ -240,7 +240,7 @@ def _of_numbers(name: Any, numbers: np.ndarray, category: bool) -> Values:
 
 def _of_objects(name: Any, values: list, category: bool) -> Values:
     """Return words, flags, or numbers among objects."""
-    missing = np.array([_is_missing(value) for value in values], dtype=bool)
+    missing = np.array([is_missing(value) for value in values], dtype=bool)
     known = [value for value, lacks in zip(values, missing, strict=True) if not lacks]
     flags = all(isinstance(value, bool | np.bool_) for value in known)
     if known and not flags and not category and all(isinstance(value, Number) for value in known):
@@ -277,7 +277,8 @@ def tells_rows_apart(n_different: int, n_known: int) -> bool:
     return n_different > max(_MANY_WORDS, n_known / 2)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN, NA, NaT."""
     if value is None:
         return True
     try:
@@ -421,7 +422,7 @@ def filled(X: Any, table: Any) -> Any:
             column.zip_with(column.is_not_null(), table[column.name]) for column in known
         )
     X = np.asarray(X)
-    missing = np.vectorize(_is_missing, otypes=[bool])(X) if X.dtype == object else np.isnan(X)
+    missing = np.vectorize(is_missing, otypes=[bool])(X) if X.dtype == object else np.isnan(X)
     return np.where(missing, table, X)
 
 

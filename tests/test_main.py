@@ -191,6 +191,57 @@ def test_the_first_line_says_what_was_made_of_a_file(
     assert second.startswith(account.split(": ")[1].split(";")[0])
 
 
+@pytest.fixture
+def people(tmp_path):
+    """Numbers, words, flags, dates and names, with holes."""
+    path = tmp_path / "people.csv"
+    lines = [
+        f"{'' if i % 10 == 3 else i % 7},{'?' if i == 5 else 'SML'[i % 3]},{i % 4 == 0},"
+        f"2024-01-{i % 28 + 1:02},name {i},{'ab'[i % 2]}"
+        for i in range(60)
+    ]
+    path.write_text("\n".join(["age,size,ill,day,name,sex", *lines, ""]), encoding="utf-8")
+    return path
+
+
+def test_the_first_lines_say_what_the_columns_of_a_table_are(capsys, tmp_path, people):
+    status, out, err = run(
+        capsys, "compare", people, "--target", "sex", "--methods", "famd", "--output", tmp_path
+    )
+    assert (status, err) == (0, "")
+    assert out.splitlines()[:7] == [
+        "people.csv: 60 rows of 4 columns; header in line 1; target 'sex' (5) (2 classes)",
+        "  numbers: age",
+        "  categories: size (3 levels), ill (flag)",
+        "  dates: day",
+        "  holes: 6 in age, 1 in size",
+        "  left out: name (60 different words in 60 rows, such as 'name 0')",
+        "60 rows of 4 columns (1 number, 2 categories, 1 date; 7 values missing), 2 components: 45 "
+        "rows to",
+    ]
+
+
+def test_a_file_of_words_gives_the_numbers_of_the_python_call(capsys, tmp_path, people):
+    from skae.comparison import compare
+
+    run(capsys, "compare", people, "--target", "sex", "--methods", "famd", "--output", tmp_path)
+    (row,) = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["rows"]
+    frame = pd.read_csv(people, na_values="?", parse_dates=["day"]).drop(columns="name")
+    (expected,) = compare(frame, "sex", methods="famd", random_state=0).rows
+    for column in ("reconstruction_r2", "numbers_r2", "categories_r2", "dates_r2", "knn_accuracy"):
+        assert row[column] == pytest.approx(expected[column])
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_option_without_effect_is_said_in_a_line(capsys, tmp_path, people):
+    status, _, err = run(
+        capsys, "compare", people, "--standardize", "--methods", "famd", "--output", tmp_path
+    )
+    assert status == 0
+    assert err.startswith("skae: standardize=True has no effect, because all columns of a table")
+    assert len(err.splitlines()) == 1
+
+
 def test_nothing_is_made_of_a_built_in_data_set(capsys, tmp_path):
     _, out, _ = run(capsys, "compare", "iris", "--methods", "pca", "--output", tmp_path)
     assert out.startswith("150 rows of 4 features, 2 components")

@@ -1,13 +1,18 @@
 """What was made of the columns of a file, in a few lines."""
 
+import textwrap
+
 import numpy as np
 
 from skae._files._columns import LISTED
 from skae._frames import is_of_flags
 
+WIDTH = 100  # columns of a terminal that lines fill
+_JOINT = "\N{NO-BREAK SPACE}"  # where a line is not to end
+
 
 def account_of(table):
-    """Return a line for each kind of columns, one for holes, and one for what was left out.
+    """Return a paragraph for each kind of columns, one for holes, and one for what was left out.
 
     Of numbers without holes nothing has to be said.
     """
@@ -21,7 +26,8 @@ def account_of(table):
         else:
             n_levels = len(values.levels)
             what = f"{n_levels} level{'s' if n_levels > 1 else ''}"
-            categories.append(f"{values.name} ({'flag' if is_of_flags(values) else what})")
+            what = "flag" if is_of_flags(values) else what
+            categories.append(f"{values.name} ({what})".replace(" ", _JOINT))
         if n_missing := np.isnan(values.numbers).sum():
             holes.append((n_missing, values.name))
     left_out = [f"{name} ({why})" for name, why in table.left_out.items()]
@@ -29,10 +35,19 @@ def account_of(table):
         "numbers": numbers,
         "categories": categories,
         "dates": dates,
-        "holes": [f"{n} in {name}" for n, name in sorted(holes, key=lambda hole: -hole[0])],
+        "holes": [
+            f"{n} in {name}".replace(" ", _JOINT)
+            for n, name in sorted(holes, key=lambda hole: -hole[0])
+        ],
         "left out": left_out,
     }
-    return [f"{title}: {_listed(items)}" for title, items in lines.items() if items]
+    return [
+        textwrap.fill(
+            f"{title}: {_listed(items)}", WIDTH, initial_indent="  ", subsequent_indent="    "
+        ).replace(_JOINT, " ")
+        for title, items in lines.items()
+        if items
+    ]
 
 
 def _listed(items):

@@ -5,7 +5,7 @@ from importlib import import_module
 import numpy as np
 
 from skae._files._columns import BadInput, Columns, check_target, make_table
-from skae._frames import UnusableColumn, read_column
+from skae._frames import UnusableColumn, is_missing, read_column
 from skae._table_columns import Values
 
 
@@ -66,7 +66,7 @@ def read_parquet(path, wanted):
     places = [f"row {i}" for i in range(len(found[0]))]
     y = None if roles.target is None else found[roles.target].to_numpy()
     if y is not None:
-        check_target(columns, roles.target, y, _is_missing, places)
+        check_target(columns, roles.target, y, is_missing, places)
     features = [_feature(names[i], found[i]) for i in roles.features]
     return make_table(columns, roles, features, y, places=places, form=[])
 
@@ -110,8 +110,3 @@ def _loses_columns(polars) -> bool:
     """Whether this version keeps one of two columns of the same name, and says nothing."""
     major, minor, *_ = polars.__version__.split(".")
     return (int(major), int(minor)) < (1, 41)
-
-
-def _is_missing(value):
-    # Compared with itself, pandas.NA gives pandas.NA, and NaN and NaT are not equal.
-    return value is None or type(value).__name__ == "NAType" or value != value

@@ -16,7 +16,7 @@ from sklearn.utils.validation import FLOAT_DTYPES, assert_all_finite
 from tqdm import tqdm
 
 from skae._contract import validate_params
-from skae._frames import is_plain
+from skae._frames import is_missing, is_plain
 from skae._labels import kind_of_target
 from skae._warnings import warn
 from skae.comparison._measure import PROBES, Rows, measure
@@ -100,17 +100,26 @@ def _check_takers(methods, kind, build):
     check_not_all_refuse(estimators, kind)
 
 
+def _as_array(y):
+    """Return values as an array; missing ones of the types of pandas and polars are NaN."""
+    if isinstance(getattr(y, "dtype", np.dtype(object)), np.dtype):
+        return y
+    return np.array([np.nan if is_missing(value) else value for value in y], dtype=object)
+
+
 def _check_target(y, X):
     """Return y as an array of one value for each row, and the kind of its values."""
     if y is None:
         return None, None
-    y = column_or_1d(y)
+    y = column_or_1d(_as_array(y))
     check_consistent_length(X, y)
-    assert_all_finite(y, input_name="y")
     if y.dtype.kind == "O":
-        if any(value is None for value in y):
-            raise ValueError("Input y has missing values (None).")
+        if n_missing := sum(map(is_missing, y)):
+            raise ValueError(
+                f"Of {len(y)} values of y {n_missing} are missing; leave these rows out."
+            )
         y = np.asarray(y.tolist())
+    assert_all_finite(y, input_name="y")
     if len(np.unique(y)) < 2:
         raise ValueError(f"y has the same value in all rows ({y[0]}); there is nothing to tell.")
     return y, kind_of_target(y)

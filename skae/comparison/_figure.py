@@ -30,11 +30,15 @@ TITLE_HEIGHT = 0.4  # inches
 MIN_WIDTH = 7.5  # inches
 KEY_WIDTH = 1.0  # inches
 BAR_HEIGHT = 0.24  # inches
+BARS_WIDTH = 1.4  # inches, of the bars of one number
 MIN_SECONDS = 1e-4  # shorter ones are drawn like this one
 
 # What the bars show, as far as the comparison has it, and how it is called there.
 BARS = {
     "reconstruction_r2": "held-out R²",
+    "numbers_r2": "R² of numbers",
+    "categories_r2": "R² of categories",
+    "dates_r2": "R² of dates",
     "trustworthiness": "trustworthiness",
     "knn_accuracy": "kNN accuracy",
     "knn_r2": "kNN R² of target",
@@ -69,7 +73,8 @@ def draw(comparison, *, title=None, new_figure=None):
     n_columns = min(n_methods, MAX_PANELS_PER_ROW)
     n_rows = math.ceil(n_methods / n_columns)
     key_width = 0.0 if comparison.y_test is None else KEY_WIDTH
-    width = max(n_columns * PANEL_SIZE + key_width, MIN_WIDTH)
+    columns = [column for column in BARS if column in comparison.columns]
+    width = max(n_columns * PANEL_SIZE + key_width, MIN_WIDTH, len(columns) * BARS_WIDTH)
     panel_height = min((width - key_width) / n_columns, MAX_PANEL_HEIGHT) + TITLE_HEIGHT
     heights = n_rows * panel_height, n_methods * BAR_HEIGHT + 0.95
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05)
@@ -88,7 +93,6 @@ def draw(comparison, *, title=None, new_figure=None):
     for ax in panels[n_methods:]:
         ax.remove()
 
-    columns = [column for column in BARS if column in comparison.columns]
     bars = dict(zip(columns, lower.subplots(1, len(columns), sharey=True), strict=True))
     for column, ax in bars.items():
         _draw_bars(ax, column, comparison)

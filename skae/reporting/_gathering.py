@@ -11,7 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from skae._code_effects import code_effects
-from skae._frames import _is_missing, is_plain, layout_of, library_of, read
+from skae._frames import is_missing, is_plain, layout_of, library_of, read
 from skae._labels import kind_of_target
 from skae._table_columns import Values
 from skae._tables import TableAutoencoderTransformer
@@ -139,7 +139,7 @@ def labels_of(table: Any, labels: Any = None) -> list[str]:
 def target_column(name: str, y: np.ndarray) -> Column:
     """Return the target as a column, a category if it holds classes."""
     rows = y[:, None]
-    known = [value for value in y.tolist() if not _is_missing(value)]
+    known = [value for value in y.tolist() if not is_missing(value)]
     classes = len(known) > 0 and kind_of_target(np.asarray(known)) == "classes"
     layout = layout_of(rows, [0] if classes and y.dtype.kind not in "bM" else None)
     (values,) = read(rows, layout)
@@ -162,20 +162,21 @@ def methods_on(table, target, y, settings) -> Methods | None:
     if settings["methods"] == []:
         return None
     rows = np.arange(_num_samples(table))
-    notes = []
+    notes: list[str] = []
     if target is not None and target.n_missing:
         rows = np.flatnonzero(~np.isnan(target.values.numbers))
         notes.append(f"without the {target.n_missing} rows whose target is missing")
         table = _safe_indexing(table, rows)
+    plain = is_plain(table)
     try:
-        plain = is_plain(table)
-        comparison = compare(
-            table,
-            None if y is None else y[1][rows],
-            methods=settings["methods"] or default_methods(plain),
-            standardize=plain,  # columns of a table that is not have the same say anyway
-            random_state=settings["seed"],
-        )
+        with _noting(notes):
+            comparison = compare(
+                table,
+                None if y is None else y[1][rows],
+                methods=settings["methods"] or default_methods(plain),
+                standardize=plain,  # columns of a table that is not have the same say anyway
+                random_state=settings["seed"],
+            )
     except ValueError as error:
         return Methods(None, rows, [*notes, f"no comparison: {error}"])
     return Methods(comparison, rows, notes)

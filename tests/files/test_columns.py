@@ -223,7 +223,7 @@ def test_a_column_that_can_not_be_a_feature_is_left_out_with_a_remark():
                      others={1: nothing, 2: names})  # fmt: skip
     np.testing.assert_array_equal(table.X, [[1], [5], [2]])
     assert table.left_out == {"b": "no values", "c": "99 different words in 99 rows"}
-    assert account_of(table) == ["left out: b (no values), c (99 different words in 99 rows)"]
+    assert account_of(table) == ["  left out: b (no values), c (99 different words in 99 rows)"]
     with pytest.raises(BadInput, match=r"no column of features \('c' \(0\): 99 different words"):
         table_of(["c"], [[0]], others={0: names})
 
@@ -239,10 +239,10 @@ def test_the_account_of_a_table_has_a_line_for_each_kind_and_one_for_holes():
     others = {12: words(0, 1, np.nan), 13: Values("d", "date", np.arange(3.0))}
     account = account_of(table_of([f"c{i}" for i in range(14)], X, others=others))
     assert account == [
-        "numbers: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more",
-        "categories: c12 (2 levels)",
-        "dates: c13",
-        "holes: 2 in c2, 1 in c1, 1 in c12",
+        "  numbers: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more",
+        "  categories: c12 (2 levels)",
+        "  dates: c13",
+        "  holes: 2 in c2, 1 in c1, 1 in c12",
     ]
 
 
