@@ -58,7 +58,7 @@ if not file.is_file():
 
 table = pandas.read_csv(file)
 print(f"{file.name}: {len(table)} rows")
-table.head()
+print(table.head().to_string())
 
 # %%
 # A quarter of the rows is kept for what follows. Nothing has to be said about the columns: words
@@ -144,7 +144,8 @@ for name, hole in zip(table, hidden.T, strict=True):
     else:
         right = [(one == true).mean() for one in (train[name].mode()[0], guess)]
         lines.append((name, "right", *(f"{share:.0%}" for share in right)))
-pandas.DataFrame(lines, columns=["column", "", "mean or most frequent", "autoencoder"])
+columns = ["column", "", "mean or most frequent", "autoencoder"]
+print(pandas.DataFrame(lines, columns=columns).to_string(index=False))
 
 # %%
 # Rows that do not fit
