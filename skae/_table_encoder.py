@@ -311,6 +311,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if sp.issparse(X):
             raise TypeError("X is sparse, and a table is dense: give X.toarray().")
         if library_of(X) != "numpy":
+            if not len(X):
+                raise ValueError(
+                    f"X has 0 rows (shape={tuple(X.shape)}), but a minimum of 1 is required."
+                )
             if reset:
                 self._remember(list(X.columns))
             return X
