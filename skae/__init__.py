@@ -9,6 +9,7 @@ __all__ = [
     "AutoencoderTransformer",
     "Comparison",
     "ConvolutionalAutoencoderTransformer",
+    "Report",
     "StackedAutoencoderClassifier",
     "TableAutoencoderTransformer",
     "TableEncoder",
@@ -26,6 +27,8 @@ __all__ = [
     "onnx",
     "penalty",
     "plotting",
+    "report",
+    "reporting",
     "save",
     "to_onnx",
 ]
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         onnx,
         penalty,
         plotting,
+        reporting,
     )
     from ._autoencoder import AutoencoderTransformer
     from ._convolutional import ConvolutionalAutoencoderTransformer
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
     from ._variational import VariationalAutoencoderTransformer
     from .comparison import Comparison, compare
     from .onnx import to_onnx
+    from .reporting import Report, report
 else:
     # Where a name of __all__ is defined that is not itself a module.
     _HOMES = {
@@ -67,11 +72,13 @@ else:
         "AutoencoderTransformer": "._autoencoder",
         "Comparison": ".comparison",
         "ConvolutionalAutoencoderTransformer": "._convolutional",
+        "Report": ".reporting",
         "StackedAutoencoderClassifier": "._stacked",
         "TableAutoencoderTransformer": "._tables",
         "TableEncoder": "._table_encoder",
         "VariationalAutoencoderTransformer": "._variational",
         "compare": ".comparison",
+        "report": ".reporting",
         "to_onnx": ".onnx",
         "load": "._model_files",
         "save": "._model_files",

@@ -1,6 +1,7 @@
-"""The command line: compare methods on the rows of a file, write what came out."""
+"""The command line: compare methods on the rows of a file, or report on them; write the result."""
 
 import argparse
+import contextlib
 import sys
 import warnings
 from pathlib import Path
@@ -21,6 +22,7 @@ from skae._files import (
     title,
 )
 from skae._labels import kind_of_target
+from skae._table_values import Values
 
 DESCRIPTION = """\
 Autoencoders beside PCA and other methods of dimensionality reduction, on your data.
@@ -32,12 +34,20 @@ examples:
   skae compare digits --methods pca,autoencoder --n-components 16
   skae compare cells.csv --target type --drop id,date --standardize
   skae compare rows.npz --output results     arrays X and y (or data and target)
+  skae report cells.csv --target type        a page about a table: cells.html
 """
 
 COMPARE_DESCRIPTION = """\
 Fit methods of dimensionality reduction on the same rows and measure them on the
 same held-out rows. Prints the table and writes comparison.png, comparison.csv
 and comparison.json.
+"""
+
+REPORT_DESCRIPTION = """\
+Write one page of HTML about a table, which can be sent and needs no network: what
+its columns are, all rows in two numbers each, what those mean, methods side by side,
+the most unusual rows, and what missing values were filled with. The page holds
+values of the rows that it shows.
 """
 
 DATA_HELP = """\
@@ -59,6 +69,7 @@ class Data(NamedTuple):
     y: np.ndarray | None  # (n_samples,)
     title: str
     account: str | None  # what was made of a file
+    columns: list[Values]  # what the columns of X hold, where they have names
 
 
 # Reading data
@@ -74,7 +85,9 @@ def read_data(source, *, wanted=EVERYTHING, form=GUESSED):
                 f"options about columns and text are for files; {source!r} has its own target"
             )
         dataset = load_dataset(source)
-        return Data(dataset.data, _named_target(dataset), source, None)
+        pairs = zip(dataset.feature_names, dataset.data.T, strict=True)
+        columns = [Values(name, "number", numbers) for name, numbers in pairs]
+        return Data(dataset.data, _named_target(dataset), source, None, columns)
 
     path = Path(source)
     if not path.exists():
@@ -85,7 +98,7 @@ def read_data(source, *, wanted=EVERYTHING, form=GUESSED):
     if not path.is_file():
         raise BadInput(f"{source!r} is not a file")
     table = read_table(path, wanted, form)
-    return Data(table.X, table.y, title(path), _account(path.name, table))
+    return Data(table.X, table.y, title(path), _account(path.name, table), table.columns)
 
 
 def _named_target(dataset):
@@ -99,7 +112,7 @@ def _named_target(dataset):
 def _account(name, table):
     """Say what was made of a file: in a line, and of other columns than numbers in some more."""
     n_samples, n_features = table.X.shape
-    what = "column" if table.columns else "feature"
+    what = "feature" if isinstance(table.X, np.ndarray) else "column"
     parts = [f"{name}: {_number(n_samples, 'row')} of {_number(n_features, what)}", *table.form]
     if table.y is not None:
         classes = kind_of_target(table.y) == "classes"
@@ -115,17 +128,25 @@ def _number(count, one, many=None):
 # Commands
 
 
+def _read(arguments, *without):
+    """Read the data that a command asks for, but some columns, and say what was made of it."""
+    drop = (*arguments.drop, *without)
+    wanted = Wanted(arguments.target, drop, arguments.keep_index)
+    data = read_data(arguments.data, wanted=wanted, form=_form(arguments))
+    if data.account is not None:
+        print(data.account, flush=True)  # before the work, which takes a while
+    return data
+
+
+def _form(arguments):
+    return Form(arguments.header, arguments.delimiter, arguments.decimal, arguments.encoding)
+
+
 def run_compare(arguments):
     """Print the table and write the three files."""
     from skae.comparison import compare
 
-    data = read_data(
-        arguments.data,
-        wanted=Wanted(arguments.target, tuple(arguments.drop), arguments.keep_index),
-        form=Form(arguments.header, arguments.delimiter, arguments.decimal, arguments.encoding),
-    )
-    if data.account is not None:
-        print(data.account, flush=True)  # before the work, which takes a while
+    data = _read(arguments)
     output = Path(arguments.output)
     output.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     with warnings.catch_warnings():
@@ -157,6 +178,42 @@ def run_compare(arguments):
 def _print_warning(message, *where):
     """Show a warning as a line, and not the line of code that it is from."""
     print(f"skae: {message}", file=sys.stderr)
+
+
+def run_report(arguments):
+    """Write the page of a table."""
+    from skae._frames import frame_of
+    from skae.reporting._findings import NO_NAME
+    from skae.reporting._report import report_on
+
+    labels, label = None, arguments.label
+    if label is not None:  # a column of any words, which only a target may be
+        labels = read_data(arguments.data, wanted=Wanted(label), form=_form(arguments)).y
+    data = _read(arguments, *([] if label is None else [label]))
+    table = data.X
+    if data.columns and isinstance(table, np.ndarray):
+        with contextlib.suppress(ImportError):  # without pandas and polars columns have no names
+            table = frame_of(data.columns)
+    named = arguments.target is not None and not arguments.target.lstrip("-").isdigit()
+    target = None if data.y is None else (arguments.target if named else NO_NAME, data.y)
+    output = Path(arguments.output or f"{data.title}.html")
+    if output.is_dir():
+        raise BadInput(f"{str(output)!r} is a folder; give the file of the page in --output")
+    output.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    made = report_on(
+        table,
+        target,
+        labels=labels,
+        title=arguments.title or data.title,
+        methods=arguments.methods,
+        max_rows=arguments.max_rows,
+        random_state=arguments.seed,
+        verbose=sys.stderr.isatty() and not arguments.quiet,
+        account=data.account,
+    )
+    made.to_html(output)
+    print(f"\nWritten to {output}, which holds values of {len(made.findings.drawn)} rows")
+    return 0
 
 
 def run_methods(arguments):
@@ -210,39 +267,7 @@ def make_parser():
         formatter_class=raw,
     )
     compare.set_defaults(run=run_compare)
-    compare.add_argument("data", metavar="DATA", help=DATA_HELP)
-    columns = compare.add_argument_group("columns of a file")
-    columns.add_argument(
-        "--target",
-        metavar="COLUMN",
-        help="the column to tell from the codes, by its name or its number (0 is the first, "
-        "-1 the last): text and whole numbers that repeat are classes, other numbers a measured "
-        "quantity; of .npz also the name of an array",
-    )
-    columns.add_argument(
-        "--drop",
-        metavar="A,B,...",
-        type=_names,
-        default=(),
-        help="columns that are neither features nor the target, by their names or numbers",
-    )
-    columns.add_argument(
-        "--keep-index",
-        action="store_true",
-        help="take a first column without a name for a feature, though its values are those of an "
-        "index (whole numbers that never repeat, or names of rows)",
-    )
-    text = compare.add_argument_group(
-        "a file of text", "What is not given here is guessed from the first lines."
-    )
-    text.add_argument(
-        "--header",
-        action=argparse.BooleanOptionalAction,
-        help="whether the first line has the names of the columns",
-    )
-    text.add_argument("--delimiter", choices=DELIMITERS, help="what separates cells")
-    text.add_argument("--decimal", choices=DECIMALS, help="the decimal mark")
-    text.add_argument("--encoding", metavar="NAME", help="of letters, such as utf-8 or latin-1")
+    _add_data(compare)
     methods = compare.add_argument_group("what to compare")
     methods.add_argument(
         "--methods",
@@ -294,6 +319,47 @@ def make_parser():
     )
     results.add_argument("--quiet", action="store_true", help="show no progress bar")
 
+    report = commands.add_parser(
+        "report",
+        help="write a page of HTML about a table, to look at and to send",
+        description=REPORT_DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=raw,
+    )
+    report.set_defaults(run=run_report)
+    _add_data(report)
+    page = report.add_argument_group("the page")
+    page.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="the column of a file that rows are called by, which is no feature then (default: "
+        "their numbers from 0)",
+    )
+    page.add_argument("--output", metavar="FILE", help="the page (default: DATA.html, here)")
+    page.add_argument("--title", metavar="TEXT", help="its title (default: the name of the data)")
+    page.add_argument(
+        "--methods",
+        metavar="A,B,...",
+        type=_names,
+        help='methods to compare, as in `skae compare`; "" for none (default: the same but for '
+        "variants of the autoencoder)",
+    )
+    page.add_argument(
+        "--max-rows",
+        metavar="N",
+        type=int,
+        default=2000,
+        help="the most rows that its pictures show, and so the page holds (default: 2000)",
+    )
+    page.add_argument(
+        "--seed",
+        metavar="S",
+        type=int,
+        default=0,
+        help="seed of networks, folds and samples (default: 0)",
+    )
+    page.add_argument("--quiet", action="store_true", help="show no progress bar")
+
     info = commands.add_parser(
         "info",
         help="tell what a model file holds",
@@ -308,6 +374,43 @@ def make_parser():
         run=run_datasets
     )
     return parser
+
+
+def _add_data(command):
+    """Add what says which rows a command reads, and what their columns are."""
+    command.add_argument("data", metavar="DATA", help=DATA_HELP)
+    columns = command.add_argument_group("columns of a file")
+    columns.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="the column to tell from the codes, by its name or its number (0 is the first, "
+        "-1 the last): text and whole numbers that repeat are classes, other numbers a measured "
+        "quantity; of .npz also the name of an array",
+    )
+    columns.add_argument(
+        "--drop",
+        metavar="A,B,...",
+        type=_names,
+        default=(),
+        help="columns that are neither features nor the target, by their names or numbers",
+    )
+    columns.add_argument(
+        "--keep-index",
+        action="store_true",
+        help="take a first column without a name for a feature, though its values are those of an "
+        "index (whole numbers that never repeat, or names of rows)",
+    )
+    text = command.add_argument_group(
+        "a file of text", "What is not given here is guessed from the first lines."
+    )
+    text.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line has the names of the columns",
+    )
+    text.add_argument("--delimiter", choices=DELIMITERS, help="what separates cells")
+    text.add_argument("--decimal", choices=DECIMALS, help="the decimal mark")
+    text.add_argument("--encoding", metavar="NAME", help="of letters, such as utf-8 or latin-1")
 
 
 def _names(text):

@@ -150,10 +150,14 @@ def layout_of(X: Any, categorical_features: Any) -> Layout:
         names = list(X.columns)
         type_of = _type_of_pandas if library == "pandas" else _type_of_polars
         types = [type_of(*pair) for pair in zip(names, X.dtypes, strict=True)]
+    _check_names(names)
+    return Layout(library, names, types, _categorical(categorical_features, names))
+
+
+def _check_names(names: list) -> None:
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"X has several columns of the names {twice}. Give each its own name.")
-    return Layout(library, names, types, _categorical(categorical_features, names))
 
 
 def _categorical(given: Any, names: list) -> list[bool]:
@@ -194,6 +198,7 @@ def read(X: Any, layout: Layout) -> list[Values]:
         columns = list(X.T)
     else:
         names = list(X.columns)
+        _check_names(names)
         lacking = [name for name in layout.names if name not in names]
         more = [name for name in names if name not in layout.names]
         if lacking or more:
@@ -409,6 +414,11 @@ def with_index_of(X: Any, table: Any) -> Any:
 def filled(X: Any, table: Any) -> Any:
     """Return X with values of a table of its columns in the place of those that are missing."""
     library = library_of(X)
+    if library != "numpy" and library_of(table) != library:
+        raise ValueError(
+            f"X comes from {library}, but what was fitted from {library_of(table)}, whose types "
+            "its holes would be filled with. Give a table of the same library."
+        )
     if library == "pandas":
         table = with_index_of(X, table)
         columns = {name: X[name].where(X[name].notna(), table[name]) for name in X.columns}

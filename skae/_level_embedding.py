@@ -50,6 +50,15 @@ class EmbeddedColumn:
         order = np.argsort(-self.frequency, kind="stable")  # of two at one place the more frequent
         return order[pairwise_distances_argmin(block, self.points[order])].astype(float)
 
+    @property
+    def variance(self) -> float:
+        """What the indicators of the levels have, all together."""
+        return float(1 - np.square(self.frequency).sum())
+
+    def shares(self, block: np.ndarray) -> np.ndarray:
+        """Return 1 for the level that rows are decoded as, (n_rows, n_levels), 0 for others."""
+        return np.eye(len(self.levels))[self.decode(block).astype(int)]
+
     def errors(self, true: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
         """Return the squared errors, in units of the points' variance, (n_rows,)."""
         return np.square(true - rebuilt).sum(axis=1) / self.say

@@ -37,6 +37,11 @@ class NumberColumn:
         self.mean, self.scale = _mean_and_deviation(self._shortened(numbers), weight)
         self.scale /= np.sqrt(say)
 
+    @property
+    def variance(self) -> float:
+        """What the number has in the matrix, if it is no constant."""
+        return self.say / max(self.width, 1)
+
     def _shortened(self, numbers: np.ndarray) -> np.ndarray:
         if not self.typical:
             return numbers
@@ -56,7 +61,7 @@ class NumberColumn:
 
     def errors(self, true: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
         """Return the squared errors, in units of the number's variance, (n_rows,)."""
-        return np.square(true[:, 0] - rebuilt[:, 0]) * self.width / self.say
+        return np.square(true[:, 0] - rebuilt[:, 0]) / self.variance
 
     def names(self) -> list[str]:
         """Return the names of the matrix's columns."""
@@ -110,6 +115,11 @@ class CategoryColumn:
         self.scale = np.sqrt(say / self.frequency)
 
     @property
+    def variance(self) -> float:
+        """What the indicators of the levels have, all together."""
+        return float(1 - np.square(self.frequency).sum())
+
+    @property
     def width(self) -> int:
         return len(self.levels) if len(self.levels) > 1 else 0  # a constant tells nothing
 
@@ -139,7 +149,7 @@ class CategoryColumn:
         doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2).
         """
         squares = np.square(self.shares(rebuilt) - (true / self.scale + self.frequency))
-        return squares.sum(axis=1) / (1 - np.square(self.frequency).sum())
+        return squares.sum(axis=1) / self.variance
 
     def names(self) -> list[str]:
         return [f"{self.name}={level}" for level in self.levels[: self.width]]

@@ -14,6 +14,7 @@ from sklearn.utils.validation import (
 from ._checked_rows import validated_rows
 from ._contract import BaseEstimator, TransformerMixin, _fit_context
 from ._frames import layout_of, library_of, read, with_index_of, write
+from ._level_embedding import EmbeddedColumn
 from ._mixed_loss import TableLoss
 from ._table_columns import CategoryColumn, TableColumns
 from ._table_values import Values
@@ -59,6 +60,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     column_weights_ : ndarray of shape (n_features,)
         What each column counts.
+
+    categories_ : dict
+        The levels of each category that were seen in `fit`, by its name: an ndarray of shape
+        (n_levels,), in the order of a categorical type, else sorted.
 
     See Also
     --------
@@ -180,14 +185,68 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             In the container of `fit`, with the same columns, types and categories. Of a category it
             is the level that is nearest, of whole numbers the nearest whole number.
         """
-        check_is_fitted(self)
-        matrix = np.asarray(X, dtype=np.float64)
-        if matrix.ndim != 2 or matrix.shape[1] != self._columns.n_columns:
-            raise ValueError(
-                f"X has shape {matrix.shape}, but TableEncoder.inverse_transform expects "
-                f"{self._columns.n_columns} columns, as transform returns them."
-            )
+        matrix = self._matrix(X, "inverse_transform")
         return with_index_of(X, write(self._columns.decode(matrix), self._layout))
+
+    def level_probabilities(self, X) -> dict[Any, np.ndarray]:
+        """Return how probable the levels of each category are in rows of the matrix.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_columns)
+            Rows such as `transform` returns, or an estimator that rebuilds them; without missing
+            values.
+
+        Returns
+        -------
+        dict
+            An ndarray of shape (n_samples, n_levels) by the name of each category, whose columns
+            are the levels in `categories_`. Each row sums to 1; of rows that were rebuilt linearly,
+            what is below 0 counts as 0. Of a category of more than 64 levels it is 1 for the
+            nearest level.
+
+        Examples
+        --------
+        >>> import pandas
+        >>> from skae import TableAutoencoderTransformer
+        >>> table = pandas.DataFrame({"size": [1, 2, 3, 4] * 10, "name": [*"SSLL"] * 10})
+        >>> estimator = TableAutoencoderTransformer(1, random_state=0).fit(table)
+        >>> rows = estimator.autoencoder_.inverse_transform(estimator.transform(table[:3]))
+        >>> estimator.encoder_.categories_["name"]
+        array(['L', 'S'], dtype=object)
+        >>> estimator.encoder_.level_probabilities(rows)["name"].argmax(axis=1).tolist()
+        [1, 1, 0]
+        """
+        matrix = self._matrix(X, "level_probabilities")
+        pairs = zip(self._columns.columns, self._columns.places, strict=True)
+        orders = self._level_orders()
+        return {
+            column.name: column.shares(matrix[:, place])[:, orders[column.name]]
+            for column, place in pairs
+            if isinstance(column, CategoryColumn | EmbeddedColumn)
+        }
+
+    @property
+    def categories_(self) -> dict[Any, np.ndarray]:
+        """The levels of each category, by its name."""
+        result = {}
+        for column in self._columns.columns:
+            if isinstance(column, CategoryColumn | EmbeddedColumn):
+                levels = np.empty(len(column.levels), dtype=object)
+                levels[:] = column.levels
+                result[column.name] = levels[self._level_orders()[column.name]]
+        return result
+
+    def _level_orders(self) -> dict[Any, list[int]]:
+        """Return the places of categories' levels in the order that their types have."""
+        orders = {}
+        for column, kind in zip(self._columns.columns, self._layout.types, strict=True):
+            if isinstance(column, CategoryColumn | EmbeddedColumn):
+                in_type = kind.categories or column.levels
+                orders[column.name] = sorted(
+                    range(len(column.levels)), key=lambda i: in_type.index(column.levels[i])
+                )
+        return orders
 
     def column_errors(self, X, X_rebuilt) -> np.ndarray:
         """Return the errors of the table's columns in rows of the matrix.
@@ -245,11 +304,26 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         ]
         return TableLoss(self._columns) if varied else "squared_error"
 
+    def _matrix(self, X, method: str) -> np.ndarray:
+        """Return rows of the matrix that are given to a method."""
+        check_is_fitted(self)
+        matrix = np.asarray(X, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[1] != self._columns.n_columns:
+            raise ValueError(
+                f"X has shape {matrix.shape}, but TableEncoder.{method} expects "
+                f"{self._columns.n_columns} columns, as transform returns them."
+            )
+        return matrix
+
     def _checked(self, X, *, reset):
         """Return a container whose columns can be read, and remember or compare their number."""
         if sp.issparse(X):
             raise TypeError("X is sparse, and a table is dense: give X.toarray().")
         if library_of(X) != "numpy":
+            if not len(X):
+                raise ValueError(
+                    f"X has 0 rows (shape={tuple(X.shape)}), but a minimum of 1 is required."
+                )
             if reset:
                 self._remember(list(X.columns))
             return X

@@ -116,11 +116,7 @@ def to_onnx(estimator, part=None, *, dtype="float32", target_opset=None) -> Any:
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype={dtype!r} must be 'float32' or 'float64'.")
     register()
-    if isinstance(estimator, TableAutoencoderTransformer | TableEncoder):
-        raise ValueError(
-            f"{type(estimator).__name__} reads words and dates, which stays in Python. Export what "
-            "comes after the matrix of its columns: to_onnx(estimator.autoencoder_)."
-        )
+    _refuse_tables(estimator)
     if isinstance(estimator, ESTIMATORS):
         parts = [*parts_of(estimator)]
         if part is not None and part not in parts:
@@ -204,6 +200,24 @@ def _method_of(model) -> tuple[Any, str]:
         return model.estimator, model.part
     check_is_fitted(model)
     return model, next(iter(parts_of(model)))
+
+
+# What comes after the matrix of a table's columns, by what reads the table.
+_AFTER_TABLES = {
+    TableAutoencoderTransformer: "to_onnx(estimator.autoencoder_)",
+    TableEncoder: "to_onnx(pipeline[1:])",
+}
+
+
+def _refuse_tables(estimator) -> None:
+    """Raise an error if an estimator, or a step of a pipeline, reads a table."""
+    for _, step in getattr(estimator, "steps", [("", estimator)]):
+        for kind, after in _AFTER_TABLES.items():
+            if isinstance(step, kind):
+                raise ValueError(
+                    f"{kind.__name__} reads words and dates, which stays in Python. Export what "
+                    f"comes after the matrix of its columns: {after}."
+                )
 
 
 def _import_extra() -> None:

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "skae"
 LAYERS = [
     {"__main__"},
     {"skae"},  # the package itself: the table of contents
-    {"plotting"},
+    {"plotting", "reporting"},
     {"comparison"},
     {"onnx"},
     {"_model_files", "_standalone"},
@@ -35,9 +35,9 @@ LAYERS = [
         "_probabilistic_pca",
         "_reconstruction",
     },
-    {"_fitting"},
+    {"_code_effects", "_fitting"},
     {"_racing"},
-    {"_holding_out", "_principal_axes", "_training"},
+    {"_holding_out", "_principal_axes", "_table_estimators", "_training"},
     {"_files", "_table_encoder"},
     {
         "_checked_rows",

@@ -15,8 +15,8 @@ hook = pytest.importorskip("numpydoc.hooks.validate_docstrings")
 
 CONFIG = hook.parse_config(Path(__file__).parents[1])
 
-# Their networks and methods are reached through the estimators and `skae.compare`.
-INTERNAL = {"nn", "comparison"}
+# Reached through the estimators, `skae.compare` and `skae.report`.
+INTERNAL = {"nn", "comparison", "reporting"}
 
 
 def public_modules() -> list[str]:

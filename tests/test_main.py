@@ -377,3 +377,37 @@ def test_no_command_is_one_line_and_status_2(capsys):
     assert (
         err == "skae: error: the following arguments are required: COMMAND (skae --help explains)\n"
     )
+
+
+# A page
+
+
+def test_report_writes_a_page_about_a_table(capsys, tmp_path, flowers, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(
+        capsys, "report", flowers, "--target", "species", "--label", "id", "--methods", ""
+    )
+    assert (status, err) == (0, "")
+    assert out.startswith("flowers.csv: 150 rows of 4 features")
+    assert "Written to flowers.html, which holds values of 150 rows" in out
+    page = (tmp_path / "flowers.html").read_text(encoding="utf-8")
+    assert "<title>flowers</title>" in page
+    assert '<option value="0" selected>species (target)</option>' in page
+    assert '<option value="4">petal width</option>' in page
+    assert '"labels":["f0","f1",' in page
+    assert "<p>flowers.csv: 150 rows of 4 features" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output", "."], "'.' is a folder"),
+        (["--max-rows", "3"], "max_rows=3"),
+        (["--drop", "petal length (cm)"], "options about columns and text are for files"),
+    ],
+)
+def test_report_refuses_in_a_line_what_it_can_not_use(capsys, arguments, message):
+    status, _, err = run(capsys, "report", "iris", *arguments)
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.compose import ColumnTransformer
@@ -24,6 +25,8 @@ from skae import (
     AutoencoderTransformer,
     ConvolutionalAutoencoderTransformer,
     StackedAutoencoderClassifier,
+    TableAutoencoderTransformer,
+    TableEncoder,
     VariationalAutoencoderTransformer,
 )
 from skae.activation import TopK
@@ -473,6 +476,24 @@ def test_a_ladder_has_no_way_back(digits):
 def test_a_part_of_a_pipeline_is_refused(fitted):
     with pytest.raises(ValueError, match="Leave part out, or give a step"):
         skae.to_onnx(make_pipeline(fitted), "inverse_transform")
+
+
+def test_a_table_is_refused_with_a_way_out():
+    table = pd.DataFrame({"a": np.arange(40.0), "b": [*"xyxz"] * 10})
+    network = AutoencoderTransformer(**LINEAR)
+    model = TableAutoencoderTransformer(1, autoencoder=network).fit(table)
+    for estimator in (model, make_pipeline(model)):
+        with pytest.raises(ValueError, match=r"words and dates.*to_onnx\(estimator.autoencoder_\)"):
+            skae.to_onnx(estimator)
+    pipeline = make_pipeline(TableEncoder(), PCA(1)).fit(table)
+    with pytest.raises(ValueError, match=r"words and dates.*to_onnx\(pipeline\[1:\]\)"):
+        skae.to_onnx(pipeline)
+    matrix = model.encoder_.transform(table)
+    session = onnxruntime.InferenceSession(
+        skae.to_onnx(model.autoencoder_, dtype=np.float64).SerializeToString()
+    )
+    (codes,) = session.run(None, {"X": matrix})
+    np.testing.assert_allclose(codes, model.transform(table), atol=TOLERANCE)
 
 
 def test_what_is_not_fitted_is_refused():

@@ -18,6 +18,7 @@ PAGES = [
     "docs/user_guide.md",
     "docs/variants.md",
     "docs/tables.md",
+    "docs/report.md",
     "docs/few_labels.md",
     "docs/ecosystem.md",
     "docs/deployment.md",

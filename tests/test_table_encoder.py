@@ -53,6 +53,34 @@ def test_a_table_comes_back_with_its_types_and_categories():
     assert list(encoder.feature_names_in_) == list(table)
 
 
+def test_the_most_probable_level_is_the_one_that_is_decoded():
+    table = people()
+    encoder = TableEncoder().fit(table)
+    matrix = np.nan_to_num(encoder.transform(table))
+    matrix += 0.4 * np.random.RandomState(0).normal(size=matrix.shape)
+    probabilities = encoder.level_probabilities(matrix)
+    assert [*probabilities] == [*encoder.categories_] == ["job", "member", "size"]
+    back = encoder.inverse_transform(matrix)
+    for name, of_levels in probabilities.items():
+        np.testing.assert_allclose(of_levels.sum(axis=1), 1)
+        assert of_levels.min() >= 0
+        most = encoder.categories_[name][of_levels.argmax(axis=1)]
+        np.testing.assert_array_equal(back[name], most)
+    # Known levels are certain, and in the order of their type, without those that nobody has.
+    assert encoder.categories_["size"].tolist() == [*"SML"]
+    exact = encoder.level_probabilities(encoder.transform(table))["size"]
+    np.testing.assert_allclose(exact, pd.get_dummies(table["size"])[[*"SML"]], atol=1e-9)
+
+
+def test_probabilities_of_no_matrix_are_refused_and_a_single_level_is_certain():
+    encoder = TableEncoder().fit(pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "x"], "c": [None] * 2}))
+    probabilities = encoder.level_probabilities([[0.0], [1.0]])
+    assert probabilities["b"].tolist() == [[1.0], [1.0]]
+    assert probabilities["c"].shape == (2, 0)
+    with pytest.raises(ValueError, match="level_probabilities expects 1 columns"):
+        encoder.level_probabilities([[0.0, 1.0]])
+
+
 def test_pandas_and_polars_agree_to_the_bit():
     table = people()
     table["since"] = table["since"].astype("datetime64[us]")

@@ -1,11 +1,14 @@
 """TableAutoencoderTransformer: a table in, a table back, each column with the same say."""
 
+import datetime as dt
 import pickle
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
@@ -14,8 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import AutoencoderTransformer, TableAutoencoderTransformer, TableEncoder
+from skae.exceptions import UnknownCategoryWarning
 
 QUICK = AutoencoderTransformer(max_iter=5, init="pca", noise=None, validation_fraction=0.2)
+TINY = AutoencoderTransformer(hidden_layer_sizes=(4,), max_iter=3, early_stopping=False)
 
 
 def people(n_rows=150, seed=0):
@@ -88,6 +93,10 @@ def test_pandas_and_polars_agree_to_the_bit():
     first, second = fitted(table), fitted(other)
     codes = first.transform(table)
     np.testing.assert_array_equal(codes, second.transform(other))
+    assert second.score(other) == first.score(table)
+    np.testing.assert_array_equal(
+        *(model.reconstruction_error(X) for model, X in ((first, table), (second, other)))
+    )
     assert second.inverse_transform(codes).schema == other.schema
     assert second.impute(other).schema == other.schema
     assert second.impute(other).null_count().sum_horizontal().item() == 0
@@ -199,3 +208,162 @@ def test_searches_give_the_serial_scores_to_the_bit():
     np.testing.assert_array_equal(*scores)
     assert np.isfinite(scores[0]).all()
     assert scores[0][1] > scores[0][0]
+
+
+# Any table
+
+
+# Of each type that a column may have, with a hole where it can have one.
+KINDS = {
+    "float32": pd.Series([1.5, np.nan, -1.0, 2.0] * 10, dtype="float32"),
+    "int8": pd.Series([1, 127, -128, 5] * 10, dtype="int8"),
+    "Int64": pd.Series([1, pd.NA, 3, 3] * 10, dtype="Int64"),
+    "Float64": pd.Series([1.5, pd.NA, 3, 4] * 10, dtype="Float64"),
+    "bool": pd.Series([True, False, False, True] * 10),
+    "boolean": pd.Series([True, pd.NA, False, True] * 10, dtype="boolean"),
+    "object": pd.Series(["b", None, "a", "b"] * 10, dtype=object),
+    "objects with NaN": pd.Series(["b", np.nan, "a", "b"] * 10, dtype=object),
+    "string": pd.Series(["b", pd.NA, "a", "b"] * 10, dtype="string"),
+    "category": pd.Series(pd.Categorical(["lo", None, "hi", "hi"] * 10, ["lo", "no", "hi"])),
+    "ordered": pd.Series(pd.Categorical(["lo", None, "hi", "hi"] * 10, ["lo", "hi"], ordered=True)),
+    "numbered": pd.Series(pd.Categorical([3, None, 1, 1] * 10)),
+    "flags": pd.Series([True, None, False, True] * 10, dtype=object),
+    "date": pd.Series(pd.to_datetime(["2024-02-29", None, "1969-12-31", "2025-01-01"] * 10)),
+    "zone": pd.Series(pd.to_datetime(["2024-02-29", None] * 20)).dt.tz_localize("Asia/Tokyo"),
+    "constant": pd.Series(["same"] * 40),
+    "constant number": pd.Series([2.5] * 40),
+    "empty": pd.Series([np.nan] * 40),
+    "empty words": pd.Series([None] * 40, dtype=object),
+}
+EMPTY = ["empty", "empty words"]
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """Return a table of columns of each type, and what was fitted to it."""
+    table = pd.DataFrame(KINDS)
+    return table, TableAutoencoderTransformer(1, autoencoder=TINY, random_state=0).fit(table)
+
+
+def test_columns_of_each_type_and_each_kind_of_hole_come_back_as_they_were(wide):
+    table, model = wide
+    assert np.isfinite(model.transform(table)).all()
+    back, filled = model.inverse_transform(model.transform(table)), model.impute(table)
+    for result in (back, filled):
+        pd.testing.assert_series_equal(result.dtypes, table.dtypes)
+        assert result.drop(columns=EMPTY).notna().all(axis=None)
+        assert result[EMPTY].isna().all(axis=None)
+        for name in ("category", "ordered", "numbered"):
+            assert result[name].dtype == table[name].dtype  # categories, and whether in order
+        assert not (result["category"] == "no").any()
+        assert (result["constant"] == "same").all()
+        assert (result["constant number"] == 2.5).all()
+    known = table.notna()
+    assert all((filled[name] == table[name])[known[name]].all() for name in table)
+    np.testing.assert_array_equal(model.reconstruction_error(table, per_feature=True)[~known], 0)
+
+
+def test_columns_in_another_order_are_the_same_and_others_are_refused(wide):
+    table, model = wide
+    turned = table[table.columns[::-1]]
+    np.testing.assert_array_equal(model.transform(turned), model.transform(table))
+    assert model.score(turned) == model.score(table)
+    assert list(model.impute(turned)) == list(turned)
+    with pytest.raises(ValueError, match=r"X lacks the columns \['int8'\]"):
+        model.transform(table.drop(columns="int8"))
+    with pytest.raises(ValueError, match=r"has the columns \['more'\] beyond"):
+        model.transform(table.assign(more=1))
+    twice = pd.concat([table, table[["int8"]]], axis=1)
+    for method in (model.transform, clone(model).fit):
+        with pytest.raises(ValueError, match=r"several columns of the names \['int8'\]"):
+            method(twice)
+
+
+def test_a_level_that_was_not_seen_is_a_hole(wide):
+    table, model = wide
+    new, hole = table[:3].copy(), table[:3].copy()
+    new["string"] = pd.Series(["new"] * 3, dtype="string")
+    hole["string"] = pd.Series([pd.NA] * 3, dtype="string")
+    with pytest.warns(UnknownCategoryWarning, match=r"{'string': \['new'\]}"):
+        codes = model.transform(new)
+    np.testing.assert_array_equal(codes, model.transform(hole))
+    with pytest.warns(UnknownCategoryWarning):
+        assert model.score(new) == model.score(hole)
+
+
+def test_rows_one_by_one_and_none(wide):
+    table, model = wide
+    one = np.vstack([model.transform(table[i : i + 1]) for i in range(4)])
+    np.testing.assert_allclose(one, model.transform(table)[:4], rtol=1e-5, atol=1e-6)
+    for method in (model.transform, model.score, clone(model).fit):
+        with pytest.raises(ValueError, match=r"X has 0 rows \(shape=\(0, 19\)\)"):
+            method(table[:0])
+
+
+def test_a_table_of_another_library_has_the_same_codes_but_can_not_be_filled(wide):
+    table = people()
+    model = fitted(table)
+    other = pl.from_pandas(table)
+    np.testing.assert_array_equal(model.transform(other), model.transform(table))
+    with pytest.raises(ValueError, match="X comes from polars, but what was fitted from pandas"):
+        model.impute(other)
+
+
+def test_codes_come_in_the_container_that_is_asked_for(wide):
+    table, model = wide
+    expected = model.transform(table)
+    for library in ("pandas", "polars"):
+        framed = pickle.loads(pickle.dumps(model)).set_output(transform=library)
+        codes = framed.transform(table)
+        assert type(codes).__module__.startswith(library)
+        assert list(codes.columns) == ["tableautoencodertransformer0"]
+        np.testing.assert_array_equal(codes, expected)
+        pd.testing.assert_frame_equal(
+            framed.inverse_transform(codes), model.inverse_transform(expected)
+        )
+
+
+CELLS = {
+    "float": st.none() | st.floats(-1e6, 1e6),
+    "int": st.integers(-(2**40), 2**40),
+    "flag": st.booleans(),
+    "word": st.none() | st.sampled_from("abc"),
+    "category": st.none() | st.sampled_from("abc"),
+    "date": st.none() | st.datetimes(dt.datetime(1800, 1, 1), dt.datetime(2200, 1, 1)),
+}
+CATEGORIES = [*"cab", "nobody"]
+
+
+@st.composite
+def tables(draw):
+    """Draw columns of any types, of pandas or polars."""
+    kinds = draw(st.lists(st.sampled_from([*CELLS]), min_size=1, max_size=4))
+    columns = {"one that varies": range(6)}
+    for i, kind in enumerate(kinds):
+        values = draw(st.lists(CELLS[kind], min_size=6, max_size=6))
+        types = {"float": float, "word": object, "date": "datetime64[us]"}
+        series = pd.Series(values, dtype=types.get(kind))
+        columns[f"{kind} {i}"] = (
+            pd.Categorical(values, CATEGORIES) if kind == "category" else series
+        )
+    table = pd.DataFrame(columns)
+    if draw(st.booleans()):
+        return table
+    names = [name for name in table if name.startswith("category")]
+    enums = [pl.col(name).cast(pl.Enum(CATEGORIES)) for name in names]
+    return pl.from_pandas(table).with_columns(*enums)
+
+
+@given(tables(), st.integers(0, 2**31 - 1))
+@settings(deadline=None, max_examples=60)
+def test_whatever_the_codes_the_table_has_its_types_and_categories(table, seed):
+    encoder = TableEncoder().fit(table)
+    n_columns = len(encoder.get_feature_names_out())
+    matrix = 3 * np.random.RandomState(seed).normal(size=(5, n_columns))
+    back = encoder.inverse_transform(matrix)
+    assert list(back.columns) == list(table.columns)
+    assert dict(zip(back.columns, back.dtypes, strict=True)) == dict(
+        zip(table.columns, table.dtypes, strict=True)
+    )
+    for name, levels in encoder.categories_.items():
+        assert set(back[name]) <= ({*levels} if len(levels) else {None, np.nan})

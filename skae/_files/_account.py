@@ -18,7 +18,7 @@ def account_of(table):
     """
     numbers, categories, dates = [], [], []
     holes: list[tuple[int, str]] = []
-    for values in table.columns:
+    for values in [] if isinstance(table.X, np.ndarray) else table.columns:
         if values.kind == "number":
             numbers.append(values.name)
         elif values.kind == "date":

@@ -6,7 +6,7 @@ import numpy as np
 
 from skae._files._columns import BadInput, Columns, check_target, make_table
 from skae._frames import UnusableColumn, is_missing, read_column
-from skae._table_columns import Values
+from skae._table_values import Values
 
 
 def read_array(path, wanted):

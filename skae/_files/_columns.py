@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skae._frames import UnusableColumn, frame_of, is_of_flags, tells_rows_apart
-from skae._table_columns import Values
+from skae._table_values import Values
 
 # Names that pandas gives to an index without a name, in CSV files read and written again and in
 # Parquet.
@@ -44,7 +44,7 @@ class Table(NamedTuple):
     target: str | None  # what the target is called
     form: list[str]  # what was made of the file
     remarks: list[str]  # what was made of its columns
-    columns: list[Values]  # of a DataFrame what its columns hold; of an array none
+    columns: list[Values]  # what the columns of X hold
     left_out: dict[str, str]  # from a column that is no feature to why
 
 
@@ -192,7 +192,7 @@ def make_table(columns, roles, features, y, *, places, form):
     why_not = {columns.label(i): why for i, why in left_out.items()}
     if all(_is_plain(values) for values in named):
         X = np.column_stack([values.numbers for values in named])
-        return Table(X, y, target, form, remarks, [], why_not)
+        return Table(X, y, target, form, remarks, named, why_not)
     try:
         X = frame_of(named)
     except ImportError as error:

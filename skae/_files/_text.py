@@ -30,7 +30,7 @@ from skae._files._cells import (
 )
 from skae._files._columns import BadInput, Columns, check_target, make_table
 from skae._files._words import Words
-from skae._table_columns import Values
+from skae._table_values import Values
 
 # What may separate cells; where two do equally well, the first.
 DELIMITERS: dict[str, str | None] = {

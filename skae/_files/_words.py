@@ -17,7 +17,7 @@ from skae._files._cells import (
 )
 from skae._files._columns import BadInput
 from skae._frames import UnusableColumn, tells_rows_apart
-from skae._table_columns import Values
+from skae._table_values import Values
 
 # A day, with or without a time of it and a zone.
 DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")

@@ -5,6 +5,7 @@ Each computes once what it shows, keeps it, and draws it as often as wanted. Mos
 """
 
 from skae.plotting._clusters import ClusterDisplay
+from skae.plotting._code_effects import CodeEffectsDisplay
 from skae.plotting._comparison import ComparisonDisplay
 from skae.plotting._feature_maps import FeatureMapsDisplay
 from skae.plotting._interpolation import InterpolationDisplay
@@ -18,6 +19,7 @@ from skae.plotting._weights import WeightsDisplay
 
 __all__ = [
     "ClusterDisplay",
+    "CodeEffectsDisplay",
     "ComparisonDisplay",
     "FeatureMapsDisplay",
     "InterpolationDisplay",

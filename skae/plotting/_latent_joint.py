@@ -7,18 +7,16 @@ from scipy import stats
 from sklearn.feature_selection import mutual_info_regression
 from sklearn.utils import check_consistent_length
 
-from skae._drawing import (
-    BLUE,
-    DARK,
-    GREY,
-    colors_of,
-    is_constant,
-    legend_handles,
-    size_of_points,
+from skae._drawing import BLUE, DARK, GREY, is_constant, literal
+from skae.plotting._canvas import panels, put_title, tidy
+from skae.plotting._estimators import encode, numbers
+from skae.plotting._target import (
+    draw_colored,
+    legend_of,
+    read_target,
+    scale_of,
+    split_off_target,
 )
-from skae._labels import kind_of_target
-from skae.plotting._canvas import color_bar, panels, put_title, tidy
-from skae.plotting._estimators import encode, numbers, target_of
 
 MOST_FOR_MUTUAL_INFORMATION = 2000  # rows
 
@@ -101,11 +99,12 @@ class LatentJointDisplay:
         estimator : estimator
             Fitted, with `transform`.
 
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
-        y : array-like of shape (n_samples,), default=None
-            Labels or values, which color the points.
+        y : array-like of shape (n_samples,) or str, default=None
+            Labels, numbers or dates, which color the points; or the name of a column of X, as in
+            `LatentSpaceDisplay`. Rows whose y is missing are open circles.
 
         components : tuple of int, default=(0, 1)
             The two codes, counted from 0.
@@ -125,6 +124,7 @@ class LatentJointDisplay:
         ValueError
             If there are no such codes, or fewer than three rows.
         """
+        X, y = split_off_target(estimator, X, y)
         return cls.from_predictions(encode(estimator, X), y, components=components, ax=ax)
 
     @classmethod
@@ -137,7 +137,8 @@ class LatentJointDisplay:
             Codes, of any method.
 
         y : array-like of shape (n_samples,), default=None
-            Labels or values, which color the points.
+            Labels, numbers or dates, which color the points. Rows whose y is missing are open
+            circles.
 
         components : tuple of int, default=(0, 1)
             The two codes, counted from 0.
@@ -155,8 +156,8 @@ class LatentJointDisplay:
         ValueError
             If there are no such codes, or fewer than three rows.
         """
-        codes, y = numbers(codes), target_of(y)
-        check_consistent_length(codes, y)
+        codes, target = numbers(codes), read_target(y)
+        check_consistent_length(codes, None if target is None else target.numbers)
         chosen = np.ravel(components).tolist()
         whole = all(isinstance(number, int) for number in chosen)
         if not whole or len(set(chosen)) != 2 or not set(chosen) <= set(range(codes.shape[1])):
@@ -222,10 +223,8 @@ class LatentJointDisplay:
         return self
 
     def _draw_joint(self, ax, corner):
-        kind = None if self.y is None else kind_of_target(self.y)
-        colors = colors_of(self.y, kind)
-        size = size_of_points(len(self.codes), n_panels=3)
-        points = ax.scatter(*self.codes.T, **size, **colors.scatter)
+        target = read_target(self.y)
+        draw_colored(ax, self.codes, target, n_panels=3)
         ellipses = self._draw_ellipses(ax)
         # As far as the points and the ellipses reach, whatever the tails of the densities.
         reach = np.concatenate([self.codes, ellipses])
@@ -236,14 +235,17 @@ class LatentJointDisplay:
         first, second = self.components
         ax.set(xlabel=f"code {first}", ylabel=f"code {second}")
         tidy(ax)
-        if colors.names is not None:
+        if target is None:
+            return
+        has_scale = scale_of(target, corner, location="left", shrink=0.9, aspect=10)
+        handles = legend_of(target)
+        if handles:
+            title = None if has_scale or target.name is None else literal(target.name)
             corner.legend(
-                handles=legend_handles(colors.names), frameon=False, fontsize="x-small",
-                handletextpad=0.1, loc="center", ncols=1 + len(colors.names) // 6,
-                columnspacing=0.6, borderpad=0,
+                handles=handles, title=title, frameon=False, fontsize="x-small",
+                title_fontsize="x-small", handletextpad=0.1, columnspacing=0.6, borderpad=0,
+                loc="upper right" if has_scale else "center", ncols=1 + len(handles) // 6,
             )  # fmt: skip
-        elif self.y is not None:
-            color_bar(points, corner, colors.title, location="left", shrink=0.9, aspect=10)
 
     def _draw_ellipses(self, ax):
         """Draw where a normal distribution of this mean and covariance has 50 % and 95 %.

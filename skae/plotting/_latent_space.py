@@ -5,27 +5,25 @@ from typing import Self
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from skae._drawing import (
-    BLUE,
-    DARK,
-    FRAME,
-    GREY,
-    color_scale,
-    colors_of,
-    in_lanes,
-    legend_handles,
-    on_principal_axes,
-    size_of_points,
-)
-from skae._labels import kind_of_target
-from skae.plotting._canvas import color_bar, one_axes, size_in_points, tidy
-from skae.plotting._estimators import checked_image_shape, encode, numbers, rows_of, target_of
+from skae._drawing import BLUE, DARK, GREY, literal, on_principal_axes
+from skae.plotting._canvas import one_axes, size_in_points, tidy
+from skae.plotting._estimators import checked_image_shape, encode, numbers, rows_of
 from skae.plotting._images import (
     COLOR_CHANNELS,
     as_images,
     need_image_shape,
     stick,
     value_range,
+)
+from skae.plotting._target import (
+    against_target,
+    date_ticks,
+    draw_colored,
+    frame_colors,
+    legend_of,
+    read_target,
+    scale_of,
+    split_off_target,
 )
 
 THUMBNAIL_WIDTH = 24.0  # points
@@ -42,7 +40,7 @@ class LatentSpaceDisplay:
     codes : ndarray of shape (n_samples, n_components)
         The codes.
 
-    y : ndarray of shape (n_samples,), default=None
+    y : array-like of shape (n_samples,), default=None
         What colors them.
 
     images : ndarray of shape (n_samples, height, width) or (n_samples, height, width, 3 or 4), \
@@ -104,12 +102,14 @@ class LatentSpaceDisplay:
         estimator : estimator
             Fitted, with `transform`.
 
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
-        y : array-like of shape (n_samples,), default=None
-            Labels or values, which color the points. What `skae.compare` takes for classes has a
-            color for each, and a scale of colors beyond ten classes.
+        y : array-like of shape (n_samples,) or str, default=None
+            Labels, numbers or dates, which color the points. What `skae.compare` takes for classes
+            has a color for each, in the order of a categorical type, and a scale of colors beyond
+            ten classes. Rows whose y is missing are open circles. A str is the name of a column of
+            X, which the estimator is given as well if it was fitted with it.
 
         n_dimensions : {1, 2, 3}, default=None
             How many of the codes are drawn: of more codes than these, their first principal axes.
@@ -141,6 +141,7 @@ class LatentSpaceDisplay:
         ValueError
             If a parameter is out of its range.
         """
+        X, y = split_off_target(estimator, X, y)
         images = None
         if thumbnails:
             rows = rows_of(X)
@@ -169,7 +170,8 @@ class LatentSpaceDisplay:
             Codes, of any method.
 
         y : array-like of shape (n_samples,), default=None
-            Labels or values, which color the points.
+            Labels, numbers or dates, which color the points. Rows whose y is missing are open
+            circles.
 
         images : array-like of shape (n_samples, height, width) or \
                 (n_samples, height, width, 3 or 4), default=None
@@ -198,8 +200,8 @@ class LatentSpaceDisplay:
         ValueError
             If a parameter is out of its range, or the rows of two are not as many.
         """
-        codes, y = numbers(codes), target_of(y)
-        check_consistent_length(codes, y, images)
+        codes, target = numbers(codes), read_target(y)
+        check_consistent_length(codes, None if target is None else target.numbers, images)
         if images is not None:
             images = np.asarray(images, dtype=float)
             if images.ndim != 3 and (images.ndim != 4 or images.shape[-1] not in COLOR_CHANNELS):
@@ -261,35 +263,33 @@ class LatentSpaceDisplay:
         if thumbnails and self.images is None:
             raise ValueError(f"thumbnails={thumbnails}, but there are no images to draw.")
 
-        kind = None if self.y is None else kind_of_target(self.y)
-        self._colors = colors_of(self.y, kind)
+        target = read_target(self.y)
         reduced = n_codes > n_dimensions
         points = on_principal_axes(self.codes, n_dimensions) if reduced else self.codes
         names = [f"principal axis {i} of codes" if reduced else f"code {i}" for i in range(3)]
         if n_dimensions == 3:
-            ax = self._draw_space(ax, points, names)
+            ax = self._draw_space(ax, points, names, target)
         elif n_dimensions == 2:
             ax = one_axes(ax, (6.4, 4.8))
-            ax.scatter(*points.T, **size_of_points(len(points), n_panels=4), **self._colors.scatter)
+            draw_colored(ax, points, target, n_panels=4)
             ax.set(xlabel=names[0], ylabel=names[1])
             tidy(ax)
         else:
-            ax = self._draw_single(ax, points[:, 0], names[0], kind)
+            ax = self._draw_single(ax, points[:, 0], names[0], target)
         self.ax_, self.figure_, self.points_ = ax, ax.figure, points
-        self._explain_colors()
+        self._explain_colors(target)
         if thumbnails:
-            self._draw_thumbnails(int(thumbnails), cmap)
+            self._draw_thumbnails(int(thumbnails), cmap, frame_colors(target, len(points)))
         return self
 
-    def _draw_space(self, ax, points, names):
+    def _draw_space(self, ax, points, names, target):
         ax = one_axes(ax, (6.8, 5.2), projection="3d")
         if not hasattr(ax, "get_zlim"):
             raise ValueError(
                 "Three codes are drawn in space, but ax is flat: make it with "
                 "plt.subplots(subplot_kw={'projection': '3d'}), or set n_dimensions=2."
             )
-        size = size_of_points(len(points), n_panels=4)
-        ax.scatter(*points.T, depthshade=False, **size, **self._colors.scatter)
+        draw_colored(ax, points, target, n_panels=4)
         ax.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
         for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
             axis.set_pane_color((1, 1, 1, 0))
@@ -298,39 +298,42 @@ class LatentSpaceDisplay:
         ax.set_box_aspect(None, zoom=0.92)
         return ax
 
-    def _draw_single(self, ax, codes, name, kind):
+    def _draw_single(self, ax, codes, name, target):
         ax = one_axes(ax, (6.4, 3.6))
         ax.set_xlabel(name)
         tidy(ax)
-        if kind is None:
+        if target is None:
             ax.hist(codes, bins="auto", color=BLUE)
             ax.set_ylabel("rows")
             return ax
-        if kind == "classes":
-            points = in_lanes(codes, self.y)
+        if target.kind == "classes":
             ax.set_yticks([])
             ax.spines["left"].set_visible(False)
         else:
-            points = np.column_stack([codes, self.y])
-            ax.set_ylabel("target")
-        ax.scatter(*points.T, **size_of_points(len(codes), n_panels=4), **self._colors.scatter)
+            ax.set_ylabel(literal(target.name or "target"))
+        draw_colored(ax, against_target(codes, target), target, n_panels=4)
+        if target.kind == "dates":
+            date_ticks(ax.yaxis)
         return ax
 
-    def _explain_colors(self):
+    def _explain_colors(self, target):
         """Draw the legend, or the scale of colors, outside."""
-        if self.y is None:
+        if target is None:
             return
-        if self._colors.names is not None:
+        in_space = self.points_.shape[1] == 3
+        has_scale = scale_of(target, self.ax_, shrink=0.7, pad=0.1 if in_space else 0.02)
+        place = {"loc": "center left", "bbox_to_anchor": (1.02 if in_space else 1.0, 0.5)}
+        if has_scale:
+            place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0)}
+        handles = legend_of(target)
+        if handles:
+            title = None if has_scale or target.name is None else literal(target.name)
             self.ax_.legend(
-                handles=legend_handles(self._colors.names), loc="center left", frameon=False,
-                bbox_to_anchor=(1.08 if self.points_.shape[1] == 3 else 1.0, 0.5),
-                handletextpad=0.1, fontsize="small",
+                handles=handles, title=title, frameon=False, handletextpad=0.1, fontsize="small",
+                title_fontsize="small", **place,
             )  # fmt: skip
-            return
-        pad = 0.1 if self.points_.shape[1] == 3 else 0.02
-        color_bar(color_scale(self._colors), self.ax_, self._colors.title, shrink=0.7, pad=pad)
 
-    def _draw_thumbnails(self, n_most, cmap):
+    def _draw_thumbnails(self, n_most, cmap, colors):
         """Draw images of rows that are further from one another than an image is wide."""
         size = size_in_points(self.ax_)
         span = np.maximum(np.ptp(self.points_, axis=0), np.finfo(float).tiny)
@@ -344,10 +347,8 @@ class LatentSpaceDisplay:
             if (apart > 1.15 * THUMBNAIL_WIDTH).all():
                 chosen.append(i)
         limits = value_range(self.images)
-        colors = self._colors.scatter.get("c")
         for i in chosen:
-            color = colors[i] if self._colors.names is not None else FRAME
             stick(
                 self.ax_, self.images[i], self.points_[i], limits=limits, cmap=cmap,
-                width=THUMBNAIL_WIDTH, color=color,
+                width=THUMBNAIL_WIDTH, color=colors[i],
             )  # fmt: skip

@@ -17,6 +17,7 @@ from skae.plotting._images import (
     show,
     value_range,
 )
+from skae.plotting._table_rows import draw_table_rows, rebuilt_table, table_predicted
 
 FEWEST_TO_SCALE = 10  # rows; bars of fewer are drawn in the units of X
 MOST_BARS = 40  # features; the rows of wider tables are drawn as curves
@@ -32,19 +33,24 @@ SELECTIONS = {
 class ReconstructionDisplay:
     """Rows beside their reconstructions: as images, as curves, or as bars for each feature.
 
+    Rows of a table, of which some columns are words, flags or dates, are texts: what is there, and
+    what it was rebuilt as, in the color of the column's error. Beside a hole stands what it would
+    be filled with.
+
     Use `from_estimator` for whatever has `transform` and `inverse_transform`, and
     `from_predictions` for reconstructions that you have.
 
     Parameters
     ----------
     originals : ndarray of shape (n_shown, n_features)
-        The rows shown.
+        The rows shown; of a table objects, None for what is missing.
 
     reconstructions : ndarray of shape (n_shown, n_features)
         What they were reconstructed as.
 
     errors : ndarray of shape (n_shown,)
-        Squared error of each, summed over the features, in the squared units of X.
+        Squared error of each, summed over the features, in the squared units of X; of a table the
+        mean of its columns' errors.
 
     indices : ndarray of shape (n_shown,)
         Where the rows are in X.
@@ -62,10 +68,15 @@ class ReconstructionDisplay:
         Means and standard deviations of the columns of X, in whose units bars are drawn. None
         draws them in the units of X, as for less than ten rows.
 
+    column_errors : ndarray of shape (n_shown, n_features), default=None
+        Of a table the error of each column, as `TableEncoder.column_errors` has it: 1 is that of
+        its mean or frequencies. NaN for what is missing.
+
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        One for all images; of curves and bars one for each row shown.
+        One for all images; of curves and bars one for each row shown; of a table one for as many
+        rows as are side by side.
 
     figure_ : matplotlib Figure
         The figure that they are in.
@@ -101,6 +112,7 @@ class ReconstructionDisplay:
         feature_names=None,
         center=None,
         scale=None,
+        column_errors=None,
     ):
         self.originals = originals
         self.reconstructions = reconstructions
@@ -111,6 +123,7 @@ class ReconstructionDisplay:
         self.feature_names = feature_names
         self.center = center
         self.scale = scale
+        self.column_errors = column_errors
 
     @classmethod
     def from_estimator(
@@ -123,7 +136,7 @@ class ReconstructionDisplay:
         estimator : estimator
             Fitted, with `transform` and `inverse_transform`.
 
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
             Rows in the units of the training rows, best of all others than these.
 
         n_shown : int, default=8
@@ -156,6 +169,9 @@ class ReconstructionDisplay:
         ValueError
             If a parameter is out of its range, or `image_shape` does not fit the rows.
         """
+        rebuilt = rebuilt_table(estimator, X)
+        if rebuilt is not None:
+            return cls._of_table(rebuilt, n_shown=n_shown, select=select, ax=ax)
         rebuilt = decode(estimator, encode(estimator, X))
         return cls.from_predictions(
             X,
@@ -183,11 +199,12 @@ class ReconstructionDisplay:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
             What was reconstructed. A missing value counts as no error.
 
-        X_reconstructed : array-like of shape (n_samples, n_features)
-            The reconstructions, in the units of X.
+        X_reconstructed : {DataFrame, array-like} of shape (n_samples, n_features)
+            The reconstructions, in the units of X; of a table one of the same columns. Its errors
+            are measured in units of the columns of X.
 
         n_shown : int, default=8
             How many rows to show, at most, if `select` is no positions.
@@ -216,6 +233,9 @@ class ReconstructionDisplay:
         ValueError
             If the shapes differ, a parameter is out of its range, or `image_shape` does not fit.
         """
+        table = table_predicted(X, X_reconstructed)
+        if table is not None:
+            return cls._of_table(table, n_shown=n_shown, select=select, ax=ax)
         rows, rebuilt = rows_of(X), numbers(X_reconstructed)
         if rows.shape != rebuilt.shape:
             raise ValueError(
@@ -243,6 +263,21 @@ class ReconstructionDisplay:
         )
         return display.plot(ax=ax, cmap=cmap)
 
+    @classmethod
+    def _of_table(cls, table, *, n_shown, select, ax):
+        """Draw some rows of a table and their reconstructions."""
+        shown = _selected(select, table.errors, n_shown)
+        display = cls(
+            table.originals[shown],
+            table.reconstructions[shown],
+            table.errors[shown],
+            shown,
+            n_samples=len(table.errors),
+            feature_names=table.names,
+            column_errors=table.column_errors[shown],
+        )
+        return display.plot(ax=ax)
+
     def plot(self, ax=None, *, cmap="gray") -> Self:
         """Draw what is stored; as often as wanted.
 
@@ -259,7 +294,13 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             The object itself.
         """
-        if self.image_shape is not None:
+        if self.column_errors is not None:
+            titles = [self._title(i) for i in range(len(self.errors))]
+            self.axes_ = draw_table_rows(
+                self.feature_names, self.originals, self.reconstructions, self.column_errors,
+                titles, ax,
+            )  # fmt: skip
+        elif self.image_shape is not None:
             self._draw_images(ax, cmap)
         elif self.originals.shape[1] <= MOST_BARS:
             self._draw_bars(ax)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from skae._files._account import account_of
 from skae._files._columns import BadInput, Columns, Wanted, counts_rows, is_index, make_table
 from skae._frames import UnusableColumn, layout_of, read
-from skae._table_columns import Values
+from skae._table_values import Values
 
 EVERYTHING = Wanted()
 
@@ -186,7 +186,7 @@ def test_numbers_and_flags_without_holes_are_an_array():
     flags = Values("flag", "category", np.array([0.0, 1.0, 1.0]), [False, True])
     table = table_of(["a", "flag"], [[5, 0], [7, 1], [6, 1]], others={1: flags})
     np.testing.assert_array_equal(table.X, [[5, 0], [7, 1], [6, 1]])
-    assert table.columns == []
+    assert [values.kind for values in table.columns] == ["number", "category"]
 
 
 @pytest.mark.parametrize("absent", ["pandas", "polars", None])

@@ -244,7 +244,7 @@ def test_bad_input_is_an_error(codes):
         LatentJointDisplay.from_predictions(codes[:2])
     with pytest.raises(ValueError, match="inconsistent"):
         LatentJointDisplay.from_predictions(codes, np.zeros(3))
-    with pytest.raises(ValueError, match="y contains NaN"):
-        LatentJointDisplay.from_predictions(codes[:3], [0.5, np.nan, 1])
+    with pytest.raises(ValueError, match="column 'y' of X contains infinity"):
+        LatentJointDisplay.from_predictions(codes[:3], [0.5, np.inf, 1])
     with pytest.raises(ValueError, match="contains NaN"):
         LatentJointDisplay.from_predictions(np.full((3, 2), np.nan))

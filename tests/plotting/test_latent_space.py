@@ -301,7 +301,7 @@ def test_any_transformer_of_any_rows_is_asked_for_codes(digits):
         ({"images": np.ones((N, 4, 4, 2))}, r"images has shape \(60, 4, 4, 2\), but images are"),
         ({"images": np.ones((3, 4, 4))}, "inconsistent"),
         ({"y": np.ones(3)}, "inconsistent"),
-        ({"y": np.where(np.arange(N) < 3, np.nan, 1.0)}, "y contains NaN"),
+        ({"y": np.where(np.arange(N) < 3, np.inf, 1.5)}, "column 'y' of X contains infinity"),
     ],
 )
 def test_a_bad_parameter_is_an_error(codes, parameters, message):
