@@ -24,6 +24,7 @@ LAYERS = [
     {"_model_files", "_standalone"},
     {"_convolutional", "_imputer", "_outliers", "_tables"},
     {"_autoencoder", "_stacked", "_variational"},
+    {"_new_rows"},
     {
         "_assembly",
         "_candidates",
