@@ -1,4 +1,4 @@
-"""The loss and the likelihood of a table's columns: what estimators are given for a matrix of them."""
+"""The loss and the likelihood of a table's columns: what estimators of their matrix are given."""
 
 import numpy as np
 import torch

@@ -283,8 +283,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         holes = np.flatnonzero(np.isnan(values.numbers))
         if len(holes):
             raise ValueError(
-                f"The column {name!r} of X has no value in {len(holes)} rows, the first of which is "
-                f"row {holes[0]}. Leave these out."
+                f"The column {name!r} of X has no value in {len(holes)} rows, the first of which "
+                f"is row {holes[0]}. Leave these out."
             )
         if values.levels is None:
             return values.numbers

@@ -312,8 +312,9 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             y = self.autoencoder_._condition.for_each(y, int(n_samples), generator)
             if y is None or len(y) != n_samples:
                 raise ValueError(
-                    f"y has {0 if y is None else len(y)} conditions for n_samples={n_samples} rows, "
-                    "and conditions that are numbers must be given: one for all, or one for each."
+                    f"y has {0 if y is None else len(y)} conditions for n_samples={n_samples} "
+                    "rows, and conditions that are numbers must be given: one for all, or one for "
+                    "each."
                 )
         elif y is not None:
             raise ValueError(
@@ -444,7 +445,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         return [weight @ some for some in errors]
 
     def _rebuilt(self, X, y, matrix: np.ndarray) -> np.ndarray:
-        """Return the rows of a matrix as they are rebuilt, given their condition if there is one."""
+        """Return the rows of a matrix as they are rebuilt, given what they have as condition."""
         codes = self.autoencoder_.transform(matrix)
         if not self._is_conditional():
             return self.autoencoder_.inverse_transform(codes)
@@ -452,8 +453,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             y = self.encoder_.known_values(X, self.condition_)
         elif y is None:
             raise ValueError(
-                "y is None, but the autoencoder was fitted with conditional=True: give the label or "
-                "the numbers of each row."
+                "y is None, but the autoencoder was fitted with conditional=True: give the label "
+                "or the numbers of each row."
             )
         return self.autoencoder_.inverse_transform(codes, y)
 

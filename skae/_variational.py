@@ -644,7 +644,8 @@ class VariationalAutoencoderTransformer(
         standardize = standardization(mean, scale)
         encoder = VariationalEncoder(standardize, self._body(sizes, generator))
         body = self._body((n_inputs, *self._decoder_sizes(), n_features), generator)
-        likelihood = getattr(self.likelihood, "of", LIKELIHOODS.get(self.likelihood))(standardize)
+        kind = LIKELIHOODS.get(self.likelihood) or self.likelihood.of  # that of a table
+        likelihood = kind(standardize)
         decoder = Decoder(standardize, body, likelihood.output())
         return VariationalNetwork(encoder, decoder, likelihood, self._binarize(standardize))
 

@@ -189,10 +189,9 @@ class MixedLikelihood(Likelihood):
         return self.levels.beside(numbers, self.levels.indicators(X) * log_shares)
 
     def draw(self, X: Tensor, scale: float, generator: Generator) -> Tensor:
-        noise = self.variance().detach().to(X).sqrt() * torch.empty_like(X).normal_(
-            generator=generator
-        )
-        numbers = torch.where(self.is_number, X + noise, X)
+        noise = torch.empty_like(X).normal_(generator=generator)
+        deviation = self.variance().detach().to(X).sqrt()
+        numbers = torch.where(self.is_number, X + deviation * noise, X)
         if not self.levels.is_level.any():
             return numbers
         shares = self.levels.indicators(X).clamp(min=0.0).masked_fill(self.levels.absent, 0.0)
