@@ -62,11 +62,14 @@ KINDS = {
     "contradiction": contradiction,
 }
 
+NEEDED = {"range": 0, "combination": 2, "contradiction": 1}  # categories
+
 
 def plant(table):
     """Return the table with unusual values, and of each such row its kind and its columns."""
     random = np.random.RandomState(0)
-    kinds = [*KINDS] if len(words_of(table)) > 1 else ["range"]
+    n_words = sum(table[name].nunique() > 1 for name in words_of(table))
+    kinds = [kind for kind, needed in NEEDED.items() if n_words >= needed]
     rows = random.permutation(len(table))[: max(len(kinds), int(SHARE * len(table)))]
     planted, told = table.copy(), {}
     for i, row in enumerate(rows):
