@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.stats import entropy
 from sklearn.base import clone
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -177,6 +178,48 @@ def test_rows_of_a_weight_are_rows_so_many_times():
 def test_what_follows_from_the_table_is_not_set(parameters, message):
     with pytest.raises(ValueError, match=message):
         fitted(**parameters)
+
+
+def untrained(table, n_components=2, **parameters):
+    """Return a matrix and a variational autoencoder of it that is next to its start."""
+    encoder = TableEncoder().fit(table)
+    matrix = encoder.transform(table)
+    model = clone(VARIATIONAL).set_params(max_iter=1, learning_rate_init=1e-9, **parameters)
+    model.set_params(n_components=n_components, likelihood=encoder.likelihood(), missing="mask")
+    return matrix, model.fit(matrix)
+
+
+def test_of_numbers_alone_the_start_is_factor_analysis():
+    random = np.random.RandomState(0)
+    codes, loadings = random.normal(size=(300, 2)), random.uniform(-1, 1, (2, 6))
+    X = codes @ loadings + random.uniform(0.3, 0.8, 6) * random.normal(size=(300, 6))
+    matrix, model = untrained(X)
+    expected = FactorAnalysis(2, svd_method="lapack").fit(matrix).score(matrix)
+    assert model.score_samples(matrix).mean() == pytest.approx(expected, abs=0.01)
+    assert model.evidence_lower_bound(matrix).mean() == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_the_start_is_no_less_likely_than_columns_by_themselves(init):
+    table = people()
+    matrix, model = untrained(table, init=init)
+    known = table.notna().sum()
+    alone = -0.5 * np.log(2 * np.pi * np.e) * known[["height", "weight", "shoe"]].sum()
+    for name in ("size", "tall", "team"):
+        alone -= known[name] * entropy(table[name].value_counts())
+    found = model.evidence_lower_bound(matrix, n_draws=50).mean()
+    assert found > alone / len(table) + (1.0 if init == "pca" else -1.0)
+
+
+def test_numbers_that_follow_from_others_leave_no_density_without_a_bound():
+    table = people().assign(twice=lambda rows: 2 * rows["shoe"])
+    model = clone(VARIATIONAL).set_params(max_iter=40)
+    model = TableAutoencoderTransformer(2, autoencoder=model, random_state=0).fit(table)
+    variance = model.autoencoder_.module_.likelihood.variance()
+    sources = model.encoder_.source_columns_
+    step = 1 / table["shoe"].std(ddof=0)
+    assert variance[sources == "shoe"].item() >= 0.99 * step**2 / 12
+    assert np.isfinite(model.autoencoder_.loss_curve_).all()
 
 
 def test_new_rows_are_like_those_of_the_table():
