@@ -180,13 +180,13 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             If a column has a type that can't be read or a new word in each row, or if parameters
             contradict each other.
         """
-        with fitting(self, X, y, sample_weight):
+        condition = y if isinstance(y, str) else None
+        with fitting(self, X, None if condition else y, sample_weight):
             autoencoder = self._template()
             encoder = TableEncoder(self.categorical_features, column_weight=self.column_weight)
             encoder.fit(X, sample_weight=sample_weight)
             matrix = encoder.transform(X)
             beside = {"sample_weight": sample_weight, "groups": groups}
-            condition = y if isinstance(y, str) else None
             if isinstance(autoencoder, AutoencoderTransformer):
                 autoencoder.set_params(loss=encoder.loss(), missing="mask")
             else:
@@ -471,6 +471,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = tags.input_tags.string = True
+        tags.target_tags.required = getattr(self.autoencoder, "conditional", False)
         return tags
 
 

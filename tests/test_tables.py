@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
 
 from skae import (
     AutoencoderTransformer,
@@ -220,6 +221,18 @@ def test_numbers_that_follow_from_others_leave_no_density_without_a_bound():
     step = 1 / table["shoe"].std(ddof=0)
     assert variance[sources == "shoe"].item() >= 0.99 * step**2 / 12
     assert np.isfinite(model.autoencoder_.loss_curve_).all()
+
+
+def test_networks_side_by_side_are_those_that_are_trained_in_turn():
+    encoder = TableEncoder().fit(people())
+    model = clone(VARIATIONAL).set_params(early_stopping=True, random_state=0, missing="mask")
+    model.set_params(likelihood=encoder.likelihood())
+    matrix = encoder.transform(people())
+    together = clone(model).fit(matrix)
+    in_turn = clone(model).set_params(callbacks=[Callback()]).fit(matrix)
+    curves = together.validation_loss_curve_, in_turn.validation_loss_curve_
+    np.testing.assert_allclose(*curves, rtol=1e-4)
+    assert curves[0][0] != curves[0][-1]
 
 
 def test_new_rows_are_like_those_of_the_table():

@@ -30,7 +30,7 @@ N_CODES = 6
 
 
 def of_training(train, n_rows, random):
-    return train.sample(n_rows, replace=True, random_state=random)
+    return train
 
 
 def one_by_one(train, n_rows, random):
