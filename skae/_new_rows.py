@@ -21,6 +21,7 @@ from ._conditions import LabelCondition, NumberCondition
 from ._seeding import torch_generator
 
 _CODES = 10_000  # that a mixture is fitted to, and rows that the ranks of numbers come from
+_MOST_ENCODED = 2**20  # rows of which codes are drawn; torch draws from no more than 2**24
 _ROWS_OF_PART, _MOST_PARTS = 25, 20  # of the mixture
 _QUANTILES = 1000
 _LEAST_VARIANCE = 1e-4  # of codes, whose variance is about 1
@@ -108,11 +109,12 @@ class NewRows:
     def __init__(self, autoencoder: Any, matrix: np.ndarray, weight: np.ndarray, y: Any) -> None:
         generator = torch_generator(autoencoder._seed)
         rows = np.flatnonzero(weight > 0)
-        shares = torch.from_numpy(weight[rows])
+        encoded = rows[:: max(1, len(rows) // _MOST_ENCODED)]
+        shares = torch.from_numpy(weight[encoded])
         some = torch.multinomial(shares, _CODES, True, generator=generator).numpy()
-        codes, deviations = autoencoder.transform(matrix[rows], return_std=True)
+        codes, deviations = autoencoder.transform(matrix[encoded], return_std=True)
         codes = codes[some] + deviations[some] * _normal((_CODES, codes.shape[1]), generator)
-        y = None if y is None else np.asarray(y)[rows[some]]
+        y = None if y is None else np.asarray(y)[encoded[some]]
         classes = _classes(autoencoder, y, _CODES)
         self.codes = CodeMixture(codes, classes, len(rows), autoencoder._seed)
         self.ranks: list[Ranks] = []

@@ -34,6 +34,9 @@ _DECIDED: dict[type, dict[str, Any]] = {
 }
 
 _NO_ERROR = 1e-12  # in units of variances: what is rounding alone
+# Of the matrix in training. Weighted rows and repeated ones have means that differ in the last bit,
+# and the order of rows in training is that of their content.
+_DECIMALS = 10
 
 
 def _draws_rows(estimator) -> bool:
@@ -199,7 +202,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
                     f"y={y!r} names a condition, and the autoencoder has none. Give autoencoder="
                     "VariationalAutoencoderTransformer(conditional=True), or leave y out."
                 )
-            fit_within("autoencoder", 1, autoencoder, matrix, **beside)
+            fit_within("autoencoder", 1, autoencoder, np.round(matrix, _DECIMALS), **beside)
             for name in ("n_features_in_", "feature_names_in_", "_new_rows"):
                 self.__dict__.pop(name, None)
                 if hasattr(encoder, name):
