@@ -39,9 +39,11 @@ def says_way_out(X, estimator: BaseEstimator | None = None) -> Iterator[None]:
         yield
     except ValueError as error:
         message, *_ = str(error).split("\n")
-        missing = getattr(estimator, "missing", None)
+        inner = getattr(estimator, "autoencoder", None)
+        missing = getattr(estimator, "missing", getattr(inner, "missing", None))
         if "contains NaN" in message and missing is not None:
-            way_out = "With missing='mask' it takes missing values, and learns from the others."
+            where = "missing" if inner is None else "autoencoder__missing"
+            way_out = f"With {where}='mask' it takes missing values, and learns from the others."
             if missing == "mask":
                 way_out = "It takes missing values in dense rows: X.toarray()."
             raise ValueError(f"{message}\n{type(estimator).__name__}: {way_out}") from error

@@ -34,8 +34,10 @@ class NumberColumn:
         self.median, self.typical = 0.0, 0.0  # a deviation, above which others are large
         if _is_heavy(numbers, weight):
             self.median, self.typical = _median_and_deviation(numbers, weight)
-        self.mean, self.scale = _mean_and_deviation(self._shortened(numbers), weight)
+        numbers = self._shortened(numbers)
+        self.mean, self.scale = _mean_and_deviation(numbers, weight)
         self.scale /= np.sqrt(say)
+        self.rounding = _variance_of_rounding(numbers / self.scale, weight)  # in the matrix
 
     @property
     def variance(self) -> float:
@@ -88,6 +90,7 @@ class DateColumn(NumberColumn):
         ]
         self.width += 2 * len(self.cycles)
         self.scale *= np.sqrt(max(self.width, 1))
+        self.rounding /= max(self.width, 1)
 
     def encode(self, values: Values) -> np.ndarray:
         number = super().encode(values)
@@ -245,6 +248,16 @@ def _mean_and_deviation(numbers: np.ndarray, weight: np.ndarray) -> tuple[float,
     mean = np.average(numbers, weights=weight)
     deviation = np.sqrt(np.average((numbers - mean) ** 2, weights=weight))
     return float(mean), float(deviation) if deviation > 1e-12 * abs(mean) else 1.0
+
+
+def _variance_of_rounding(numbers: np.ndarray, weight: np.ndarray) -> float:
+    """Return the variance within what is nearer to a number than to other ones, of typical rows."""
+    different, place = np.unique(numbers, return_inverse=True)
+    if len(different) < 2:
+        return 0.0
+    gaps = np.diff(different)
+    widths = (np.append(gaps[:1], gaps) + np.append(gaps, gaps[-1:])) / 2
+    return _median(widths[place], weight) ** 2 / 12
 
 
 def _is_heavy(numbers: np.ndarray, weight: np.ndarray) -> bool:

@@ -15,7 +15,7 @@ from ._checked_rows import validated_rows
 from ._contract import BaseEstimator, TransformerMixin, _fit_context
 from ._frames import layout_of, library_of, read, with_index_of, write
 from ._level_embedding import EmbeddedColumn
-from ._mixed_loss import TableLoss
+from ._mixed_loss import TableLikelihood, TableLoss
 from ._table_columns import CategoryColumn, TableColumns
 from ._table_values import Values
 from ._warnings import warn
@@ -64,6 +64,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     categories_ : dict
         The levels of each category that were seen in `fit`, by its name: an ndarray of shape
         (n_levels,), in the order of a categorical type, else sorted.
+
+    source_columns_ : ndarray of shape (n_columns,)
+        For each column of the matrix the name of the table's column that it was made of: what
+        ``reconstruction_error(matrix, per_feature=encoder.source_columns_)`` of an autoencoder or a
+        detector sums errors by. A category with one level alone is not in it.
 
     See Also
     --------
@@ -140,6 +145,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._layout, self._columns = layout, columns
         self.kinds_ = {values.name: values.kind for values in table}
         self.column_weights_ = np.array([column.say for column in columns.columns])
+        sources = [column.name for column in columns.columns for _ in range(column.width)]
+        self.source_columns_ = np.array(sources, dtype=object)
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -314,6 +321,89 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 f"{self._columns.n_columns} columns, as transform returns them."
             )
         return matrix
+
+    def likelihood(self) -> TableLikelihood:
+        """Return the likelihood of the matrix, for `VariationalAutoencoderTransformer`.
+
+        Returns
+        -------
+        object
+            What its parameter ``likelihood`` takes: normal noise of numbers, with a variance for
+            each, and probabilities of categories. Of a date, only its time counts.
+        """
+        check_is_fitted(self)
+        return TableLikelihood(self._columns)
+
+    def known_values(self, X, name) -> np.ndarray:
+        """Return the levels or numbers of one column of a table, none of which may be missing.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows like those of `fit`.
+
+        name : str
+            The column's. Columns of an array are "x0", "x1" and so on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Levels of a category, as objects; numbers; or times, in seconds since 1970.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or values of it are missing.
+        """
+        check_is_fitted(self)
+        values = self._read(X)[self._place(name)]
+        holes = np.flatnonzero(np.isnan(values.numbers))
+        if len(holes):
+            raise ValueError(
+                f"The column {name!r} of X has no value in {len(holes)} rows, the first of which "
+                f"is row {holes[0]}. Leave these out."
+            )
+        if values.levels is None:
+            return values.numbers
+        levels = np.empty(len(values.levels), dtype=object)
+        levels[:] = values.levels
+        return levels[values.numbers.astype(int)]
+
+    def with_values(self, X, name, values) -> np.ndarray:
+        """Return rows of the matrix with other values of one column of the table.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_columns)
+            Rows such as `transform` returns.
+
+        name : str
+            The column's.
+
+        values : array-like of shape (n_samples,)
+            As `known_values` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_columns)
+            A copy.
+        """
+        check_is_fitted(self)
+        place = self._place(name)
+        column, numbers = self._columns.columns[place], values
+        if column.levels is not None:
+            places = {level: i for i, level in enumerate(column.levels)}
+            numbers = [places.get(value, np.nan) for value in np.asarray(values).tolist()]
+        numbers = np.asarray(numbers, dtype=np.float64).reshape(len(X))
+        result = np.array(X, dtype=np.float64)
+        block = column.encode(Values(name, column.kind, numbers, column.levels))
+        result[:, self._columns.places[place]] = block
+        return result
+
+    def _place(self, name) -> int:
+        if name not in self._layout.names:
+            raise ValueError(f"There is no column {name!r}; expected one of {self._layout.names}.")
+        return self._layout.names.index(name)
 
     def _checked(self, X, *, reset):
         """Return a container whose columns can be read, and remember or compare their number."""

@@ -1,5 +1,6 @@
 """TableAutoencoderTransformer: an autoencoder that takes a table and gives a table back."""
 
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -7,15 +8,37 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, clone
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._autoencoder import AutoencoderTransformer
-from ._contract import TransformerMixin, _fit_context
-from ._fitting import fitting
+from ._contract import TransformerMixin, _fit_context, available_if
+from ._fitting import fit_seed, fitting
 from ._frames import filled, with_index_of
+from ._new_rows import NewRows
 from ._progress import Watchable, fit_within
+from ._seeding import torch_generator
 from ._table_encoder import TableEncoder
 from ._table_scores import NO_ERROR, share, summed_errors
+from ._variational import VariationalAutoencoderTransformer
 
 # Of the autoencoder, what follows from the table.
-_DECIDED = {"loss": "squared_error", "missing": "error", "output_activation": None}
+_DECIDED: dict[type, dict[str, Any]] = {
+    AutoencoderTransformer: {
+        "loss": "squared_error",
+        "missing": "error",
+        "output_activation": None,
+    },
+    VariationalAutoencoderTransformer: {
+        "likelihood": "gaussian",
+        "missing": "error",
+        "binarize": False,
+    },
+}
+
+# Of the matrix in training. Weighted rows and repeated ones have means that differ in the last bit,
+# and the order of rows in training is that of their content.
+_DECIMALS = 10
+
+
+def _draws_rows(estimator) -> bool:
+    return isinstance(estimator.autoencoder, VariationalAutoencoderTransformer)
 
 
 class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Watchable):
@@ -43,12 +66,15 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         categorical types of pandas and polars.
 
     column_weight : dict, default=None
-        What columns count, by their names, such as ``{"income": 2}``; 1 for all others.
+        What columns count, by their names, such as ``{"income": 2}``; 1 for all others. Not with a
+        variational autoencoder, whose likelihood has no weights.
 
-    autoencoder : AutoencoderTransformer, default=None
+    autoencoder : AutoencoderTransformer or VariationalAutoencoderTransformer, default=None
         Its parameters are those of the network and of training; a clone of it is fitted to the
-        matrix of the table. The loss and what is done with missing values follow from the table.
-        None is one with its defaults.
+        matrix of the table. The loss or likelihood and what is done with missing values follow from
+        the table. None is an AutoencoderTransformer with its defaults. A variational autoencoder
+        has normal noise for numbers, with a variance for each, and probabilities for categories; it
+        draws new rows (`sample`), given a condition if it is ``conditional``.
 
     random_state : int, RandomState instance or None, default=None
         That of the autoencoder, unless it has one of its own.
@@ -58,8 +84,11 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
     encoder_ : TableEncoder
         From the table to the matrix, and back.
 
-    autoencoder_ : AutoencoderTransformer
+    autoencoder_ : AutoencoderTransformer or VariationalAutoencoderTransformer
         Fitted to the matrix.
+
+    condition_ : str or None
+        The name of the column that is the condition, if one is.
 
     n_components_ : int
         Number of codes.
@@ -74,6 +103,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
     --------
     TableEncoder : The matrix alone, for other estimators.
     AutoencoderTransformer : For rows of numbers.
+    VariationalAutoencoderTransformer : With new rows, as its ``autoencoder``.
 
     References
     ----------
@@ -101,7 +131,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
     _parameter_constraints: ClassVar[dict] = {
         **TableEncoder._parameter_constraints,
         "n_components": AutoencoderTransformer._parameter_constraints["n_components"],
-        "autoencoder": [AutoencoderTransformer, None],
+        "autoencoder": [AutoencoderTransformer, VariationalAutoencoderTransformer, None],
         "random_state": ["random_state"],
     }
 
@@ -129,8 +159,10 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         X : DataFrame or array-like of shape (n_samples, n_features)
             A table of pandas or polars, or an array of numbers or objects.
 
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns) or str, default=None
+            With an autoencoder that is ``conditional``: its condition, as labels, numbers or the
+            name of a column of X. That column stays one of the table: it is rebuilt and drawn as
+            the others are, given what it has. Ignored otherwise, but for a name.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative.
@@ -149,30 +181,52 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             If a column has a type that can't be read or a new word in each row, or if parameters
             contradict each other.
         """
-        with fitting(self, X, y, sample_weight):
+        condition = y if isinstance(y, str) else None
+        with fitting(self, X, None if condition else y, sample_weight):
+            autoencoder = self._template()
             encoder = TableEncoder(self.categorical_features, column_weight=self.column_weight)
             encoder.fit(X, sample_weight=sample_weight)
-            autoencoder = self._template().set_params(loss=encoder.loss(), missing="mask")
             matrix = encoder.transform(X)
             beside = {"sample_weight": sample_weight, "groups": groups}
-            fit_within("autoencoder", 1, autoencoder, matrix, **beside)
-            for name in ("n_features_in_", "feature_names_in_"):
+            if isinstance(autoencoder, AutoencoderTransformer):
+                autoencoder.set_params(loss=encoder.loss(), missing="mask")
+            else:
+                autoencoder.set_params(likelihood=encoder.likelihood(), missing="mask")
+                if autoencoder.conditional:
+                    y = encoder.known_values(X, y) if condition is not None else y
+                    beside["y"] = y
+            if condition is not None and "y" not in beside:
+                raise ValueError(
+                    f"y={y!r} names a condition, and the autoencoder has none. Give autoencoder="
+                    "VariationalAutoencoderTransformer(conditional=True), or leave y out."
+                )
+            fit_within("autoencoder", 1, autoencoder, np.round(matrix, _DECIMALS), **beside)
+            for name in ("n_features_in_", "feature_names_in_", "_new_rows"):
                 self.__dict__.pop(name, None)
                 if hasattr(encoder, name):
                     setattr(self, name, getattr(encoder, name))
-            self.encoder_, self.autoencoder_ = encoder, autoencoder
-            self.n_components_ = self._n_features_out = autoencoder.n_components_
+            if isinstance(autoencoder, VariationalAutoencoderTransformer):
+                weight = _check_sample_weight(sample_weight, matrix, dtype=np.float64)
+                self._new_rows = NewRows(autoencoder, matrix, weight, beside.get("y"))
+            self.encoder_, self.autoencoder_, self.condition_ = encoder, autoencoder, condition
+            self.n_components_ = self._n_features_out = autoencoder._n_features_out
         return self
 
-    def _template(self) -> AutoencoderTransformer:
+    def _template(self) -> Any:
         """Return the autoencoder to fit, but for what follows from the table."""
         template = AutoencoderTransformer() if self.autoencoder is None else clone(self.autoencoder)
-        for name, default in _DECIDED.items():
-            if getattr(template, name) != default:
-                raise ValueError(
-                    f"autoencoder has {name}={getattr(template, name)!r}, which follows from the "
-                    f"columns of a table. Leave it at {default!r}."
-                )
+        for kind, decided in _DECIDED.items():
+            for name, default in decided.items() if isinstance(template, kind) else ():
+                if getattr(template, name) != default:
+                    raise ValueError(
+                        f"autoencoder has {name}={getattr(template, name)!r}, which follows from "
+                        f"the columns of a table. Leave it at {default!r}."
+                    )
+        if _draws_rows(self) and self.column_weight:
+            raise ValueError(
+                f"column_weight={self.column_weight!r} does not go with a variational autoencoder: "
+                "its columns count by how likely their values are. Leave it out."
+            )
         template.set_params(n_components=self.n_components)
         if template.random_state is None:
             template.set_params(random_state=self.random_state)
@@ -194,7 +248,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         check_is_fitted(self)
         return self.autoencoder_.transform(self.encoder_.transform(X))
 
-    def inverse_transform(self, X) -> Any:
+    def inverse_transform(self, X, y=None) -> Any:
         """Return the rows of a table that codes stand for.
 
         Parameters
@@ -202,22 +256,85 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         X : array-like of shape (n_samples, n_components)
             Codes such as `transform` returns.
 
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            With a condition: what the rows shall have. None averages over labels, as frequent as
+            they were in training.
+
         Returns
         -------
         DataFrame or ndarray of shape (n_samples, n_features)
             In the container of `fit`, with the same columns, types and categories.
         """
         check_is_fitted(self)
-        rows = self.autoencoder_.inverse_transform(X)
+        beside = {"y": y} if self._is_conditional() else {}
+        rows = self._given(y, self.autoencoder_.inverse_transform(X, **beside))
         return with_index_of(X, self.encoder_.inverse_transform(rows))
 
-    def impute(self, X) -> Any:
+    @available_if(_draws_rows)
+    def sample(self, n_samples=1, y=None, *, random_state=None) -> Any:
+        """Draw new rows, with a variational autoencoder.
+
+        A code is drawn from where those of the training rows lie, a mixture of normal distributions
+        that was fitted to them in `fit`; given it, numbers with the noise of the likelihood, and
+        categories as probable as they are. A number that is drawn is taken for that of the training
+        rows with the same rank; so a column has as many zeros as there, and of numbers that repeat
+        no others.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+
+        y : str, number or array-like, default=None
+            With a condition: what the rows shall have, one label (or row of numbers) for all or one
+            for each. None draws labels as they were frequent in training; numbers must be given.
+
+        random_state : int, RandomState instance or None, default=None
+            Where the draws come from. None is different each time, without a draw from numpy's
+            global generator.
+
+        Returns
+        -------
+        DataFrame or ndarray of shape (n_samples, n_features)
+            In the container of `fit`, with the same columns, types and categories, and no value
+            missing. A column that is the condition has y.
+
+        Raises
+        ------
+        ValueError
+            If ``n_samples`` is not a positive integer, or if y is missing, unknown or without
+            effect.
+        """
+        check_is_fitted(self)
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples={n_samples!r} must be a positive integer.")
+        generator = torch_generator(fit_seed(random_state))
+        if self._is_conditional():
+            y = self.autoencoder_._condition.for_each(y, int(n_samples), generator)
+            if y is None or len(y) != n_samples:
+                raise ValueError(
+                    f"y has {0 if y is None else len(y)} conditions for n_samples={n_samples} "
+                    "rows, and conditions that are numbers must be given: one for all, or one for "
+                    "each."
+                )
+        elif y is not None:
+            raise ValueError(
+                f"y={y!r} has no effect, because there is no condition. Leave it out, or fit with "
+                "autoencoder=VariationalAutoencoderTransformer(conditional=True)."
+            )
+        rows = self._new_rows.draw(self.autoencoder_, int(n_samples), y, generator)
+        return self.encoder_.inverse_transform(self._given(y, rows))
+
+    def impute(self, X, y=None) -> Any:
         """Fill the values of a table that are missing from its reconstruction.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
             Rows like those of `fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            With a condition: that of the rows, if it is no column of X. Ignored otherwise.
 
         Returns
         -------
@@ -227,15 +344,18 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         check_is_fitted(self)
         matrix = self.encoder_.transform(X)
-        return filled(X, self.encoder_.inverse_transform(self._rebuilt(matrix)))
+        return filled(X, self.encoder_.inverse_transform(self._rebuilt(X, y, matrix)))
 
-    def reconstruction_error(self, X, *, per_feature=False) -> np.ndarray:
+    def reconstruction_error(self, X, y=None, *, per_feature=False) -> np.ndarray:
         """Return how far rows are from their reconstruction.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
             Rows like those of `fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            With a condition: that of the rows, if it is no column of X. Ignored otherwise.
 
         per_feature : bool, default=False
             Whether to return a number for each column of the table.
@@ -255,7 +375,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         check_is_fitted(self)
         matrix = self.encoder_.transform(X)
-        errors = self.encoder_.column_errors(matrix, self._rebuilt(matrix))
+        errors = self.encoder_.column_errors(matrix, self._rebuilt(X, y, matrix))
         known, weight = ~np.isnan(errors), self.encoder_.column_weights_
         errors = np.where(known, errors, 0.0)
         if per_feature:
@@ -271,8 +391,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         X : DataFrame or array-like of shape (n_samples, n_features)
             Rows like those of `fit`, at least two.
 
-        y : Ignored
-            Not used, present for API consistency by convention.
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            With a condition: that of the rows, if it is no column of X. Ignored otherwise.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative.
@@ -283,17 +403,20 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             At most 1; 0 is as good as each column's own mean or frequencies. For a table of numbers
             alone it is R² of standardized columns. Columns count by their weights.
         """
-        errors, constant = self._summed_errors(X, sample_weight)
+        errors, constant = self._summed_errors(X, y, sample_weight)
         weight = self.encoder_.column_weights_
         return share(errors @ weight, constant @ weight)
 
-    def score_per_feature(self, X, sample_weight=None) -> np.ndarray:
+    def score_per_feature(self, X, y=None, sample_weight=None) -> np.ndarray:
         """Return the share of each column of a table that its reconstruction explains.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
             Rows like those of `fit`, at least two.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+            With a condition: that of the rows, if it is no column of X. Ignored otherwise.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative.
@@ -303,24 +426,45 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         ndarray of shape (n_features,)
             As `score`, for each column; NaN for one that is the same in all rows.
         """
-        errors, constant = self._summed_errors(X, sample_weight)
+        errors, constant = self._summed_errors(X, y, sample_weight)
         varies = constant > NO_ERROR
         return 1 - np.divide(errors, constant, out=np.full(len(errors), np.nan), where=varies)
 
-    def _summed_errors(self, X, sample_weight):
+    def _summed_errors(self, X, y, sample_weight):
         """Return the errors of columns, and those of the rows' own means and frequencies."""
         check_is_fitted(self)
         matrix = self.encoder_.transform(X)
         weight = _check_sample_weight(
             sample_weight, matrix, dtype=np.float64, ensure_non_negative=True
         )
-        return summed_errors(self.encoder_, matrix, self._rebuilt(matrix), weight)
+        return summed_errors(self.encoder_, matrix, self._rebuilt(X, y, matrix), weight)
 
-    def _rebuilt(self, matrix: np.ndarray) -> np.ndarray:
-        return self.autoencoder_.inverse_transform(self.autoencoder_.transform(matrix))
+    def _rebuilt(self, X, y, matrix: np.ndarray) -> np.ndarray:
+        """Return the rows of a matrix as they are rebuilt, given what they have as condition."""
+        codes = self.autoencoder_.transform(matrix)
+        if not self._is_conditional():
+            return self.autoencoder_.inverse_transform(codes)
+        if self.condition_ is not None:
+            y = self.encoder_.known_values(X, self.condition_)
+        elif y is None:
+            raise ValueError(
+                "y is None, but the autoencoder was fitted with conditional=True: give the label "
+                "or the numbers of each row."
+            )
+        return self.autoencoder_.inverse_transform(codes, y)
+
+    def _is_conditional(self) -> bool:
+        return getattr(self.autoencoder_, "_condition", None) is not None
+
+    def _given(self, y, matrix: np.ndarray) -> np.ndarray:
+        """Return rows of the matrix whose condition, if it is a column, is as it was given."""
+        if y is None or self.condition_ is None:
+            return matrix
+        return self.encoder_.with_values(matrix, self.condition_, y)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = tags.input_tags.string = True
+        tags.target_tags.required = getattr(self.autoencoder, "conditional", False)
         return tags

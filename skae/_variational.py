@@ -13,7 +13,7 @@ import torch
 from scipy.special import logsumexp
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -118,7 +118,7 @@ class VariationalAutoencoderTransformer(
         How rows scatter about what is decoded. "gaussian" adds normal noise of one variance
         for all columns, which is learned. "bernoulli" takes the decoder's outputs for
         probabilities that a value is 1; X must lie in [0, 1], and values between count as
-        both, weighted.
+        both, weighted. `TableEncoder.likelihood` returns one more kind, for its matrix.
 
     beta : float, default=1.0
         Weight of the divergence. 1 is the lower bound of the log-likelihood; more gives codes
@@ -344,7 +344,7 @@ class VariationalAutoencoderTransformer(
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "decoder_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "likelihood": [StrOptions(set(LIKELIHOODS))],
+        "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods(["of"])],
         "beta": [Interval(Real, 0, None, closed="neither")],
         "warm_up": [Interval(Real, 0, 1, closed="left")],
         "binarize": ["boolean"],
@@ -631,9 +631,8 @@ class VariationalAutoencoderTransformer(
             mean, scale = mean_and_scale(X, indices, weight)
             scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
             network = self._network(mean, scale, n_conditions, torch_generator(seed))
-            STARTS[self.init, self.likelihood](
-                network, fill_holes(X, mean), indices, weight, mean, scale, self.beta
-            )
+            start = STARTS[self.init, type(network.likelihood)]
+            start(network, fill_holes(X, mean), indices, weight, mean, scale, self.beta)
         loss = EvidenceLoss(network.encoder.standardize, self.beta, self.warm_up)
         kind = _ConditionedRows if n_conditions else _Rows
         return Start(network, loss, kind(rows, indices, weight, mean, scale))
@@ -645,9 +644,9 @@ class VariationalAutoencoderTransformer(
         standardize = standardization(mean, scale)
         encoder = VariationalEncoder(standardize, self._body(sizes, generator))
         body = self._body((n_inputs, *self._decoder_sizes(), n_features), generator)
-        likelihood = LIKELIHOODS[self.likelihood](standardize)
-        output = likelihood.output_activation
-        decoder = Decoder(standardize, body, None if output is None else output())
+        kind = LIKELIHOODS.get(self.likelihood) or self.likelihood.of  # that of a table
+        likelihood = kind(standardize)
+        decoder = Decoder(standardize, body, likelihood.output())
         return VariationalNetwork(encoder, decoder, likelihood, self._binarize(standardize))
 
     def _binarize(self, standardize):

@@ -24,6 +24,7 @@ LAYERS = [
     {"_model_files", "_standalone"},
     {"_convolutional", "_imputer", "_outliers", "_tables"},
     {"_autoencoder", "_stacked", "_variational"},
+    {"_new_rows"},
     {
         "_assembly",
         "_candidates",
@@ -208,7 +209,7 @@ def test_an_import_within_the_rule_passes(module, is_package, source):
 
 @pytest.mark.parametrize(
     "path",
-    sorted([*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "docs" / "examples").glob("*.py")]),
+    sorted([*(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "docs" / "examples").glob("*.py")]),
     ids=lambda path: path.stem,
 )
 def test_benchmarks_and_examples_use_the_public_names_only(path):

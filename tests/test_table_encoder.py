@@ -1,14 +1,25 @@
 """TableEncoder: a table as a matrix that PCA, pipelines and detectors take, and back."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer, TableEncoder
+import skae
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    StackedAutoencoderClassifier,
+    TableEncoder,
+)
 from skae.exceptions import UnknownCategoryWarning
 
 
@@ -165,3 +176,71 @@ def test_other_estimators_take_tables_by_it():
         ),
     ).fit(strange)
     assert 5 in detector.score_samples(strange).argsort()[:3]
+
+
+SMALL = AutoencoderTransformer(
+    1, hidden_layer_sizes=4, max_iter=2, init="pca", noise=None, missing="mask"
+)
+QUICK_DETECTOR = AutoencoderOutlierDetector(SMALL, n_folds=2, random_state=0)
+QUICK_CLASSIFIER = StackedAutoencoderClassifier(
+    hidden_layer_sizes=(4,), max_iter=3, early_stopping=False, random_state=0
+)
+
+
+def test_what_makes_a_row_unusual_is_told_by_column_of_the_table(tmp_path):
+    table = people().assign(same="here")
+    encoder = TableEncoder().fit(table)
+    names = encoder.get_feature_names_out()
+    sources = encoder.source_columns_
+    assert [name.split("=")[0].split(" (")[0] for name in names] == sources.tolist()
+    matrix = encoder.transform(table)
+    detector = QUICK_DETECTOR.fit(matrix)
+    errors = detector.reconstruction_error(matrix, per_feature=sources)
+    assert errors.shape == (120, 7)  # but for the column that is the same in all rows
+    np.testing.assert_allclose(errors.sum(axis=1), detector.reconstruction_error(matrix))
+    for part, path in ((encoder, tmp_path / "encoder"), (detector, tmp_path / "detector")):
+        skae.save(part, path)
+    again = skae.load(tmp_path / "encoder"), skae.load(tmp_path / "detector")
+    np.testing.assert_array_equal(
+        again[1].reconstruction_error(
+            again[0].transform(table), per_feature=again[0].source_columns_
+        ),
+        errors,
+    )
+
+
+def test_a_detector_behind_it_finds_unusual_rows():
+    table = people()
+    pipeline = make_pipeline(TableEncoder(), QUICK_DETECTOR)
+    assert (pipeline.fit(table).predict(table) == -1).sum() == 12
+    again = pickle.loads(pickle.dumps(pipeline))
+    np.testing.assert_array_equal(again.score_samples(table), pipeline.score_samples(table))
+    with pytest.raises(ValueError, match="With autoencoder__missing='mask' it takes missing val"):
+        pipeline.set_params(autoencoderoutlierdetector__autoencoder__missing="error").fit(table)
+
+
+def test_a_classifier_behind_it_learns_words_from_tables():
+    table = people()
+    labels = np.where(table.pop("member"), "member", "guest")
+    masking = clone(QUICK_CLASSIFIER).set_params(missing="mask")
+    pipeline = make_pipeline(TableEncoder(), masking).fit(table, labels)
+    assert set(pipeline.predict(table)) <= {"member", "guest"}
+    filling = SimpleImputer(keep_empty_features=True)
+    pipeline = make_pipeline(TableEncoder(), filling, QUICK_CLASSIFIER)
+    grid = {"stackedautoencoderclassifier__hidden_layer_sizes": [(3,), (4,)]}
+    serial, parallel = (
+        GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs).fit(table, labels) for n_jobs in (1, 2)
+    )
+    for name in ("mean_test_score", "params"):
+        np.testing.assert_array_equal(serial.cv_results_[name], parallel.cv_results_[name])
+    assert np.isfinite(serial.cv_results_["mean_test_score"]).all()
+    assert set(parallel.predict(table)) <= {"member", "guest"}
+    again = pickle.loads(pickle.dumps(parallel))
+    np.testing.assert_array_equal(again.predict_proba(table), parallel.predict_proba(table))
+
+
+def test_a_classifier_says_what_to_do_with_holes():
+    table = people()
+    labels = table.pop("member")
+    with pytest.raises(ValueError, match="With missing='mask' it takes missing values"):
+        make_pipeline(TableEncoder(), QUICK_CLASSIFIER).fit(table, labels)

@@ -9,18 +9,30 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import entropy
 from sklearn.base import clone
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
 
-from skae import AutoencoderTransformer, TableAutoencoderTransformer, TableEncoder
+from skae import (
+    AutoencoderTransformer,
+    TableAutoencoderTransformer,
+    TableEncoder,
+    VariationalAutoencoderTransformer,
+)
 from skae.exceptions import UnknownCategoryWarning
 
 QUICK = AutoencoderTransformer(max_iter=5, init="pca", noise=None, validation_fraction=0.2)
 TINY = AutoencoderTransformer(hidden_layer_sizes=(4,), max_iter=3, early_stopping=False)
+
+VARIATIONAL = VariationalAutoencoderTransformer(
+    hidden_layer_sizes=(8,), max_iter=3, early_stopping=False
+)
+CONDITIONAL = clone(VARIATIONAL).set_params(conditional=True)
 
 
 def people(n_rows=150, seed=0):
@@ -51,6 +63,7 @@ def fitted(table=None, **parameters):
     [
         TableAutoencoderTransformer(),
         TableAutoencoderTransformer(1, autoencoder=QUICK, random_state=0),
+        TableAutoencoderTransformer(1, autoencoder=VARIATIONAL, random_state=0),
     ]
 )
 def test_passes_the_checks_of_scikit_learn(estimator, check):
@@ -175,6 +188,165 @@ def test_rows_of_a_weight_are_rows_so_many_times():
 def test_what_follows_from_the_table_is_not_set(parameters, message):
     with pytest.raises(ValueError, match=message):
         fitted(**parameters)
+
+
+def untrained(table, n_components=2, **parameters):
+    """Return a matrix and a variational autoencoder of it that is next to its start."""
+    encoder = TableEncoder().fit(table)
+    matrix = encoder.transform(table)
+    model = clone(VARIATIONAL).set_params(max_iter=1, learning_rate_init=1e-9, **parameters)
+    model.set_params(n_components=n_components, likelihood=encoder.likelihood(), missing="mask")
+    return matrix, model.fit(matrix)
+
+
+def test_of_numbers_alone_the_start_is_factor_analysis():
+    random = np.random.RandomState(0)
+    codes, loadings = random.normal(size=(300, 2)), random.uniform(-1, 1, (2, 6))
+    X = codes @ loadings + random.uniform(0.3, 0.8, 6) * random.normal(size=(300, 6))
+    matrix, model = untrained(X)
+    expected = FactorAnalysis(2, svd_method="lapack").fit(matrix).score(matrix)
+    assert model.score_samples(matrix).mean() == pytest.approx(expected, abs=0.01)
+    assert model.evidence_lower_bound(matrix).mean() == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_the_start_is_no_less_likely_than_columns_by_themselves(init):
+    table = people()
+    matrix, model = untrained(table, init=init)
+    known = table.notna().sum()
+    alone = -0.5 * np.log(2 * np.pi * np.e) * known[["height", "weight", "shoe"]].sum()
+    for name in ("size", "tall", "team"):
+        alone -= known[name] * entropy(table[name].value_counts())
+    found = model.evidence_lower_bound(matrix, n_draws=50).mean()
+    assert found > alone / len(table) + (1.0 if init == "pca" else -1.0)
+
+
+def test_numbers_that_follow_from_others_leave_no_density_without_a_bound():
+    table = people().assign(twice=lambda rows: 2 * rows["shoe"])
+    model = clone(VARIATIONAL).set_params(max_iter=40)
+    model = TableAutoencoderTransformer(2, autoencoder=model, random_state=0).fit(table)
+    variance = model.autoencoder_.module_.likelihood.variance()
+    sources = model.encoder_.source_columns_
+    step = 1 / table["shoe"].std(ddof=0)
+    assert variance[sources == "shoe"].item() >= 0.99 * step**2 / 12
+    assert np.isfinite(model.autoencoder_.loss_curve_).all()
+
+
+def test_networks_side_by_side_are_those_that_are_trained_in_turn():
+    encoder = TableEncoder().fit(people())
+    model = clone(VARIATIONAL).set_params(early_stopping=True, random_state=0, missing="mask")
+    model.set_params(likelihood=encoder.likelihood())
+    matrix = encoder.transform(people())
+    together = clone(model).fit(matrix)
+    in_turn = clone(model).set_params(callbacks=[Callback()]).fit(matrix)
+    curves = together.validation_loss_curve_, in_turn.validation_loss_curve_
+    np.testing.assert_allclose(*curves, rtol=1e-4)
+    assert curves[0][0] != curves[0][-1]
+
+
+def test_new_rows_are_like_those_of_the_table():
+    table = people()
+    model = fitted(table, autoencoder=clone(VARIATIONAL).set_params(max_iter=100))
+    new = model.sample(1000, random_state=0)
+    pd.testing.assert_series_equal(new.dtypes, table.dtypes)
+    assert list(new["size"].cat.categories) == [*"SMLX"]
+    assert not new.isna().any().any()
+    pd.testing.assert_frame_equal(new, model.sample(1000, random_state=0))
+    assert not new.equals(model.sample(1000, random_state=1))
+    for name in ("height", "weight", "shoe"):
+        assert new[name].std() == pytest.approx(table[name].std(), rel=0.1)
+    assert new["weight"].corr(new["shoe"]) > 0.8
+    assert new.groupby("tall")["weight"].mean().diff().iloc[1] > 8
+    assert (new["team"] == "red").mean() == pytest.approx((table["team"] == "red").mean(), abs=0.1)
+    assert not hasattr(TableAutoencoderTransformer(), "sample")
+
+
+def test_the_kinds_of_scores_and_holes_are_those_of_any_autoencoder():
+    table = people()
+    model = fitted(table, autoencoder=clone(VARIATIONAL).set_params(max_iter=60))
+    assert model.score(table) > 0.5
+    assert not model.impute(table).isna().any().any()
+    assert model.reconstruction_error(table, per_feature=True).shape == table.shape
+    pd.testing.assert_series_equal(
+        model.inverse_transform(model.transform(table)).dtypes, table.dtypes
+    )
+
+
+def test_polars_and_numbers_alone_and_categories_alone_have_new_rows():
+    table = people()
+    new = fitted(pl.from_pandas(table), autoencoder=VARIATIONAL).sample(5, random_state=0)
+    assert new.schema == pl.from_pandas(table).schema
+    for names in (["height", "shoe"], ["team", "size"]):
+        new = fitted(table[names], autoencoder=VARIATIONAL).sample(5, random_state=0)
+        assert list(new.columns) == names
+
+
+def test_a_column_is_the_condition():
+    table = people()
+    trained = clone(CONDITIONAL).set_params(max_iter=30)
+    model = TableAutoencoderTransformer(2, autoencoder=trained, random_state=0).fit(table, "tall")
+    assert model.condition_ == "tall"
+    new = [model.sample(200, tall, random_state=0) for tall in (False, True)]
+    assert [some["tall"].unique().tolist() for some in new] == [[False], [True]]
+    assert new[1]["weight"].mean() - new[0]["weight"].mean() > 8
+    shares = model.sample(300, random_state=0)["tall"].mean()
+    assert shares == pytest.approx(table["tall"].mean(), abs=0.1)
+    each = np.arange(10) % 2 == 0
+    assert (model.sample(10, each, random_state=0)["tall"] == each).all()
+    assert model.score(table) > 0.5
+    assert model.impute(table)["size"].notna().all()
+    codes = model.transform(table)
+    assert model.inverse_transform(codes, ~table["tall"])["tall"].equals(~table["tall"])
+    assert model.inverse_transform(codes).shape == table.shape
+
+
+def test_labels_or_numbers_beside_the_table_are_the_condition():
+    table = people()
+    labels = np.where(table["weight"] > 70, "heavy", "light")
+    trained = clone(CONDITIONAL).set_params(max_iter=30)
+    model = TableAutoencoderTransformer(2, autoencoder=trained, random_state=0).fit(table, labels)
+    heavy, light = (model.sample(100, y, random_state=0)["weight"] for y in ("heavy", "light"))
+    assert heavy.mean() > light.mean() + 8
+    assert model.score(table, labels) > 0.5
+    with pytest.raises(ValueError, match="y is None, but the autoencoder was fitted with cond"):
+        model.score(table)
+    for y in (table["weight"].to_numpy(), "weight"):
+        model = clone(model).fit(table, y)
+        heavy, light = (model.sample(100, y, random_state=0)["shoe"] for y in (85.0, 55.0))
+        assert heavy.mean() > light.mean() + 1
+    assert np.allclose(model.sample(3, 60.0, random_state=0)["weight"], 60)
+    with pytest.raises(ValueError, match="conditions that are numbers must be given"):
+        model.sample(3)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "y", "message"),
+    [
+        ({"column_weight": {"shoe": 2}}, None, "column_weight={'shoe': 2} does not go with a var"),
+        ({"autoencoder": clone(VARIATIONAL).set_params(missing="mask")}, None, "has missing='mas"),
+        ({}, "team", "y='team' names a condition, and the autoencoder has none"),
+        ({"autoencoder": CONDITIONAL}, "tea", "There is no column 'tea'; expected one of"),
+        ({"autoencoder": CONDITIONAL}, "size", "'size' of X has no value in 12 rows, the first"),
+        ({"autoencoder": CONDITIONAL}, None, "requires y to be passed"),
+    ],
+)
+def test_what_a_variational_autoencoder_of_a_table_refuses(parameters, y, message):
+    model = TableAutoencoderTransformer(autoencoder=VARIATIONAL).set_params(**parameters)
+    with pytest.raises(ValueError, match=message):
+        model.fit(people(), y)
+
+
+def test_what_can_not_be_drawn_is_refused():
+    model = fitted(autoencoder=VARIATIONAL)
+    with pytest.raises(ValueError, match="n_samples=0 must be a positive integer"):
+        model.sample(0)
+    with pytest.raises(ValueError, match="y='red' has no effect, because there is no condition"):
+        model.sample(2, "red")
+    conditional = TableAutoencoderTransformer(autoencoder=CONDITIONAL).fit(people(), "team")
+    with pytest.raises(ValueError, match="y has the labels \\['green'\\]"):
+        conditional.sample(2, "green")
+    with pytest.raises(ValueError, match="y has 1 conditions for n_samples=2 rows"):
+        conditional.sample(2, ["red"])
 
 
 def test_a_fit_that_fails_changes_nothing():

@@ -16,6 +16,7 @@ from .._convolutional import ConvolutionalAutoencoderTransformer
 from .._frames import Layout
 from .._holding_out import FoldsOfRows
 from .._imputer import AutoencoderImputer
+from .._new_rows import NewRows
 from .._outliers import AutoencoderOutlierDetector
 from .._stacked import StackedAutoencoderClassifier
 from .._table_columns import TableColumns
@@ -125,15 +126,18 @@ FITTED: dict[type[BaseEstimator], dict[str, Any]] = {
         **_ROWS,
         "kinds_": dict,
         "column_weights_": np.ndarray,
+        "source_columns_": np.ndarray,
         "_layout": Layout,
         "_columns": TableColumns,
     },
     TableAutoencoderTransformer: {
         **_ROWS,
         "encoder_": TableEncoder,
-        "autoencoder_": AutoencoderTransformer,
+        "autoencoder_": (AutoencoderTransformer, VariationalAutoencoderTransformer),
+        "condition_": (str, _NONE),
         "n_components_": int,
         "_n_features_out": int,
+        "_new_rows": NewRows,
     },
 }
 ESTIMATORS: dict[str, type[BaseEstimator]] = {kind.__name__: kind for kind in FITTED}

@@ -35,6 +35,7 @@ from ..nn import (
     GaussianLikelihood,
     LadderLayer,
     LadderNetwork,
+    MixedLikelihood,
     MixedOutput,
     NestedDropout,
     PadCodes,
@@ -117,6 +118,13 @@ def _mixed_output(n_columns, shape):
     output = _blank(MixedOutput)
     output.allocate(n_columns, shape)
     return output
+
+
+def _mixed_likelihood(standardize, levels, n_columns):
+    likelihood = _blank(MixedLikelihood)
+    likelihood.standardize, likelihood.levels = standardize, levels
+    likelihood.allocate(n_columns)
+    return likelihood
 
 
 def _reorder(module, n_before, n_after):
@@ -317,6 +325,13 @@ KINDS: dict[str, Kind] = {
     "Binarize": Kind(Binarize, children=("standardize",)),
     "GaussianLikelihood": Kind(GaussianLikelihood, children=("standardize",)),
     "BernoulliLikelihood": Kind(BernoulliLikelihood, children=("standardize",)),
+    "MixedLikelihood": Kind(
+        MixedLikelihood,
+        {"n_columns": int},
+        ("standardize", "levels"),
+        build=_mixed_likelihood,
+        describe=lambda layer: {"n_columns": len(layer.is_number)},
+    ),
 }
 _NAMES = {kind.module: name for name, kind in KINDS.items()}
 

@@ -13,7 +13,8 @@ from .._conditions import CodesGivenCondition, LabelCondition, NumberCondition
 from .._frames import Layout, Type
 from .._holding_out import FoldsOfRows
 from .._level_embedding import EmbeddedColumn
-from .._mixed_loss import TableLoss
+from .._mixed_loss import TableLikelihood, TableLoss
+from .._new_rows import CodeMixture, NewRows, Ranks
 from .._stacked import Stage
 from .._table_columns import CategoryColumn, DateColumn, NumberColumn, TableColumns
 from ..activation import TopK
@@ -44,7 +45,7 @@ _ARRAY = np.ndarray
 _NONE = type(None)
 _NUMBER_COLUMN = {
     **{"name": object, "say": float, "width": int},
-    **{"median": float, "typical": float, "mean": float, "scale": float},
+    **{"median": float, "typical": float, "mean": float, "scale": float, "rounding": float},
 }
 
 RECORDS: dict[str, Record] = {
@@ -92,6 +93,10 @@ RECORDS: dict[str, Record] = {
         ),
         Record(TableColumns, {"columns": list}),
         Record(TableLoss, {"columns": TableColumns}),
+        Record(TableLikelihood, {"columns": TableColumns}),
+        Record(CodeMixture, {"means": _ARRAY, "factors": _ARRAY, "shares": _ARRAY}),
+        Record(Ranks, {"repeats": bool, "drawn": _ARRAY, "seen": _ARRAY}),
+        Record(NewRows, {"codes": CodeMixture, "ranks": list}),
         Record(Softmax, {}),
         Record(Logistic, {"weight": torch.Tensor}),
     )

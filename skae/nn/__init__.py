@@ -45,7 +45,7 @@ from ._losses import (
     RowLoss,
     SquaredError,
 )
-from ._mixed import Category, MixedLoss, MixedOutput
+from ._mixed import Category, MixedLikelihood, MixedLoss, MixedOutput
 from ._mlp import (
     ACTIVATIONS,
     NORMALIZATIONS,
@@ -131,6 +131,7 @@ __all__ = [
     "Logistic",
     "LossSideBySide",
     "MapShape",
+    "MixedLikelihood",
     "MixedLoss",
     "MixedOutput",
     "NestedDropout",

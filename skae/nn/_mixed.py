@@ -1,4 +1,4 @@
-"""Outputs and losses of rows of numbers and categories: a softmax for each category.
+"""Outputs, losses and likelihoods of rows of numbers and categories: a softmax for each category.
 
 A category is several columns, one for each of its levels: (indicator - f) * s, where f is how
 frequent the level is. With s = 1 / sqrt(f), principal components of such columns beside
@@ -6,14 +6,16 @@ standardized numbers are factor analysis of mixed data (Pagès 2004, Revue de st
 52, 93-111).
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from ._losses import ReconstructionLoss
 from ._network import AutoencoderOutput, Standardize
+from ._variational import GaussianLikelihood, Likelihood
 
 
 class Category(NamedTuple):
@@ -43,8 +45,8 @@ class Levels(nn.Module):
 
     def __init__(self, n_columns: int, categories: Sequence[Category]) -> None:
         super().__init__()
-        n_levels = max(len(category.columns) for category in categories)
-        self.allocate(n_columns, (len(categories), n_levels))
+        n_levels = max((len(category.columns) for category in categories), default=1)
+        self.allocate(n_columns, (max(len(categories), 1), n_levels))
         for i, (columns, frequency, scale, _) in enumerate(categories):
             some = slice(0, len(columns))
             self.place[i, some], self.absent[i, some] = columns, False
@@ -124,3 +126,77 @@ class MixedLoss(ReconstructionLoss):
         observed = self.levels.indicators(X)
         entropy = -observed * self.levels.log_shares(arguments) * self.level_weight
         return self.levels.beside(squares, entropy)
+
+
+class MixedLikelihood(Likelihood):
+    """Independent normal numbers, each with a variance of its own, and categories.
+
+    The density of numbers is that in their own units.
+
+    Parameters
+    ----------
+    standardize : Standardize
+    n_columns : int
+    categories : sequence of Category
+    least_variance : Tensor of shape (n_columns,)
+        Below which no variance of a number falls, in the units of the rows: a density of numbers
+        that were rounded has no bound. NaN for columns that are no numbers; those that are no
+        levels either follow from others, and have no part in the likelihood.
+    """
+
+    is_density = False  # of standardized rows
+    least_variance: Tensor  # (n_columns,)
+    is_number: Tensor  # (n_columns,), of bool
+
+    def __init__(
+        self,
+        standardize: Standardize,
+        n_columns: int,
+        categories: Sequence[Category],
+        least_variance: Tensor,
+    ) -> None:
+        super().__init__(standardize)
+        self.levels = MixedOutput(n_columns, categories)
+        self.allocate(n_columns)
+        self.is_number[:] = ~least_variance.isnan()
+        least = least_variance.clamp(min=GaussianLikelihood.least_variance)
+        self.least_variance[self.is_number] = least[self.is_number].to(self.least_variance)
+
+    def allocate(self, n_columns: int) -> None:
+        """Set what each column has to that of no numbers."""
+        self.register_buffer("least_variance", torch.ones(n_columns))
+        self.register_buffer("is_number", torch.zeros(n_columns, dtype=torch.bool))
+        self.noise_log_variance = nn.Parameter(torch.zeros(n_columns, dtype=torch.float32))
+
+    def output(self) -> nn.Module:
+        return self.levels
+
+    def variance(self) -> Tensor:
+        """Return the variances of numbers in their own units, (n_columns,)."""
+        return self.noise_log_variance.exp() + self.least_variance
+
+    def set_variance(self, variance: Tensor) -> None:
+        """Set the variances of numbers, to no less than twice the least."""
+        excess = torch.maximum(variance - self.least_variance, self.least_variance)
+        with torch.no_grad():
+            self.noise_log_variance[self.is_number] = excess.log()[self.is_number]
+
+    def values(self, preactivation: Tensor, Z: Tensor) -> Tensor:
+        X, variance = self.standardize.inverse(Z), self.variance()
+        squares = (X - preactivation).square()
+        density = -0.5 * (squares / variance + (2 * math.pi * variance).log())
+        numbers = torch.where(self.is_number, density, 0.0)
+        log_shares = self.levels.log_shares(preactivation)
+        return self.levels.beside(numbers, self.levels.indicators(X) * log_shares)
+
+    def draw(self, X: Tensor, scale: float, generator: Generator) -> Tensor:
+        noise = torch.empty_like(X).normal_(generator=generator)
+        deviation = self.variance().detach().to(X).sqrt()
+        numbers = torch.where(self.is_number, X + deviation * noise, X)
+        if not self.levels.is_level.any():
+            return numbers
+        shares = self.levels.indicators(X).clamp(min=0.0).masked_fill(self.levels.absent, 0.0)
+        places = torch.multinomial(shares.flatten(0, 1), 1, generator=generator)
+        drawn = torch.zeros_like(shares).flatten(0, 1).scatter(1, places, 1.0).view_as(shares)
+        levels = (drawn - self.levels.frequency) * self.levels.scale
+        return self.levels.beside(numbers, levels)

@@ -18,7 +18,7 @@ from ._losses import (
     RowLoss,
     SquaredError,
 )
-from ._mixed import Levels, MixedLoss, MixedOutput
+from ._mixed import Levels, MixedLikelihood, MixedLoss, MixedOutput
 from ._mlp import ACTIVATIONS, TransposedLinear
 from ._network import (
     Activation,
@@ -118,6 +118,7 @@ _BROADCAST = (
     Levels,
     MixedOutput,
     MixedLoss,
+    MixedLikelihood,
     Dropout,
     NestedDropout,
     VariationalEncoder,

@@ -83,8 +83,7 @@ class Binarize(RandomLayer):
 class Likelihood(nn.Module):
     """The distribution of a row, given its code: what the decoder's output is a parameter of."""
 
-    output_activation: ClassVar[type[nn.Module] | None] = None  # to rows in their own units
-    is_density: ClassVar[bool] = True  # which has a unit, as the rows have
+    is_density: ClassVar[bool] = True  # of standardized rows, which has a unit, as the rows have
 
     def __init__(self, standardize: Standardize) -> None:
         super().__init__()
@@ -100,6 +99,10 @@ class Likelihood(nn.Module):
             return self.values(preactivation, Z).sum(dim=-1)
         values = self.values(preactivation, Z.masked_fill(missing, 0.0))
         return values.masked_fill(missing, 0.0).sum(dim=-1)
+
+    def output(self) -> nn.Module | None:
+        """Return what gives rows in their own units, if that is not to standardize them back."""
+        return None
 
     def values(self, preactivation: Tensor, Z: Tensor) -> Tensor:
         """Return the log-likelihood of each value, (..., n_features)."""
@@ -147,8 +150,10 @@ class BernoulliLikelihood(Likelihood):
     noise of the largest deviation that such a value has, 1/2.
     """
 
-    output_activation = nn.Sigmoid
     is_density = False
+
+    def output(self) -> nn.Module:
+        return nn.Sigmoid()
 
     def values(self, preactivation: Tensor, Z: Tensor) -> Tensor:
         X = self.standardize.inverse(Z)

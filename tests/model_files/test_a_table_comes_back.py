@@ -7,7 +7,12 @@ import polars.testing
 import pytest
 
 import skae
-from skae import AutoencoderTransformer, TableAutoencoderTransformer, TableEncoder
+from skae import (
+    AutoencoderTransformer,
+    TableAutoencoderTransformer,
+    TableEncoder,
+    VariationalAutoencoderTransformer,
+)
 
 QUICK = AutoencoderTransformer(hidden_layer_sizes=8, init="pca", noise=None, max_iter=2)
 
@@ -51,6 +56,20 @@ def test_a_table_comes_back(table, tmp_path):
     equal.assert_frame_equal(again.inverse_transform(codes), model.inverse_transform(codes))
     equal.assert_frame_equal(again.impute(table), model.impute(table))
     assert again.score(table) == model.score(table)
+
+
+@pytest.mark.parametrize("condition", [None, "member", "income"])
+def test_new_rows_are_the_same_as_before(condition, tmp_path):
+    variational = VariationalAutoencoderTransformer(
+        hidden_layer_sizes=4, max_iter=2, early_stopping=False, conditional=condition is not None
+    )
+    model = TableAutoencoderTransformer(2, autoencoder=variational, random_state=0)
+    model.fit(people(), condition)
+    skae.save(model, tmp_path / "model.skae")
+    again = skae.load(tmp_path / "model.skae")
+    how = {"n_samples": 20, "y": 3.0 if condition == "income" else None, "random_state": 0}
+    pd.testing.assert_frame_equal(again.sample(**how), model.sample(**how))
+    assert again.score(people()) == model.score(people())
 
 
 @pytest.mark.parametrize("encoder", [TableEncoder(), TableEncoder(["children"])])

@@ -7,6 +7,7 @@ import torch
 from skae.nn import (
     AutoencoderOutput,
     Category,
+    MixedLikelihood,
     MixedLoss,
     MixedOutput,
     Standardize,
@@ -113,3 +114,72 @@ def test_networks_side_by_side_have_the_losses_that_they_have_alone():
             standardize()(activation(arguments[i])), torch.zeros(3, 1), arguments[i]
         )
         torch.testing.assert_close(together[i], loss.rows(alone, standardize()(X)))
+
+
+LEAST = torch.tensor([1e-3, *[torch.nan] * 2, 0.5, *[torch.nan] * 3])
+
+
+def mixed_likelihood():
+    likelihood = MixedLikelihood(standardize(), 7, categories(), LEAST)
+    likelihood.set_variance(torch.tensor([0.25, 1.0, 1.0, 0.1, 1.0, 1.0, 1.0]))
+    return likelihood
+
+
+def test_the_likelihood_is_that_of_an_explicit_loop():
+    arguments = torch.from_numpy(np.random.RandomState(3).normal(size=(3, 7))).float()
+    likelihood = mixed_likelihood()
+    found = likelihood(arguments, standardize()(X)).detach().double().numpy()
+    for row in range(3):
+        total = 0.0
+        for i, variance in zip(NUMBERS, [0.25, 1.0], strict=True):  # no less than twice the least
+            square = (arguments[row, i] - X[row, i]).item() ** 2
+            total -= 0.5 * (square / variance + np.log(2 * np.pi * variance))
+        for columns, level in zip(COLUMNS, LEVELS[row], strict=True):
+            total += np.log(softmax(arguments[row, columns].double().numpy())[level])
+        np.testing.assert_allclose(found[row], total, rtol=1e-4)
+
+
+def test_a_hole_adds_nothing_to_the_likelihood():
+    arguments = torch.from_numpy(np.random.RandomState(3).normal(size=(3, 7))).float()
+    Z, likelihood = standardize()(X), mixed_likelihood()
+    holes = Z.clone()
+    holes[0, 0] = holes[1, 4:] = torch.nan
+    values = likelihood.values(arguments, Z)
+    values[0, 0] = values[1, 4:] = 0.0
+    torch.testing.assert_close(likelihood(arguments, holes), values.sum(dim=1))
+
+
+def test_draws_have_the_variances_and_the_shares():
+    arguments = torch.from_numpy(np.random.RandomState(4).normal(size=(1, 7)))
+    likelihood = mixed_likelihood()
+    rows = likelihood.output()(arguments).expand(20_000, -1)
+    drawn = likelihood.draw(rows, 1.5, torch.Generator().manual_seed(0)).numpy()
+    np.testing.assert_allclose(drawn[:, NUMBERS].var(axis=0), [0.25, 1.0], rtol=0.05)
+    np.testing.assert_allclose(drawn[:, NUMBERS].mean(axis=0), arguments[0, NUMBERS], atol=0.03)
+    for columns, frequency, weight in zip(COLUMNS, FREQUENCY, WEIGHT, strict=True):
+        indicators = drawn[:, columns] * np.sqrt(frequency / weight) + frequency
+        np.testing.assert_allclose(indicators.max(axis=1), 1, atol=1e-6)
+        np.testing.assert_allclose(indicators.sum(axis=1), 1, atol=1e-6)
+        shares = softmax(arguments[0, columns].numpy())
+        np.testing.assert_allclose(indicators.mean(axis=0), shares, atol=0.02)
+
+
+def test_likelihoods_side_by_side_are_those_of_each():
+    likelihoods = [mixed_likelihood(), mixed_likelihood()]
+    likelihoods[1].set_variance(torch.full((7,), 3.0))
+    assert likeness(likelihoods[0]) == likeness(likelihoods[1])
+    arguments = torch.from_numpy(np.random.RandomState(5).normal(size=(2, 3, 7))).float()
+    together = side_by_side(likelihoods)(arguments, standardize()(X).expand(2, -1, -1))
+    apart = [one(some, standardize()(X)) for one, some in zip(likelihoods, arguments, strict=True)]
+    torch.testing.assert_close(together, torch.stack(apart))
+
+
+def test_numbers_alone_and_categories_alone_have_a_likelihood_with_a_gradient():
+    arguments = torch.from_numpy(np.random.RandomState(3).normal(size=(3, 7))).float()
+    arguments.requires_grad_()
+    for some, least in (([], torch.ones(7)), (categories(), torch.full((7,), torch.nan))):
+        likelihood = MixedLikelihood(standardize(), 7, some, least)
+        likelihood(arguments, standardize()(X)).sum().backward()
+        assert torch.isfinite(arguments.grad).all()
+        drawn = likelihood.draw(X.double(), 1.0, torch.Generator().manual_seed(0))
+        assert torch.isfinite(drawn).all()

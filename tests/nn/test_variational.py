@@ -52,10 +52,9 @@ def network(likelihood="gaussian", n_conditions=0, normalization=None, binarize=
     encode = mlp((N_FEATURES, 6, 2 * N_CODES), "tanh", **sizes)
     decode = mlp((N_CODES + n_conditions, 6, N_FEATURES), "tanh", **sizes)
     model = LIKELIHOODS[likelihood](unit)
-    output = None if model.output_activation is None else model.output_activation()
     model = VariationalNetwork(
         VariationalEncoder(unit, encode),
-        Decoder(unit, decode, output),
+        Decoder(unit, decode, model.output()),
         model,
         Binarize(unit) if binarize else None,
     )
