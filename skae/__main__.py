@@ -292,7 +292,8 @@ def make_parser():
     methods.add_argument(
         "--standardize",
         action="store_true",
-        help="give each column the mean 0 and the variance 1 first",
+        help="give each column of numbers the mean 0 and the variance 1 first (where there are "
+        "other columns, all have the same say anyway)",
     )
     methods.add_argument(
         "--test-size",

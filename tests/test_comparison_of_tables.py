@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from matplotlib.text import Text
+from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -288,6 +289,16 @@ def test_what_is_no_reconstruction_of_the_table_costs_only_its_score():
     assert shape["trustworthiness"] > 0
 
 
+def test_the_output_that_the_user_has_set_changes_no_number():
+    methods = ["famd", "kernel_pca"]
+    expected = compare(HOLES, methods=methods, random_state=0)
+    with config_context(transform_output="pandas"):
+        found = compare(HOLES, methods=methods, random_state=0)
+    for name in methods:
+        np.testing.assert_allclose(found.embeddings[name], expected.embeddings[name])
+        assert rows_of(found)[name]["dates_r2"] == rows_of(expected)[name]["dates_r2"]
+
+
 # The fitted methods
 
 
@@ -369,6 +380,7 @@ def test_a_column_of_words_is_one_in_the_training_rows_too_however_few_those_are
         (TABLE.assign(name=[f"name {i}" for i in range(80)]), "The column 'name' of X has 80 diff"),
         (TABLE.assign(height=np.inf), "The column 'height' of X contains infinity"),
         (TABLE.assign(day=TABLE["day"] - TABLE["day"][0]), "The column 'day' of X has the type"),
+        (TABLE[["team", "size"]].to_numpy(), "X is an array with words .*; give a DataFrame"),
         (TABLE[:9], "X has 9 rows, but a comparison needs 10"),
         (TABLE[["team"]].assign(team="red"), "No column of X has two different values"),
     ],

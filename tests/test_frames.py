@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skae._frames import filled, layout_of, read, with_index_of, write
+from skae._frames import filled, is_plain, layout_of, read, with_index_of, write
 
 TIMES = [dt.datetime(2024, 2, 29, 12), dt.datetime(2025, 1, 1), dt.datetime(1969, 12, 31)]
 
@@ -226,3 +226,30 @@ def test_any_table_is_written_as_it_was(columns):
             assert (back[name] - frame[name]).abs().max() <= pd.Timedelta("2us")
         else:
             pd.testing.assert_series_equal(back[name], frame[name])
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+@pytest.mark.parametrize(
+    ("column", "plain"),
+    [
+        ([1, 2], True),
+        ([1.5, 2.5], True),
+        ([True, False], True),
+        ([1.0, None], False),
+        ([1.0, np.nan], False),
+        ([True, None], False),
+        (["a", "b"], False),
+        ([TIMES[0]] * 2, False),
+    ],
+)
+def test_plain_columns_are_numbers_and_flags_without_holes(library, column, plain):
+    assert is_plain(library.DataFrame({"a": [1, 2], "b": column})) is plain
+    if library is pd:
+        twice = pd.concat([pd.Series([1, 2]), pd.Series(column)], axis=1, keys=["a", "a"])
+        assert is_plain(twice) is plain
+
+
+def test_what_has_no_columns_with_types_is_plain():
+    assert is_plain([[1, 2]])
+    assert is_plain(np.array([["a"]]))
+    assert is_plain(pd.DataFrame({"a": np.array([1, 2.5], dtype=object)}))

@@ -57,15 +57,22 @@ def _split_off_column(X, name):
 
 def _check_rows(X):
     """Return X as an array or a CSR matrix of ten rows or more, the kind of its rows, and holes."""
-    X = check_array(
-        X,
-        accept_sparse="csr",
-        dtype=FLOAT_DTYPES,
-        ensure_all_finite="allow-nan",
-        ensure_min_samples=MIN_ROWS,
-        input_name="X",
-        estimator="compare",
-    )
+    try:
+        X = check_array(
+            X,
+            accept_sparse="csr",
+            dtype=FLOAT_DTYPES,
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=MIN_ROWS,
+            input_name="X",
+            estimator="compare",
+        )
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"X is an array with words ({error}); give a DataFrame, whose columns have types."
+        ) from error
     n_missing = int(np.count_nonzero(np.isnan(X.data if issparse(X) else X)))
     if issparse(X) and n_missing:
         raise ValueError(
@@ -182,7 +189,7 @@ def _columns(target_type, table):
     """Return the names of the numbers in the table."""
     return [
         "reconstruction_r2",
-        *([] if table is None else table.scores()),
+        *([] if table is None else table.scores),
         "trustworthiness",
         "continuity",
         *PROBES[target_type],

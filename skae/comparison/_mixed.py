@@ -66,11 +66,12 @@ class MixedTable:
         # Named, so that they are categories in the training rows, too, however few those are.
         categories = [name for name, kind in self.kinds.items() if kind == "category"]
         self.encoder = TableEncoder(categories).fit(self.X_train)
-        self.matrix_train = self.encoder.transform(self.X_train)
+        self.matrix_train = _encode(self.encoder, self.X_train)
         self.matrix_test = _encode(self.encoder, self.X_test)
         errors = self.encoder.column_errors(self.matrix_test, self.matrix_test)
         self.n_unknown = int((np.isnan(errors) & ~contents.missing[test]).sum())
         self.has_holes = any(np.isnan(X).any() for X in (self.matrix_train, self.matrix_test))
+        self.scores = self._scores()
 
     def given_to(self, estimator):
         """Return the rows for a method: the table, or the matrix, without holes if need be."""
@@ -81,7 +82,7 @@ class MixedTable:
         if says_it_takes_holes(estimator):
             return Given(self.matrix_train, self.matrix_test, as_it_is, steps, [])
         filler = FunctionTransformer(np.nan_to_num, feature_names_out="one-to-one")
-        X_train, X_test = filler.transform(self.matrix_train), self.without_holes()
+        X_train, X_test = np.nan_to_num(self.matrix_train), self.without_holes()
         notes = [FILLED] if self.has_holes else []
         kind = RowKind(has_holes=False, is_sparse=False)
         return Given(X_train, X_test, kind, [*steps, ("holes", filler)], notes)
@@ -90,8 +91,8 @@ class MixedTable:
         """Return the matrix of the test rows with means and frequencies for missing values."""
         return np.nan_to_num(self.matrix_test)
 
-    def scores(self):
-        """Return the columns of a comparison for kinds of columns, if there are several."""
+    def _scores(self):
+        """Return the columns of a comparison for the kinds that vary, if there are several."""
         constant = self._errors(self.encoder, self.matrix_test, self.matrix_test)[1]
         varying = {kind for kind, one in zip(self.kinds.values(), constant, strict=True) if one}
         return [SCORES[kind] for kind in SCORES if kind in varying] if len(varying) > 1 else []
@@ -108,7 +109,7 @@ class MixedTable:
         """
         encoder = encoder or self.encoder
         matrix = _encode(encoder, self.X_test)
-        if _is_table(rebuilt):
+        if self._is_table(rebuilt):
             rebuilt = _encode(encoder, rebuilt)
         rebuilt = check_array(rebuilt, input_name="the reconstruction")
         if rebuilt.shape != matrix.shape:
@@ -118,11 +119,15 @@ class MixedTable:
             )
         errors, constant = self._errors(encoder, matrix, rebuilt)
         kinds = np.array(list(self.kinds.values()))
-        which = {name: kinds == kind for kind, name in SCORES.items() if name in self.scores()}
-        which = {"reconstruction_r2": np.full(len(kinds), True), **which}
-        return {
-            name: share(errors[some].sum(), constant[some].sum()) for name, some in which.items()
-        }
+        parts = {name: kinds == kind for kind, name in SCORES.items() if name in self.scores}
+        parts["reconstruction_r2"] = np.full(len(kinds), True)
+        return {name: share(errors[of].sum(), constant[of].sum()) for name, of in parts.items()}
+
+    def _is_table(self, X):
+        """Tell whether rows are a table like this one, and not a matrix of it."""
+        if library_of(X) != "numpy":
+            return set(X.columns) == set(self.kinds)
+        return np.asarray(X).dtype.kind in "OUSbM"
 
     def _errors(self, encoder, matrix, rebuilt):
         """Return the errors of columns, and those of their means and frequencies; 0 is rounding."""
@@ -151,12 +156,8 @@ def as_pipeline(estimator, steps):
     return Pipeline([*steps, ("method", estimator)]) if steps else estimator
 
 
-def _is_table(X):
-    return library_of(X) != "numpy" or np.asarray(X).dtype.kind in "OUSbM"
-
-
 def _encode(encoder, X):
     """Return the matrix of rows, in which levels that are new count as missing without a word."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnknownCategoryWarning)
-        return encoder.transform(X)
+        return np.asarray(encoder.transform(X))  # whatever the user's output is set to
