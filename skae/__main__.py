@@ -180,16 +180,23 @@ def _print_warning(message, *where):
     print(f"skae: {message}", file=sys.stderr)
 
 
+def _labels(arguments):
+    """Read the column that rows are called by: as a target, which may have any words."""
+    try:
+        wanted = Wanted(arguments.label)
+        return read_data(arguments.data, wanted=wanted, form=_form(arguments)).y
+    except BadInput as error:
+        raise BadInput(str(error).replace("--target", "--label")) from None
+
+
 def run_report(arguments):
     """Write the page of a table."""
     from skae._frames import frame_of
     from skae.reporting._findings import NO_NAME
     from skae.reporting._report import report_on
 
-    labels, label = None, arguments.label
-    if label is not None:  # a column of any words, which only a target may be
-        labels = read_data(arguments.data, wanted=Wanted(label), form=_form(arguments)).y
-    data = _read(arguments, *([] if label is None else [label]))
+    labels = None if arguments.label is None else _labels(arguments)
+    data = _read(arguments, *([] if labels is None else [arguments.label]))
     table = data.X
     if data.columns and isinstance(table, np.ndarray):
         with contextlib.suppress(ImportError):  # without pandas and polars columns have no names

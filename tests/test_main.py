@@ -398,6 +398,12 @@ def test_report_writes_a_page_about_a_table(capsys, tmp_path, flowers, monkeypat
     assert "<p>flowers.csv: 150 rows of 4 features" in page
 
 
+def test_a_column_of_names_that_is_not_there_is_named_by_its_option(capsys, flowers):
+    status, _, err = run(capsys, "report", flowers, "--label", "ID")
+    assert status == 2
+    assert err.startswith("skae: error: --label: there is no column 'ID'")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from skae._frames import library_of
 from skae._labels import is_unlabeled
 from skae.nn import read_image_shape
 from skae.plotting._images import check_image_shape, is_drawable
@@ -57,7 +58,27 @@ def numbers(X):
 def rows_of(X):
     """Return rows to draw, which may have missing values, as a dense array."""
     X = X.toarray() if issparse(X) else X
-    return check_array(X, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
+    how = {"dtype": np.float64, "ensure_all_finite": "allow-nan", "input_name": "X"}
+    if are_numbers(X):
+        return check_array(X, **how)
+    try:
+        return check_array(X, **how)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"X has columns that are no numbers ({error}), which this display can't draw. Of "
+            "tables, LatentSpaceDisplay shows codes, CodeEffectsDisplay what they stand for, and "
+            "ReconstructionDisplay rows beside what they were rebuilt as."
+        ) from error
+
+
+def are_numbers(X):
+    """Return whether the types of all columns are those of numbers or flags."""
+    library = library_of(X)
+    if library == "numpy":
+        return getattr(X, "dtype", np.dtype(float)).kind not in "OUSM"
+    if library == "polars":
+        return all(kind.is_numeric() or str(kind) == "Boolean" for kind in X.dtypes)
+    return all(getattr(kind, "kind", "O") in "iufb" for kind in X.dtypes)
 
 
 def target_of(y):

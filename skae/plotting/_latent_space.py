@@ -60,6 +60,7 @@ class LatentSpaceDisplay:
 
     See Also
     --------
+    CodeEffectsDisplay : What each code stands for, column by column.
     LatentJointDisplay : The distribution of two codes.
     ManifoldDisplay : What lies between the codes of rows.
     skae.metrics.trustworthiness : How far neighbors can be believed.

@@ -12,6 +12,7 @@ from skae._labels import is_unlabeled
 from skae._table_encoder import TableEncoder
 from skae._table_estimators import codes_of, encoder_of
 from skae.plotting._canvas import LARGEST_WIDTH, color_bar, panels, size_in_points
+from skae.plotting._estimators import are_numbers
 
 RULE = "#e6e9ed"
 LARGEST_ERROR = 2.0  # that has a color of its own; 1 is that of a column's mean or frequencies
@@ -43,7 +44,7 @@ def rebuilt_table(estimator: Any, X: Any) -> RebuiltTable | None:
 
 def table_predicted(X: Any, X_reconstructed: Any) -> RebuiltTable | None:
     """Return a table and a reconstruction of it; None if all columns are numbers."""
-    if _is_numeric(X):
+    if are_numbers(X):
         return None
     encoder = TableEncoder().fit(X)
     if set(encoder.kinds_.values()) == {"number"}:
@@ -60,14 +61,6 @@ def table_predicted(X: Any, X_reconstructed: Any) -> RebuiltTable | None:
             "has a value for each of X."
         )
     return _measured(encoder, X, rebuilt)
-
-
-def _is_numeric(X: Any) -> bool:
-    if library_of(X) == "numpy":
-        return getattr(X, "dtype", np.dtype(float)).kind not in "OUSM"
-    if library_of(X) == "polars":
-        return all(kind.is_numeric() or str(kind) == "Boolean" for kind in X.dtypes)
-    return all(getattr(kind, "kind", "O") in "iufb" for kind in X.dtypes)
 
 
 def _measured(encoder: TableEncoder, X: Any, rebuilt: np.ndarray) -> RebuiltTable:

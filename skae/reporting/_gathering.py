@@ -61,10 +61,11 @@ def gather(
 
     layout = layout_of(table, None)
     values = read(table, layout)
-    if not any(len(np.unique(one.numbers[~np.isnan(one.numbers)])) > 1 for one in values):
+    n_different = _n_different(values)
+    if n_different < LEAST_ROWS:
         raise ValueError(
-            "No column of the table has two different values, so there is nothing to report. Give "
-            "rows that differ."
+            f"Only {n_different} rows of the table differ, so there is nothing to report. Give "
+            f"{LEAST_ROWS} different rows at least."
         )
 
     begin(STEPS[0])
@@ -125,6 +126,17 @@ def _noting(notes: list[str]) -> Iterator[None]:
     with warnings.catch_warnings(record=True, action="always") as caught:
         yield
     notes += dict.fromkeys(shortened(w.message, 300) for w in caught)
+
+
+def _n_different(values: list[Values]) -> int:
+    """Return how many different rows there are; at most as many as are needed."""
+    rows = np.column_stack([one.numbers for one in values])
+    found: set[bytes] = set()
+    for row in rows:
+        found.add(row.tobytes())
+        if len(found) == LEAST_ROWS:
+            break
+    return len(found)
 
 
 def labels_of(table: Any, labels: Any = None) -> list[str]:

@@ -358,7 +358,11 @@ def _codes(findings: Findings) -> str:
     ]
     columns = {column.name: column for column in findings.columns}
     for code in sorted({effect.code for effect in findings.effects}):
-        effects = [effect for effect in findings.effects if effect.code == code]
+        effects = [
+            effect
+            for effect in findings.effects  # of a column without values nothing is decoded
+            if effect.code == code and columns[effect.column].n_missing < findings.n_rows
+        ]
         effects.sort(key=lambda effect: -np.nan_to_num(effect.share))
         drawn = [_effect(one, columns[one.column]) for one in effects[:MOST_COLUMNS]]
         parts.append(

@@ -172,8 +172,8 @@ def report(
     >>> from skae import AutoencoderTransformer, report
     >>> table = pandas.DataFrame(
     ...     {
-    ...         "height": [150.0, 160.0, 170.0, 180.0, None, 190.0] * 5,
-    ...         "size": ["S", "S", "M", "M", "L", "L"] * 5,
+    ...         "height": [150.0 + i for i in range(29)] + [None],
+    ...         "size": [*"SML"] * 10,
     ...     }
     ... )
     >>> quick = AutoencoderTransformer(max_iter=20)

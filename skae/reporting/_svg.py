@@ -185,8 +185,10 @@ def _ends(texts, left: float) -> str:
 
 
 def color_bar(marks: Sequence[str]) -> str:
-    """Return the scale of numbers, with marks at equal distances."""
+    """Return the scale of numbers, with marks at equal distances, as many as there is room for."""
     width = 240.0
+    while len(marks) > 2 and sum(7 * len(text) + 8 for text in marks) > width:
+        marks = marks[::2] if len(marks) > 3 else [marks[0], marks[-1]]
     steps = "".join(
         f'<path class="s{i}" d="M{_n(4 + i * width / N_STEPS)} 0h{_n(width / N_STEPS + 0.3)}v12h-'
         f'{_n(width / N_STEPS + 0.3)}z"/>'

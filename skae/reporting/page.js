@@ -79,7 +79,8 @@
       order.splice(now, 1);
       order.unshift(now);
     }
-    title.textContent = "Row " + data.labels[place];
+    var label = data.labels[place];
+    title.textContent = (/^\d+$/.test(label) ? "Row " : "") + label;
     order.slice(0, MOST_LINES).forEach(function (i) {
       var name = document.createElement("dt");
       var value = document.createElement("dd");

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skae import AutoencoderTransformer, TableAutoencoderTransformer, TableEncoder
-from skae.plotting import ReconstructionDisplay
+from skae.plotting import InterpolationDisplay, ManifoldDisplay, ReconstructionDisplay
 
 QUICK = AutoencoderTransformer(hidden_layer_sizes=(4,), max_iter=3, early_stopping=False)
 
@@ -77,7 +77,7 @@ def test_rows_that_do_not_fit_beside_one_another_go_below(fitted, draw, check_re
     titles = [sum(text.startswith("row ") for text in texts_in(axes)) for axes in display.axes_]
     assert titles == [3, 3, 1]
     assert display.figure_.get_size_inches()[0] <= 12
-    check_redrawing(display)
+    check_redrawing(ReconstructionDisplay.from_estimator(fitted, table(), n_shown=1))
 
 
 def test_text_is_smaller_in_axes_that_are_given(fitted, subplots):
@@ -113,6 +113,13 @@ def test_a_table_of_numbers_is_drawn_as_bars():
     assert display.originals.dtype == float
     objects = X.astype(object)
     assert ReconstructionDisplay.from_predictions(objects, X).column_errors is None
+
+
+def test_displays_of_rows_of_numbers_say_which_ones_take_a_table(fitted):
+    for display in (InterpolationDisplay, ManifoldDisplay):
+        for X in (table()[1:3], pl.from_pandas(table()[1:3])):
+            with pytest.raises(TypeError, match=r"columns that are no numbers.*CodeEffectsDisplay"):
+                display.from_estimator(fitted, X)
 
 
 def test_predictions_that_are_tables_are_measured_by_the_columns_of_the_table():

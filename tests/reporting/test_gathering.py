@@ -192,7 +192,7 @@ def test_one_autoencoder_is_compared_by_default():
         (np.zeros(20), ValueError, r"shape \(20,\)"),
         (np.zeros((9, 3)), ValueError, "9 rows and 3 columns"),
         (np.zeros((20, 1)), ValueError, "20 rows and 1 columns"),
-        (np.zeros((20, 3)), ValueError, "two different values"),
+        (np.zeros((20, 3)), ValueError, "Only 1 rows of the table differ"),
         (pd.DataFrame({"a": range(30), "b": [f"w{i}" for i in range(30)]}), ValueError, "'b'"),
     ],
 )

@@ -29,6 +29,13 @@ def test_rows_are_called_as_the_user_says():
         skae.report(table, labels=["a", "b"])
 
 
+def test_columns_that_say_nothing_are_shown_and_stop_nothing():
+    table = mixed_table(30).assign(same="a", year=2020, none=np.nan)
+    text = skae.report(table, methods=[], autoencoder=quick(), random_state=0).to_html()
+    assert "always the same" in text
+    assert "no value is known" in text
+
+
 def test_a_page_has_its_title_and_its_methods(made):
     text = made.to_html()
     assert "<title>People</title>" in text

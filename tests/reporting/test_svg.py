@@ -47,6 +47,15 @@ def test_a_histogram_counts_every_number():
     assert picture.count("v-") > 10  # one far out leaves the others apart
 
 
+def test_marks_of_a_color_bar_are_as_many_as_there_is_room_for():
+    def marks(*texts):
+        return re.findall(r">([^<]+)</text>", _svg.color_bar(texts))
+
+    assert marks("0", "1", "2", "3", "4") == ["0", "1", "2", "3", "4"]
+    assert marks(*["2000-01-01"] * 5) == ["2000-01-01"] * 3 == marks(*["2000-01-01"] * 3)
+    assert marks("2000-01-01 10:00", "b", "2000-01-01 11:00")[1:] == ["2000-01-01 11:00"]
+
+
 def test_points_keep_their_places():
     points = np.array([[0.0, 10.0], [5.0, 20.0], [10.0, 30.0]])
     places = _svg.Frame(points, 100, 50).place(points)
