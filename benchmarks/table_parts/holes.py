@@ -125,10 +125,11 @@ def judge(table, filled, hidden):
 
 
 def run(names, n_rows, n_seeds, *, smoke):
-    lines = []
     cases = [("random", 0.1), ("random", 0.3), ("rule", 0.3)]
+    headers = ["table", "removed", "share", "filled by", "numbers: error", "categories: right", "s"]
+    formats = ("", "", "", "", ".3f", ".3f", ".1f")
     for name in names:
-        table = plain(load(name, n_rows))
+        table, lines = plain(load(name, n_rows)), []
         for how, part in cases[1:] if smoke else cases:
             hidden = removed(table, how, part)
             with_holes = table.mask(hidden)
@@ -137,6 +138,4 @@ def run(names, n_rows, n_seeds, *, smoke):
                 filled = fill(with_holes)
                 seconds = time.perf_counter() - begun
                 lines.append([name, how, part, method, *judge(table, filled, hidden), seconds])
-    headers = ["table", "removed", "share", "filled by", "numbers: error", "categories: right", "s"]
-    formats = ("", "", "", "", ".3f", ".3f", ".1f")
-    print(tabulate(lines, headers, floatfmt=formats), flush=True)
+        print(tabulate(lines, headers, floatfmt=formats), "\n", flush=True)
