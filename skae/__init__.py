@@ -9,6 +9,7 @@ __all__ = [
     "AutoencoderTransformer",
     "Comparison",
     "ConvolutionalAutoencoderTransformer",
+    "OutlierExplanation",
     "Report",
     "StackedAutoencoderClassifier",
     "TableAutoencoderTransformer",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     )
     from ._autoencoder import AutoencoderTransformer
     from ._convolutional import ConvolutionalAutoencoderTransformer
+    from ._explanations import OutlierExplanation
     from ._imputer import AutoencoderImputer
     from ._model_files import load, save
     from ._outliers import AutoencoderOutlierDetector
@@ -72,6 +74,7 @@ else:
         "AutoencoderTransformer": "._autoencoder",
         "Comparison": ".comparison",
         "ConvolutionalAutoencoderTransformer": "._convolutional",
+        "OutlierExplanation": "._explanations",
         "Report": ".reporting",
         "StackedAutoencoderClassifier": "._stacked",
         "TableAutoencoderTransformer": "._tables",

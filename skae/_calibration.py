@@ -1,13 +1,22 @@
-"""From the scores of rows to a threshold: codes that lie apart, rows with holes, a share."""
+"""From errors and codes to scores that can be compared, and from scores to a threshold."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import norm
 
+from ._rows import chunks, known_values, mean_and_scale
+from ._warnings import warn
+
+ERROR_VALUES = 2**20  # errors of single values that are held at one time
+
 _LEAST_SHARE = 0.01  # of the mean variance of codes, that one is divided by
+_LEAST_ERROR = 0.01  # of the mean error, that the error of a column is divided by
+_NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
 _ALARMS = 0.05  # of rows like those without outliers, for contamination="auto"
+_LEVEL_ROWS = 2000  # rows that holes are made in, to see what they do to scores
 _LEVELS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1)  # shares of values that are known
 
 
@@ -25,9 +34,31 @@ class CodeSpace(NamedTuple):
         least = _LEAST_SHARE * variances.mean() or 1.0  # codes that are all the same
         return cls(mean, directions / np.sqrt(np.maximum(variances, least)))
 
+    def whitened(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes with the mean 0 and the variance 1, uncorrelated, (n_rows, n_components)."""
+        return (codes - self.mean) @ self.whitening
+
     def squared_distance(self, codes: np.ndarray) -> np.ndarray:
         """Return the squared Mahalanobis distance of each code from the mean, (n_rows,)."""
-        return np.square((codes - self.mean) @ self.whitening).sum(axis=1)
+        return np.square(self.whitened(codes)).sum(axis=1)
+
+
+class TypicalScores(NamedTuple):
+    """The scores of the rows that a detector was fitted to, for conformal p-values."""
+
+    scores: np.ndarray  # (n_rows,), rising
+    share: np.ndarray  # (n_rows + 1,), of the weight of them and one more row that are so low
+
+    @classmethod
+    def of(cls, scores: np.ndarray, weight: np.ndarray) -> "TypicalScores":
+        order = np.argsort(scores)
+        one = weight.mean()
+        below = np.concatenate([[0.0], np.cumsum(weight[order])])
+        return cls(scores[order], (below + one) / (below[-1] + one))
+
+    def p_values(self, scores: np.ndarray) -> np.ndarray:
+        """Return the share of rows, with the one itself, whose score is no higher, (n_rows,)."""
+        return self.share[np.searchsorted(self.scores, scores, side="right")]
 
 
 class HoleCalibration(NamedTuple):
@@ -79,6 +110,27 @@ class HoleCalibration(NamedTuple):
         spread = middle - np.quantile(scores, below, axis=1)
         return cls(np.array(counts) / n_features, middle, np.maximum(spread, np.finfo(float).tiny))
 
+    @classmethod
+    def by_others(
+        cls, score, autoencoders, X, held_out: np.ndarray, below: float, seed: int
+    ) -> "HoleCalibration":
+        """Measure the scores of rows by the autoencoders that were not trained on them.
+
+        Parameters
+        ----------
+        score : callable
+            ``score(rows, known, unseen)``, as in `of`, and by which autoencoders.
+        autoencoders : list of estimators
+        X : ndarray of shape (n_rows, n_features)
+        held_out : ndarray of bool of shape (n_autoencoders, n_rows)
+        below, seed
+            As in `of`.
+        """
+        some = np.linspace(0, len(X) - 1, min(len(X), _LEVEL_ROWS)).astype(int)
+        X, unseen = X[some], held_out[:, some]
+        filled = average([one.inverse_transform(one.transform(X)) for one in autoencoders], unseen)
+        return cls.of(partial(score, unseen=unseen), X, filled, below, seed)
+
     def comparable(self, scores: np.ndarray, known_share: np.ndarray) -> np.ndarray:
         """Return what the scores would be if all values were known."""
         middle, spread = (
@@ -86,6 +138,57 @@ class HoleCalibration(NamedTuple):
         )
         moved = self.middle[-1] + (scores - middle) * (self.spread[-1] / spread)
         return np.where(known_share == 1, scores, moved)
+
+
+def error_scale(autoencoders, X, weight: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Return what errors of columns are divided by: their mean on rows not trained on.
+
+    At least a hundredth of the mean of all columns. Where a value is missing, it is of the rows
+    that have one.
+
+    Parameters
+    ----------
+    autoencoders : list of estimators
+    X : {ndarray, csr_array} of shape (n_rows, n_features)
+    weight : ndarray of shape (n_rows,)
+    held_out : ndarray of bool of shape (n_autoencoders, n_rows)
+    """
+    errors, known = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    share = weight / held_out.sum(axis=0)  # of a row in each fold that holds it out
+    for autoencoder, these in zip(autoencoders, held_out, strict=True):
+        these = np.flatnonzero(these)
+        for chunk in chunks(len(these), X.shape[1], ERROR_VALUES):
+            some = these[chunk]
+            errors += share[some] @ autoencoder.reconstruction_error(X[some], per_feature=True)
+            known += share[some] @ known_values(X[some])
+    errors /= np.where(known > 0, known, 1.0)
+    _, deviation = mean_and_scale(X, np.arange(len(weight)), weight)
+    if errors.mean() <= _NO_ERROR * deviation**2:
+        warn(
+            "The autoencoders reconstruct rows that they were not trained on exactly, which "
+            "leaves no errors to tell outliers by. Use an autoencoder with fewer components."
+        )
+    return np.maximum(errors, _LEAST_ERROR * errors.mean() or 1.0)
+
+
+def errors_of_others(autoencoders, X, known: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """Return the mean error of each value by the autoencoders that have not seen the row.
+
+    Parameters
+    ----------
+    autoencoders : list of estimators
+    X : {ndarray, csr_array} of shape (n_rows, n_features)
+    known : ndarray of bool of shape (n_rows, n_features)
+        The known values of a row count for the others.
+    unseen : ndarray of bool of shape (n_autoencoders, n_rows)
+    """
+    errors = np.zeros(X.shape)
+    for autoencoder, counts in zip(autoencoders, unseen, strict=True):
+        some = np.flatnonzero(counts)
+        if len(some):
+            errors[some] += autoencoder.reconstruction_error(X[some], per_feature=True)
+    errors *= known / (unseen.sum(axis=0) * known.mean(axis=1))[:, None]
+    return errors
 
 
 def average(parts, weight: np.ndarray) -> np.ndarray:
@@ -99,7 +202,9 @@ def average(parts, weight: np.ndarray) -> np.ndarray:
     return np.einsum("pn,pn...->n...", weight / weight.sum(axis=0), np.asarray(parts))
 
 
-def threshold(scores: np.ndarray, weight: np.ndarray, contamination: float | str, *, errors: bool):
+def threshold(
+    scores: np.ndarray, weight: np.ndarray, contamination: float | str, *, power: float
+) -> float:
     """Return the score that outliers are below.
 
     Parameters
@@ -108,12 +213,12 @@ def threshold(scores: np.ndarray, weight: np.ndarray, contamination: float | str
     weight : ndarray of shape (n_rows,)
     contamination : float or "auto"
         As the detector takes it.
-    errors : bool
-        Whether scores are errors with a minus, none of them positive, whose logarithms scatter
-        evenly; otherwise they do so themselves.
+    power : float
+        Of minus the scores, which scatters evenly: 0 stands for the logarithm, and 1 is for scores
+        of any sign.
     """
     if isinstance(contamination, str):  # "auto"
-        return _threshold_of_typical_rows(scores, weight, errors=errors)
+        return _threshold_of_typical_rows(scores, weight, power)
     return _threshold_of_a_share(scores, weight, contamination)
 
 
@@ -122,18 +227,21 @@ def share_below(contamination: float | str) -> float:
     return _ALARMS if isinstance(contamination, str) else contamination
 
 
-def _threshold_of_typical_rows(scores, weight, *, errors: bool) -> float:
+def _threshold_of_typical_rows(scores, weight, power: float) -> float:
     """Return the score that a twentieth of the rows would be below if none was an outlier.
 
     From the median and the upper quartile of what is unusual about the rows, which outliers do not
     reach as long as they are fewer than a quarter, and the normal distribution through both.
     """
-    unusual = np.log(np.maximum(-scores, np.finfo(float).tiny)) if errors else -scores
+    unusual = -scores
+    if power < 1:
+        unusual = np.maximum(unusual, np.finfo(float).tiny)
+        unusual = unusual**power if power else np.log(unusual)
     order = np.argsort(unusual)
     place = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
     middle, upper = np.interp([0.5, 0.75], place, unusual[order])
     limit = middle + (upper - middle) * norm.ppf(1 - _ALARMS) / norm.ppf(0.75)
-    return float(-np.exp(limit) if errors else -limit)
+    return -float(limit ** (1 / power) if power else np.exp(limit))
 
 
 def _threshold_of_a_share(scores: np.ndarray, weight: np.ndarray, share: float) -> float:

@@ -1,6 +1,5 @@
 """AutoencoderOutlierDetector: rows that autoencoders of the other rows do not know."""
 
-from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar, Self
 
@@ -12,9 +11,20 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._autoencoder import AutoencoderTransformer
-from ._calibration import CodeSpace, HoleCalibration, average, share_below, threshold
+from ._calibration import (
+    ERROR_VALUES,
+    CodeSpace,
+    HoleCalibration,
+    TypicalScores,
+    average,
+    error_scale,
+    errors_of_others,
+    share_below,
+    threshold,
+)
 from ._checked_rows import check_rows, refuse_target, validated_rows
 from ._contract import OutlierMixin, _fit_context
+from ._explanations import OutlierExplanation
 from ._fitting import fit_each, fit_seed, fitting
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
@@ -29,15 +39,13 @@ from ._rows import (
     mean_and_scale,
     merge_equal_rows,
 )
-from ._warnings import warn
+from ._views import Views
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
 # Of the default autoencoder. More epochs rebuild rows better, and tell no more of them apart.
 _OF_DEFAULT = {"init": "pca", "noise": None, "max_iter": 30, "missing": "mask"}
-_LEAST_SHARE = 0.01  # of the mean error, that the error of a column is divided by
-_LEVEL_ROWS = 2000  # rows that holes are made in, to see what they do to scores
-_NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
-_ERROR_VALUES = 2**20  # errors of single values that are held at one time
+# Of scores with a minus, by criterion, which scatter evenly; the logarithms of all others do.
+_POWERS = {"combined": 0.5, "log_likelihood": 1}
 
 
 class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
@@ -69,15 +77,23 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         (though fewer than columns), ``init="pca"``, ``noise=None``, 30 epochs and
         ``validation_fraction=0.1``: what it takes to tell rows apart is soon learnt.
 
-    criterion : {"mahalanobis", "scaled_error", "squared_error", "log_likelihood"}, \
-            default="mahalanobis"
+    criterion : {"combined", "mahalanobis", "scaled_error", "squared_error", \
+            "log_likelihood"}, default="combined"
         What rows are judged by. "scaled_error" is the squared error of each column, divided
         by what it is on average for rows not trained on, so that a small error counts where
         errors are always small; the mean over columns is 1 for a typical row. "mahalanobis"
         adds the squared Mahalanobis distance of the code from the mean code, divided by the
         number of columns, so that a row that is far out counts however well it is
         reconstructed [2]_. "squared_error" is the sum over columns in the squared units of X.
-        "log_likelihood" is that of `VariationalAutoencoderTransformer`.
+        "log_likelihood" is that of `VariationalAutoencoderTransformer`. "combined" has three
+        views of a row: the scaled error, which is large off the surface that most rows lie on;
+        the distance of the code from the farthest of its neighbors, the nearest fiftieth of the
+        codes, which is large where few rows are; and how far its values are from the medians of
+        their columns, the sum of log(1 + deviation / median deviation). Each is brought to minus
+        the logarithm of how probable it is that a row not trained on is as unusual, whose mean is
+        1 for typical rows. The score is minus the root of the sum of three squares: of the first,
+        and of what the others are above 1, so that rows whose codes and columns are typical are
+        judged by their errors alone.
 
     contamination : float or "auto", default=0.1
         The share of outliers among the rows of X, in (0, 0.5], which decides the threshold:
@@ -105,9 +121,9 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         The threshold: ``decision_function`` is ``score_samples - offset_``.
 
     error_scale_ : ndarray of shape (n_features,)
-        With the criteria "mahalanobis" and "scaled_error" only: the mean squared error of each
-        column on rows not trained on, in the squared units of X, at least a hundredth of
-        their mean.
+        With the criteria "combined", "mahalanobis" and "scaled_error" only: the mean squared
+        error of each column on rows not trained on, in the squared units of X, at least a
+        hundredth of their mean.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -154,7 +170,9 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
     _parameter_constraints: ClassVar[dict] = {
         "autoencoder": [HasMethods(["fit", "transform", "reconstruction_error"]), None],
         "criterion": [
-            StrOptions({"mahalanobis", "scaled_error", "squared_error", "log_likelihood"})
+            StrOptions(
+                {"combined", "mahalanobis", "scaled_error", "squared_error", "log_likelihood"}
+            )
         ],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "n_folds": [Interval(Integral, 2, None, closed="left"), HasMethods("split")],
@@ -165,7 +183,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         self,
         autoencoder=None,
         *,
-        criterion="mahalanobis",
+        criterion="combined",
         contamination=0.1,
         n_folds=3,
         random_state=None,
@@ -242,31 +260,27 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         self._folds = FoldsOfRows(X, indices, held_out)
         X = X[indices]
         if self.criterion != "log_likelihood":
-            self._measure_errors(X, weight, held_out)
+            scale = error_scale(autoencoders, X, weight, held_out)
+            if self.criterion != "squared_error":
+                self.error_scale_ = scale
         if self.criterion == "mahalanobis":
             self._code_spaces = [
                 CodeSpace.of(autoencoder.transform(X[kept]), weight[kept])
                 for autoencoder, kept in zip(autoencoders, ~held_out, strict=True)
             ]
+        if self.criterion == "combined":
+            errors = self._total_errors(X, known_values(X), held_out)
+            self._views = Views.of(autoencoders, X, weight, held_out, errors)
         may_have_holes = self._takes_nan() and not sp.issparse(X)
-        self._holes = self._calibrate(X, held_out, seed) if may_have_holes else None
-        errors = self.criterion != "log_likelihood"
-        self.offset_ = threshold(self._scores(X), weight, self.contamination, errors=errors)
+        self._holes = None
+        if may_have_holes:
+            self._holes = HoleCalibration.by_others(
+                self._raw_scores, autoencoders, X, held_out, share_below(self.contamination), seed
+            )
+        scores, power = self._scores(X), _POWERS.get(self.criterion, 0)
+        self._typical = TypicalScores.of(scores, weight)
+        self.offset_ = threshold(scores, weight, self.contamination, power=power)
         return self
-
-    def _calibrate(self, X, held_out, seed):
-        """Find out what holes do to the scores of rows that were not trained on."""
-        some = np.linspace(0, len(X) - 1, min(len(X), _LEVEL_ROWS)).astype(int)
-        X, unseen = X[some], held_out[:, some]
-        rebuilt = [ae.inverse_transform(ae.transform(X)) for ae in self.autoencoders_]
-        filled = average(rebuilt, unseen)
-        return HoleCalibration.of(
-            partial(self._raw_scores, unseen=unseen),
-            X,
-            filled,
-            share_below(self.contamination),
-            seed,
-        )
 
     def _check_combination(self):
         """Refuse a criterion that the autoencoder does not have, and warn of what is idle."""
@@ -293,26 +307,6 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         X = fill_holes(X, mean)
         n_codes = min(n_principal_axes(X, indices, weight, mean, _SHARE_OF_PCA), X.shape[1] - 1)
         return AutoencoderTransformer(n_codes, validation_fraction=0.1, **_OF_DEFAULT)
-
-    def _measure_errors(self, X, weight, held_out):
-        """Find out what the error of each column is on rows not trained on, where it is known."""
-        errors, known = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-        share = weight / held_out.sum(axis=0)  # of a row in each fold that holds it out
-        for autoencoder, these in zip(self.autoencoders_, held_out, strict=True):
-            these = np.flatnonzero(these)
-            for chunk in chunks(len(these), X.shape[1], _ERROR_VALUES):
-                some = these[chunk]
-                errors += share[some] @ autoencoder.reconstruction_error(X[some], per_feature=True)
-                known += share[some] @ known_values(X[some])
-        errors /= np.where(known > 0, known, 1.0)
-        _, deviation = mean_and_scale(X, np.arange(len(weight)), weight)
-        if errors.mean() <= _NO_ERROR * deviation**2:
-            warn(
-                "The autoencoders reconstruct rows that they were not trained on exactly, which "
-                "leaves no errors to tell outliers by. Use an autoencoder with fewer components."
-            )
-        if self.criterion != "squared_error":
-            self.error_scale_ = np.maximum(errors, _LEAST_SHARE * errors.mean() or 1.0)
 
     def predict(self, X) -> np.ndarray:
         """Tell outliers from inliers.
@@ -355,11 +349,72 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         Returns
         -------
         ndarray of float64 of shape (n_samples,)
-            The log-likelihood if that is the criterion, or minus the `reconstruction_error`
-            and, for "mahalanobis", what the code adds. The lower, the more unusual.
+            The log-likelihood if that is the criterion; what the three views say together if it is
+            "combined"; or minus the `reconstruction_error` and, for "mahalanobis", what the code
+            adds. The lower, the more unusual.
         """
         check_is_fitted(self)
         return self._scores(self._validate_rows(X))
+
+    def score_p_values(self, X) -> np.ndarray:
+        """Return how probable it is that a row like those of `fit` is as unusual.
+
+        These are conformal p-values [1]_: the share of the rows of `fit`, each judged by
+        autoencoders that were not trained on it, whose score is no higher. If a new row is one like
+        them, its p-value is below any level with no more than that probability; outliers among the
+        rows of `fit` make p-values larger. ``scipy.stats.false_discovery_control(p_values)``
+        adjusts those of many rows: of the rows whose adjusted value is at most 0.1, no more than a
+        tenth are false alarms, on average [2]_.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_samples,)
+            In (0, 1].
+
+        References
+        ----------
+        .. [1] Bates, S. et al. (2023). Testing for outliers with conformal p-values. Annals of
+           Statistics 51(1). :doi:`10.1214/22-AOS2244`
+        .. [2] Benjamini, Y. & Hochberg, Y. (1995). Controlling the false discovery rate. Journal of
+           the Royal Statistical Society B 57(1). :doi:`10.1111/j.2517-6161.1995.tb02031.x`
+        """
+        return self._typical.p_values(self.score_samples(X))
+
+    def explain(self, X) -> OutlierExplanation:
+        """Tell what makes rows unusual: which views say so, which columns, what was expected.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows in the units of the training rows, such as those that `predict` calls outliers.
+
+        Returns
+        -------
+        OutlierExplanation
+            What each view says, as minus the logarithm of its probability; what each column
+            contributes; and what the autoencoders that have not seen a row make of it.
+
+        Raises
+        ------
+        ValueError
+            If X is not what is expected, or the criterion is not "combined".
+        """
+        check_is_fitted(self)
+        if self.criterion != "combined":
+            raise ValueError(
+                f"explain tells of the views of criterion='combined', not of {self.criterion!r}; "
+                "reconstruction_error(X, per_feature=True) tells of columns."
+            )
+        X = self._validate_rows(X)
+        known, unseen = known_values(X), self._folds.unseen(X)
+        errors = self._errors(X, known, unseen)
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])
+        return self._views.explain(self.autoencoders_, X, known, unseen, errors, names)
 
     def reconstruction_error(self, X, *, per_feature=False) -> np.ndarray:
         """Return the error of each row, or of each of its values.
@@ -378,10 +433,10 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         -------
         ndarray of float64 of shape (n_samples,) or (n_samples, n_features)
             Squared errors, averaged over the autoencoders that have not seen the row: divided by
-            ``error_scale_`` and the number of columns for the criteria "mahalanobis" and
-            "scaled_error", else in the squared units of X. That of a missing value is 0, and those
-            of the known values of its row count for it, each for as many more. Those of columns
-            are a DataFrame if `set_output` says so.
+            ``error_scale_`` and the number of columns for the criteria "combined", "mahalanobis"
+            and "scaled_error", else in the squared units of X. That of a missing value is 0, and
+            those of the known values of its row count for it, each for as many more. Those of
+            columns are a DataFrame if `set_output` says so.
 
         Raises
         ------
@@ -403,29 +458,26 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         """Return scores by the errors of known values, whatever their number."""
         if self.criterion == "log_likelihood":
             return average([ae.score_samples(X) for ae in self.autoencoders_], unseen)
-        scores = -self._total_errors(X, known, unseen)
+        errors = self._total_errors(X, known, unseen)
+        if self.criterion == "combined":
+            return self._views.scores(self.autoencoders_, X, known, unseen, errors)
         if self.criterion == "mahalanobis":
             pairs = zip(self.autoencoders_, self._code_spaces, strict=True)
             parts = [space.squared_distance(ae.transform(X)) for ae, space in pairs]
-            scores -= average(parts, unseen) / X.shape[1]
-        return scores
+            errors += average(parts, unseen) / X.shape[1]
+        return -errors
 
     def _total_errors(self, X, known, unseen):
         """Return the error of each row, (n_samples,)."""
         errors = np.empty(X.shape[0])
-        for chunk in chunks(X.shape[0], X.shape[1], _ERROR_VALUES):
+        for chunk in chunks(X.shape[0], X.shape[1], ERROR_VALUES):
             of_values = self._errors(X[chunk], known[chunk], unseen[:, chunk])
             errors[chunk] = of_values.sum(axis=1)
         return errors
 
     def _errors(self, X, known, unseen):
         """Return the error of each value, (n_samples, n_features)."""
-        errors = np.zeros(X.shape)
-        for autoencoder, counts in zip(self.autoencoders_, unseen, strict=True):
-            some = np.flatnonzero(counts)
-            if len(some):
-                errors[some] += autoencoder.reconstruction_error(X[some], per_feature=True)
-        errors *= known / (unseen.sum(axis=0) * known.mean(axis=1))[:, None]
+        errors = errors_of_others(self.autoencoders_, X, known, unseen)
         if hasattr(self, "error_scale_"):
             errors /= self.error_scale_ * X.shape[1]
         return errors

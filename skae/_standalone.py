@@ -19,6 +19,7 @@ from ._imputer import AutoencoderImputer
 from ._outliers import AutoencoderOutlierDetector
 from ._stacked import StackedAutoencoderClassifier
 from ._variational import VariationalAutoencoderTransformer
+from ._views import TYPICAL, CodeNeighbors
 
 
 class Network(nn.Module):
@@ -185,12 +186,18 @@ class DecisionFunction(Method):
         super().__init__()
         self.takes_nan = detector._takes_nan()
         n_features = detector.n_features_in_
+        self.is_combined = detector.criterion == "combined"
         spaces = [None] * len(detector.autoencoders_)
+        if self.is_combined:
+            spaces = detector._views.neighbors
         if detector.criterion == "mahalanobis":
             spaces = detector._code_spaces
         error_scale = np.ones(n_features)
         if detector.criterion != "squared_error":
             error_scale = detector.error_scale_ * n_features
+        if self.is_combined:
+            self.columns = Deviations(detector._views.columns)
+            self.tails = nn.ModuleList(LogProbability(tail) for tail in detector._views.tails)
         pairs = zip(detector.autoencoders_, spaces, strict=True)
         self.folds = nn.ModuleList(Fold(*pair, error_scale) for pair in pairs)
         holes = detector._holes
@@ -202,8 +209,17 @@ class DecisionFunction(Method):
         return torch.where(scores < 0, -1, 1), scores
 
     def result(self, X: Tensor, y: Tensor | None = None) -> Tensor:
-        unusual = [fold(X) for fold in self.folds]
-        scores = -torch.cat(unusual, dim=1).mean(dim=1, keepdim=True)
+        # The mean errors of the folds, and how far codes are from the others if that counts.
+        errors, *codes = torch.stack([fold(X) for fold in self.folds]).mean(dim=0)
+        scores = -errors
+        if self.is_combined:
+            measured = [errors, *codes, self.columns(X)]
+            pairs = zip(self.tails, measured, strict=True)
+            surface, *others = (-tail(of_one) for tail, of_one in pairs)
+            excess = [(one - TYPICAL).clamp(min=0.0).square() for one in others]
+            scores = -sum(excess, surface.square()).sqrt()
+        elif codes:
+            scores = scores - codes[0] / X.shape[1]
         if self.comparable is not None:
             scores = self.comparable(scores, n_known(X))
         return scores - self.offset
@@ -218,7 +234,7 @@ def n_known(X: Tensor) -> Tensor:
 
 
 class Fold(nn.Module):
-    """What is unusual about rows for one of the detector's autoencoders, (batch, 1).
+    """What is unusual about rows for one of the detector's autoencoders, (1 or 2, batch, 1).
 
     The error of each column, divided by ``error_scale``, and how far the code is from the others
     if it is known where those lie.
@@ -229,7 +245,7 @@ class Fold(nn.Module):
     def __init__(self, autoencoder, space, error_scale: np.ndarray) -> None:
         super().__init__()
         self.network = Network(autoencoder)
-        self.distance = None if space is None else MahalanobisDistance(space)
+        self.distance = None if space is None else _distance(space)
         self.register_buffer("error_scale", torch.as_tensor(error_scale))
 
     def forward(self, X: Tensor) -> Tensor:
@@ -238,14 +254,13 @@ class Fold(nn.Module):
         rebuilt = decoder.to_standardized(decoder.preactivation(codes))
         errors = (rebuilt - Z).square().double() * self.network.scale.square() / self.error_scale
         errors = torch.where(X.isnan(), 0.0, errors).sum(dim=1, keepdim=True)
-        unusual = errors * X.shape[1] / n_known(X)  # the known values count for the others
-        if self.distance is not None:
-            unusual = unusual + self.distance(codes.double()) / X.shape[1]
-        return unusual
+        errors = errors * X.shape[1] / n_known(X)  # the known values count for the others
+        views = [errors] if self.distance is None else [errors, self.distance(codes.double())]
+        return torch.stack(views)
 
 
-class MahalanobisDistance(nn.Module):
-    """How far codes are from the mean code, squared, (batch, 1)."""
+class Whitening(nn.Module):
+    """Codes with the mean 0 and the variance 1, uncorrelated."""
 
     mean: Tensor
     whitening: Tensor
@@ -256,7 +271,79 @@ class MahalanobisDistance(nn.Module):
         self.register_buffer("whitening", torch.as_tensor(space.whitening, dtype=torch.float64))
 
     def forward(self, codes: Tensor) -> Tensor:
-        return ((codes - self.mean) @ self.whitening).square().sum(dim=1, keepdim=True)
+        return (codes - self.mean) @ self.whitening
+
+
+class MahalanobisDistance(Whitening):
+    """How far codes are from the mean code, squared, (batch, 1)."""
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return super().forward(codes).square().sum(dim=1, keepdim=True)
+
+
+class NeighborDistance(Whitening):
+    """How far codes are from the farthest of their neighbors, (batch, 1)."""
+
+    references: Tensor  # (n_references, n_components)
+    weight: Tensor  # (n_references,)
+
+    def __init__(self, neighbors) -> None:
+        super().__init__(neighbors.space)
+        self.wanted = neighbors.wanted * (1 - 1e-9)
+        self.register_buffer("references", torch.as_tensor(neighbors.references))
+        self.register_buffer("weight", torch.as_tensor(neighbors.weight))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        difference = super().forward(codes)[:, None] - self.references
+        squares, order = difference.square().sum(dim=2).sort(dim=1)
+        reached = self.weight[order].cumsum(dim=1) >= self.wanted
+        first = reached.to(torch.int64).argmax(dim=1, keepdim=True)
+        return squares.gather(1, first).sqrt()
+
+
+def _distance(space) -> nn.Module:
+    return (NeighborDistance if isinstance(space, CodeNeighbors) else MahalanobisDistance)(space)
+
+
+class Deviations(nn.Module):
+    """How far the values of rows are from the medians of their columns, (batch, 1)."""
+
+    middle: Tensor
+    spread: Tensor
+
+    def __init__(self, columns) -> None:
+        super().__init__()
+        self.register_buffer("middle", torch.as_tensor(columns.middle))
+        self.register_buffer("spread", torch.as_tensor(columns.spread))
+
+    def forward(self, X: Tensor) -> Tensor:
+        far = ((X.double() - self.middle).abs() / self.spread).log1p()
+        far = torch.where(X.isnan(), 0.0, far).sum(dim=1, keepdim=True)
+        return far * X.shape[1] / n_known(X)
+
+
+class LogProbability(nn.Module):
+    """How probable it is that a row is at least as unusual in one view, as a logarithm."""
+
+    knots: Tensor
+    log_probability: Tensor
+
+    def __init__(self, tail) -> None:
+        super().__init__()
+        self.slope = tail.slope
+        self.register_buffer("knots", torch.as_tensor(tail.knots))
+        self.register_buffer("log_probability", torch.as_tensor(tail.log_probability))
+
+    def forward(self, measured: Tensor) -> Tensor:
+        measured = measured.clamp(min=torch.finfo(torch.float64).tiny).log()
+        last = len(self.knots) - 1
+        place = ((measured >= self.knots).sum(dim=1, keepdim=True) - 1).clamp(0, last - 1)
+        left, right = self.knots[place], self.knots[place + 1]
+        width = right - left
+        share = torch.where(width > 0, (measured - left) / width, 1.0).clamp(0.0, 1.0)
+        lower, upper = self.log_probability[place], self.log_probability[place + 1]
+        beyond = (measured - self.knots[last]).clamp(min=0.0)
+        return lower + share * (upper - lower) - self.slope * beyond
 
 
 class ComparableScores(nn.Module):

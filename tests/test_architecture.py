@@ -42,6 +42,7 @@ LAYERS = [
     {"_files", "_table_encoder"},
     {
         "_checked_rows",
+        "_views",
         "_frames",
         "_mixed_loss",
         "_table_scores",
@@ -53,12 +54,12 @@ LAYERS = [
         "penalty",
     },
     {"nn"},
-    {"_idle", "_journal", "_progress", "_table_columns"},
+    {"_calibration", "_idle", "_journal", "_progress", "_table_columns"},
     {"_level_embedding", "_value_files"},
     {
-        "_calibration",
         "_contract",
         "_drawing",
+        "_explanations",
         "_labels",
         "_rows",
         "_seeding",

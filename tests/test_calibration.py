@@ -20,7 +20,7 @@ def test_the_threshold_has_the_share_of_the_weight_below_it(scores, share, data)
         st.lists(st.floats(0.1, 10), min_size=len(scores), max_size=len(scores)).map(np.array)
     )
     scores = np.array(scores)
-    below = scores < threshold(scores, weight, share, errors=True)
+    below = scores < threshold(scores, weight, share, power=0)
     if not below.any():  # two scores without a number between them
         return
     missed = abs(weight[below].sum() / weight.sum() - share)
@@ -77,13 +77,13 @@ def test_holes_are_filled_for_the_levels_that_rows_do_not_reach():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.2])
-@pytest.mark.parametrize("errors", [True, False])
-def test_a_twentieth_of_typical_rows_is_below_whatever_the_outliers(share, errors):
+@pytest.mark.parametrize("power", [0, 0.5, 1])
+def test_a_twentieth_of_typical_rows_is_below_whatever_the_outliers(share, power):
     random = np.random.RandomState(0)
     typical, strange = random.normal(size=20_000), random.normal(8, 1, size=int(share * 20_000))
     unusual = np.concatenate([typical, strange])
-    scores = -np.exp(unusual) if errors else -unusual
-    limit = threshold(scores, np.ones(len(scores)), "auto", errors=errors)
+    scores = -{0: np.exp, 0.5: lambda root: (root + 9) ** 2, 1: np.positive}[power](unusual)
+    limit = threshold(scores, np.ones(len(scores)), "auto", power=power)
     alarms = (scores[:20_000] < limit).mean()
     assert alarms == pytest.approx(0.05, abs=0.005) if share == 0 else alarms < 0.05
     assert (scores[20_000:] < limit).all()
@@ -91,6 +91,6 @@ def test_a_twentieth_of_typical_rows_is_below_whatever_the_outliers(share, error
 
 def test_a_row_of_weight_two_counts_twice():
     scores, weight = -np.exp(np.random.RandomState(0).normal(size=50)), np.arange(50) % 3 + 1.0
-    once = threshold(np.repeat(scores, weight.astype(int)), np.ones(100)[:99], "auto", errors=True)
-    assert threshold(scores, weight, "auto", errors=True) == pytest.approx(once, rel=0.03)
-    assert threshold(np.full(9, -2.0), np.ones(9), "auto", errors=True) == pytest.approx(-2)
+    once = threshold(np.repeat(scores, weight.astype(int)), np.ones(100)[:99], "auto", power=0)
+    assert threshold(scores, weight, "auto", power=0) == pytest.approx(once, rel=0.03)
+    assert threshold(np.full(9, -2.0), np.ones(9), "auto", power=0) == pytest.approx(-2)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -72,7 +73,7 @@ def quick(autoencoder=None, **parameters):
 
 
 @cache
-def fitted(criterion="mahalanobis"):
+def fitted(criterion="combined"):
     return quick(criterion=criterion).fit(table())
 
 
@@ -148,15 +149,92 @@ def test_a_row_that_is_far_out_is_unusual_however_well_it_is_reconstructed():
     start = small(3, max_iter=1, learning_rate_init=1e-12)
     by_errors = quick(start, criterion="squared_error").fit(X)
     assert by_errors.predict(far) == 1
-    assert quick(start).fit(X).predict(far) == -1
+    for criterion in ("combined", "mahalanobis"):
+        assert quick(start, criterion=criterion).fit(X).predict(far) == -1
 
 
-def test_codes_that_never_differ_add_nothing():
+@pytest.mark.parametrize("criterion", ["combined", "mahalanobis"])
+def test_codes_that_never_differ_add_nothing(criterion):
     X = table(30, n_features=3)
     start = small(9, max_iter=1, learning_rate_init=1e-12)
     with pytest.warns(UserWarning, match="fewer components"):
-        detector = quick(start).fit(X)
+        detector = quick(start, criterion=criterion).fit(X)
     assert np.isfinite(detector.score_samples(X)).all()
+
+
+def test_combined_scores_are_those_of_three_views():
+    X = table()
+    detector = fitted("combined")
+    for rows in (X, table(seed=1)):
+        said = detector.explain(rows).views
+        parts = [said["surface"], *(np.maximum(said[name] - 1, 0) for name in ("codes", "columns"))]
+        np.testing.assert_allclose(detector.score_samples(rows), -np.linalg.norm(parts, axis=0))
+    # Each is about exponential for rows not trained on, as logarithms of probabilities are.
+    for name, one in detector.explain(X).views.items():
+        assert one.mean() == pytest.approx(1, abs=0.15), name
+
+
+def test_errors_and_distances_of_codes_are_views_of_the_autoencoders_that_have_not_seen_a_row():
+    X, new = table(), table(seed=1)
+    detector = fitted("combined")
+    tails = detector._views.tails
+    errors = -fitted("scaled_error").score_samples(new)
+    distances = np.mean(
+        [
+            near.distance(ae.transform(new))
+            for near, ae in zip(detector._views.neighbors, detector.autoencoders_, strict=True)
+        ],
+        axis=0,
+    )
+    said = detector.explain(new).views
+    np.testing.assert_allclose(said["surface"], -tails[0](errors))
+    np.testing.assert_allclose(said["codes"], -tails[1](distances))
+    own = -fitted("scaled_error").score_samples(X)
+    np.testing.assert_allclose(detector.explain(X).views["surface"], -tails[0](own))
+
+
+def test_an_explanation_names_the_column_that_was_changed_and_what_it_was():
+    X = StandardScaler().fit_transform(load_breast_cancer().data)
+    detector = quick(small(10), criterion="combined").fit(X[:400])
+    new = X[400:500].copy()
+    places = np.arange(100), np.random.RandomState(0).randint(0, 30, 100)
+    new[places] += 6 * np.where(new[places] > 0, 1, -1)
+    explanation = detector.explain(new)
+    assert (explanation.top_columns(1)[:, 0] == places[1]).mean() > 0.9
+    rebuilt = np.mean(
+        [a.inverse_transform(a.transform(new)) for a in detector.autoencoders_], axis=0
+    )
+    np.testing.assert_allclose(explanation.expected, rebuilt)
+    assert list(explanation.feature_names[:2]) == ["x0", "x1"]
+
+
+def test_another_criterion_has_no_views_to_explain():
+    with pytest.raises(ValueError, match="per_feature=True"):
+        fitted("scaled_error").explain(table())
+
+
+def test_few_p_values_of_rows_like_those_of_the_fit_are_small():
+    normal = np.random.RandomState(0).normal
+    detector = quick(criterion="combined").fit(normal(size=(600, 4)))
+    p_values = detector.score_p_values(normal(size=(2000, 4)))
+    assert 0 < p_values.min() < p_values.max() <= 1
+    for level in (0.01, 0.05, 0.2):
+        # Of the rows of the fit, too, the share varies, by about sqrt(level / 600).
+        assert (p_values <= level).mean() <= level + 3 * np.sqrt(level / 600)
+    assert detector.score_p_values(np.full((1, 4), 50.0))[0] == pytest.approx(1 / 601)
+
+
+def test_the_share_of_false_alarms_among_many_rows_can_be_held():
+    random = np.random.RandomState(0)
+    shares = []
+    for _ in range(6):
+        detector = quick(criterion="combined").fit(random.normal(size=(500, 4)))
+        new = random.normal(size=(300, 4))
+        new[:30] += 8
+        found = false_discovery_control(detector.score_p_values(new)) <= 0.1
+        assert found[:30].mean() > 0.9
+        shares.append(found[30:].sum() / found.sum())
+    assert np.mean(shares) <= 0.1
 
 
 def test_likelihoods_are_averaged_over_the_autoencoders_that_have_not_seen_a_row():
@@ -194,7 +272,7 @@ def test_errors_of_values_tell_the_column_that_makes_a_row_unusual():
 def test_large_tables_are_scored_piece_by_piece(monkeypatch):
     X = table()
     whole = fitted().score_samples(X)
-    monkeypatch.setattr("skae._outliers._ERROR_VALUES", 50)
+    monkeypatch.setattr("skae._outliers.ERROR_VALUES", 50)
     np.testing.assert_allclose(quick().fit(X).score_samples(X), whole)
 
 

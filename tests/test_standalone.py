@@ -29,6 +29,7 @@ DETECTOR = AutoencoderOutlierDetector(
 WITHOUT_HOLES = [
     AutoencoderOutlierDetector(kind(2, **SMALL), criterion=criterion, n_folds=2).fit(X)
     for kind, criterion in (
+        (AutoencoderTransformer, "combined"),
         (AutoencoderTransformer, "mahalanobis"),
         (AutoencoderTransformer, "scaled_error"),
         (VariationalAutoencoderTransformer, "squared_error"),

@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from torch import nn
 
 from .._autoencoder import AutoencoderTransformer
+from .._calibration import TypicalScores
 from .._conditions import CodesGivenCondition, LabelCondition, NumberCondition
 from .._convolutional import ConvolutionalAutoencoderTransformer
 from .._frames import Layout
@@ -33,6 +34,7 @@ from .._value_files import (
     write,
 )
 from .._variational import VariationalAutoencoderTransformer
+from .._views import Views
 from ..exceptions import ModelFileError
 from ..nn import (
     AutoencoderNetwork,
@@ -119,6 +121,8 @@ FITTED: dict[type[BaseEstimator], dict[str, Any]] = {
         "error_scale_": np.ndarray,
         "_folds": FoldsOfRows,
         "_code_spaces": list,
+        "_views": Views,
+        "_typical": TypicalScores,
         "_holes": object,
     },
     AutoencoderImputer: {**_ROWS, "autoencoder_": object},

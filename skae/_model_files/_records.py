@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from .._calibration import CodeSpace, HoleCalibration
+from .._calibration import CodeSpace, HoleCalibration, TypicalScores
 from .._conditions import CodesGivenCondition, LabelCondition, NumberCondition
 from .._frames import Layout, Type
 from .._holding_out import FoldsOfRows
@@ -17,6 +17,7 @@ from .._mixed_loss import TableLikelihood, TableLoss
 from .._new_rows import CodeMixture, NewRows, Ranks
 from .._stacked import Stage
 from .._table_columns import CategoryColumn, DateColumn, NumberColumn, TableColumns
+from .._views import CodeNeighbors, ColumnDeviations, Tail, Views
 from ..activation import TopK
 from ..joint import Ladder
 from ..nn import ChannelsLast, Logistic, MapShape, Softmax
@@ -54,6 +55,14 @@ RECORDS: dict[str, Record] = {
         Record(MapShape, {"channels": int, "height": int, "width": int}),
         Record(ChannelsLast, {"height": int, "width": int, "channels": int}),
         Record(CodeSpace, {"mean": _ARRAY, "whitening": _ARRAY}),
+        Record(
+            CodeNeighbors,
+            {"space": CodeSpace, "references": _ARRAY, "weight": _ARRAY, "wanted": float},
+        ),
+        Record(ColumnDeviations, {"middle": _ARRAY, "spread": _ARRAY}),
+        Record(Tail, {"knots": _ARRAY, "log_probability": _ARRAY, "slope": float}),
+        Record(Views, {"neighbors": list, "columns": ColumnDeviations, "tails": list}),
+        Record(TypicalScores, {"scores": _ARRAY, "share": _ARRAY}),
         Record(HoleCalibration, {"share": _ARRAY, "middle": _ARRAY, "spread": _ARRAY}),
         Record(
             Stage,

@@ -1,0 +1,272 @@
+"""The views of rows that tell unusual ones: what each measures, and how improbable it is."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.spatial.distance import cdist
+
+from ._calibration import CodeSpace, average
+from ._explanations import OutlierExplanation
+from ._rows import chunks, dense_chunks, known_values
+
+NAMES = "surface", "codes", "columns"  # of the views
+
+_NEIGHBORS = 0.02  # share of the rows that a code shall have near it
+_LEAST_NEIGHBORS = 10
+_REFERENCES = 1024  # codes, at most, among which neighbors are looked for
+_DISTANCES = 2**20  # that are computed at one time
+_LEAST_SHARE = 0.01  # of the mean deviation of columns, that one is divided by
+TYPICAL = 1.0  # the mean of minus the logarithm of a probability, if it is uniform
+_TAIL = 0.1  # share of the rows from whose excess farther ones are told
+_KNOTS = 100  # of the distribution of a view
+_LEAST_EXCESS = 1e-3  # of logarithms, on average, where the upper tenth is all the same
+
+
+class CodeNeighbors(NamedTuple):
+    """Codes of the rows that an autoencoder was trained on, to find out how many are near others.
+
+    Parameters
+    ----------
+    space : CodeSpace
+    references : ndarray of shape (n_references, n_components)
+        Some of the codes, with unit variances, uncorrelated.
+    weight : ndarray of shape (n_references,)
+    wanted : float
+        The weight of the neighbors that a code is as far from as from the farthest of them.
+    """
+
+    space: CodeSpace
+    references: np.ndarray
+    weight: np.ndarray
+    wanted: float
+
+    @classmethod
+    def of(cls, codes: np.ndarray, weight: np.ndarray) -> "CodeNeighbors":
+        """Take codes, (n_rows, n_components), in an order that says nothing of them."""
+        space = CodeSpace.of(codes, weight)
+        some = np.linspace(0, len(codes) - 1, min(len(codes), _REFERENCES)).astype(int)
+        share = max(_NEIGHBORS, min(1.0, _LEAST_NEIGHBORS / len(some)))
+        wanted = float(share * weight[some].sum())
+        return cls(space, space.whitened(codes[some]), weight[some], wanted)
+
+    def distance(self, codes: np.ndarray) -> np.ndarray:
+        """Return how far each code is from the farthest of its neighbors, (n_rows,)."""
+        codes, result = self.space.whitened(codes), np.empty(len(codes))
+        alike = np.all(self.weight == self.weight[0])
+        last = int(np.ceil(self.wanted / self.weight[0] * (1 - 1e-9))) - 1
+        for chunk in chunks(len(codes), len(self.references), _DISTANCES):
+            distances = cdist(codes[chunk], self.references)
+            if alike:
+                result[chunk] = np.partition(distances, last, axis=1)[:, last]
+            else:
+                result[chunk] = _at_weight(distances.T, self.weight, self.wanted)
+        return result
+
+
+class ColumnDeviations(NamedTuple):
+    """Where the values of each column lie, to find out how many are far from there.
+
+    Parameters
+    ----------
+    middle : ndarray of shape (n_features,)
+        Medians.
+    spread : ndarray of shape (n_features,)
+        Median deviations from there; where most values are the same, the mean deviation.
+    """
+
+    middle: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def of(cls, X, weight: np.ndarray) -> "ColumnDeviations":
+        """Take rows, (n_rows, n_features), dense with NaN for missing values, or sparse."""
+        middle, spread = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+        for columns in chunks(X.shape[1], X.shape[0], _DISTANCES):
+            values = X[:, columns]
+            values = (values.toarray() if sp.issparse(X) else values).astype(np.float64)
+            known = weight[:, None] * ~np.isnan(values)
+            middle[columns] = _median(values, known)
+            deviation = np.abs(values - middle[columns])
+            total = np.maximum(known.sum(axis=0), np.finfo(float).tiny)
+            mean = (np.nan_to_num(deviation) * known).sum(axis=0) / total
+            of_most = _median(deviation, known)
+            spread[columns] = np.where(of_most > 0, of_most, mean)
+        return cls(middle, np.maximum(spread, _LEAST_SHARE * spread.mean() or 1.0))
+
+    def by_value(self, X: np.ndarray) -> np.ndarray:
+        """Return how far out each value is, (n_rows, n_features), 0 for a missing one."""
+        return np.nan_to_num(np.log1p(np.abs(X - self.middle) / self.spread))
+
+    def total(self, X, known: np.ndarray) -> np.ndarray:
+        """Return how far out the values of each row are, (n_rows,); known ones for the others."""
+        result = np.empty(X.shape[0])
+        for chunk, rows in dense_chunks(X, np.arange(X.shape[0])):
+            result[chunk] = self.by_value(rows.astype(np.float64)).sum(axis=1)
+        return result / known.mean(axis=1)
+
+
+class Tail(NamedTuple):
+    """How probable it is that a typical row is at least as unusual, in one view.
+
+    Between quantiles the logarithm of the probability is interpolated; from the upper tenth on it
+    falls as that of a Pareto distribution, whose exponent is Hill's estimate [1]_.
+
+    Parameters
+    ----------
+    knots : ndarray of shape (n_knots,)
+        Logarithms of what is measured, rising.
+    log_probability : ndarray of shape (n_knots,)
+    slope : float
+        By which the last one falls.
+
+    References
+    ----------
+    .. [1] Hill, B. M. (1975). A simple general approach to inference about the tail of a
+       distribution. Annals of Statistics 3(5). :doi:`10.1214/aos/1176343247`
+    """
+
+    knots: np.ndarray
+    log_probability: np.ndarray
+    slope: float
+
+    @classmethod
+    def of(cls, measured: np.ndarray, weight: np.ndarray) -> "Tail":
+        """Take what is measured of rows that were not trained on, (n_rows,), none negative."""
+        measured = _logarithm(measured)
+        order = np.argsort(measured)
+        measured, weight = measured[order], weight[order]
+        level = np.linspace(0, 1 - _TAIL, _KNOTS)
+        share = np.cumsum(weight) / weight.sum()
+        at_level = measured[np.searchsorted(share, level * (1 - 1e-9))]
+        # What several rows have is one knot, in the middle of its levels: no step in between.
+        knots, place, count = np.unique(at_level, return_inverse=True, return_counts=True)
+        level = np.bincount(place, weights=level) / count
+        beyond = measured > knots[-1]
+        slope = 1 / _LEAST_EXCESS
+        if beyond.any():
+            excess = np.average(measured[beyond] - knots[-1], weights=weight[beyond])
+            slope = 1 / max(excess, _LEAST_EXCESS)
+        return cls(knots, np.log1p(-level), float(slope))
+
+    def __call__(self, measured: np.ndarray) -> np.ndarray:
+        """Return the logarithms of probabilities, (n_rows,)."""
+        measured = _logarithm(measured)
+        beyond = np.maximum(measured - self.knots[-1], 0.0)
+        return np.interp(measured, self.knots, self.log_probability) - self.slope * beyond
+
+
+class Views(NamedTuple):
+    """The three views of a row: off the surface, far from other codes, out in single columns.
+
+    Parameters
+    ----------
+    neighbors : list of CodeNeighbors
+        One for each autoencoder.
+    columns : ColumnDeviations
+    tails : list of Tail
+        One for each view, by the names in ``NAMES``.
+    """
+
+    neighbors: list[CodeNeighbors]
+    columns: ColumnDeviations
+    tails: list[Tail]
+
+    @classmethod
+    def of(cls, autoencoders, X, weight: np.ndarray, held_out: np.ndarray, errors) -> "Views":
+        """Learn what is typical of rows, each by the autoencoders that were not trained on it.
+
+        Parameters
+        ----------
+        autoencoders : list of estimators
+        X : {ndarray, csr_array} of shape (n_rows, n_features)
+            In an order that says nothing of them.
+        weight : ndarray of shape (n_rows,)
+        held_out : ndarray of bool of shape (n_autoencoders, n_rows)
+        errors : ndarray of shape (n_rows,)
+        """
+        neighbors = [
+            CodeNeighbors.of(autoencoder.transform(X[kept]), weight[kept])
+            for autoencoder, kept in zip(autoencoders, ~held_out, strict=True)
+        ]
+        views = cls(neighbors, ColumnDeviations.of(X, weight), [])
+        measured = views._measured(autoencoders, X, known_values(X), held_out, errors)
+        return views._replace(tails=[Tail.of(of_one, weight) for of_one in measured])
+
+    def log_probabilities(self, autoencoders, X, known, unseen, errors) -> np.ndarray:
+        """Return how probable it is that typical rows are as unusual, (3, n_rows).
+
+        Parameters
+        ----------
+        autoencoders : list of estimators
+        X : {ndarray, csr_array} of shape (n_rows, n_features)
+        known : ndarray of bool of shape (n_rows, n_features)
+            Which values are not missing.
+        unseen : ndarray of bool of shape (n_autoencoders, n_rows)
+            Which autoencoders judge which row.
+        errors : ndarray of shape (n_rows,)
+        """
+        measured = self._measured(autoencoders, X, known, unseen, errors)
+        return np.stack([tail(one) for tail, one in zip(self.tails, measured, strict=True)])
+
+    def scores(self, autoencoders, X, known, unseen, errors) -> np.ndarray:
+        """Return how usual rows are, (n_rows,): none positive, the lower the more unusual.
+
+        Parameters
+        ----------
+        autoencoders, X, known, unseen, errors
+            As in `log_probabilities`.
+        """
+        surface, *others = -self.log_probabilities(autoencoders, X, known, unseen, errors)
+        return -np.sqrt(sum((_excess(one) ** 2 for one in others), surface**2))
+
+    def _measured(self, autoencoders, X, known, unseen, errors) -> list[np.ndarray]:
+        pairs = zip(autoencoders, self.neighbors, strict=True)
+        distances = average([near.distance(one.transform(X)) for one, near in pairs], unseen)
+        return [errors, distances, self.columns.total(X, known)]
+
+    def explain(self, autoencoders, X, known, unseen, errors, names) -> OutlierExplanation:
+        """Return what makes rows unusual, of errors by value, (n_rows, n_features)."""
+        by_view = -self.log_probabilities(autoencoders, X, known, unseen, errors.sum(axis=1))
+        values = X.toarray() if sp.issparse(X) else X
+        said = (by_view[0], errors), (_excess(by_view[2]), self.columns.by_value(values))
+        parts = [
+            of_rows[:, None] * part / np.maximum(part.sum(axis=1, keepdims=True), 1e-300)
+            for of_rows, part in said
+        ]
+        rebuilt = average([one.inverse_transform(one.transform(X)) for one in autoencoders], unseen)
+        views = dict(zip(NAMES, by_view, strict=True))
+        return OutlierExplanation(values, rebuilt, parts[0] + parts[1], views, np.asarray(names))
+
+
+def _excess(improbable: np.ndarray) -> np.ndarray:
+    """Return by how much minus the logarithms of probabilities are above that of typical rows."""
+    return np.maximum(improbable - TYPICAL, 0.0)
+
+
+def _logarithm(measured: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(measured, np.finfo(float).tiny))
+
+
+def _median(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the lower median of each column, of values by their weights, 0 where there is none."""
+    total = weight.sum(axis=0)
+    return np.where(total > 0, _at_weight(values, weight, total / 2), 0.0)
+
+
+def _at_weight(values: np.ndarray, weight: np.ndarray, wanted) -> np.ndarray:
+    """Return of each column the least value such that it and those below weigh so much.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        NaN counts as larger than all.
+    weight : ndarray of shape (n_rows,) or (n_rows, n_columns)
+    wanted : float or ndarray of shape (n_columns,)
+    """
+    order = np.argsort(values, axis=0)
+    weight = weight[order] if weight.ndim == 1 else np.take_along_axis(weight, order, axis=0)
+    reached = np.cumsum(weight, axis=0) >= np.asarray(wanted) * (1 - 1e-9)
+    place = np.where(reached.any(axis=0), reached.argmax(axis=0), len(values) - 1)
+    some = np.take_along_axis(order, place[None], axis=0)
+    return np.take_along_axis(values, some, axis=0)[0]
