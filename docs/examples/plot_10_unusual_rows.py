@@ -6,7 +6,7 @@ What an autoencoder can't rebuild is unlike the rows it was trained on. So it ca
 at their columns, fill holes, and take noise away.
 """
 
-# sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_thumbnail_number = 3
 
 # %%
 # Which rows, and why?
@@ -59,6 +59,35 @@ for column, (row, error) in enumerate(zip(others, errors, strict=True)):
         ax.set(xticks=[], yticks=[])
 axes[0, 0].set_ylabel("row")
 axes[1, 0].set_ylabel("error")
+plt.show()
+
+# %%
+# In a table, columns have names. The detector of benign tumors is asked about malignant ones:
+# ``explain`` tells what each of its three views says of a row (off the surface that the others lie
+# on, far from their codes, out in single columns; 1 is typical), and which columns are unexpected.
+
+from sklearn.datasets import load_breast_cancer
+
+tumors = load_breast_cancer()
+names = tumors.feature_names
+benign, malignant = (tumors.data[tumors.target == label] for label in (1, 0))
+center, spread = benign.mean(axis=0), benign.std(axis=0)
+detector = AutoencoderOutlierDetector(contamination=0.02, random_state=0)
+detector.fit((benign - center) / spread)
+why = detector.explain((malignant[:3] - center) / spread)
+for row, columns in enumerate(why.top_columns(3)):
+    said = ", ".join(f"{view} {value[row]:.1f}" for view, value in why.views.items())
+    print(f"tumor {row}: {said}")
+    for column in columns:
+        expected = why.expected[row, column] * spread[column] + center[column]
+        value = malignant[row, column]
+        print(f"    {names[column]} is {value:.3g}, where {expected:.3g} was expected")
+
+figure, ax = plt.subplots(figsize=(8, 3.2), layout="constrained")
+columns = why.top_columns(8)[0]
+ax.barh(names[columns], why.contributions[0, columns])
+ax.invert_yaxis()
+ax.set(xlabel="part in what is unusual", title="The first tumor")
 plt.show()
 
 # %%
