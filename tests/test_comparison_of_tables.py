@@ -126,9 +126,10 @@ def test_of_built_in_autoencoders_it_is_what_an_autoencoder_of_tables_is(monkeyp
     methods = {"ours": "autoencoder", "table": TableAutoencoderTransformer(2, autoencoder=tiny)}
     comparison = compare(HOLES, methods=methods, random_state=0)
     ours, table = comparison.rows
+    # The latter rounds the matrix, by whose bits rows are put in order before they are shuffled.
     for score in SCORES:
-        assert ours[score] == pytest.approx(table[score], rel=1e-5)
-    np.testing.assert_allclose(*comparison.embeddings.values(), rtol=1e-4, atol=1e-5)
+        assert ours[score] == pytest.approx(table[score], abs=0.01)
+    np.testing.assert_allclose(*comparison.embeddings.values(), atol=0.1)
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name.endswith("autoencoder")])
@@ -432,7 +433,8 @@ def test_the_table_says_what_the_columns_are_and_all_ways_out_have_their_scores(
             assert f"{comparison.rows[0][score]:.3f}" in out
     assert list(comparison.to_frame().columns[:4]) == SCORES
     comparison.to_csv(tmp_path / "table.csv")
-    assert pd.read_csv(tmp_path / "table.csv")["dates_r2"][0] == comparison.rows[0]["dates_r2"]
+    read = pd.read_csv(tmp_path / "table.csv")
+    assert read["dates_r2"][0] == pytest.approx(comparison.rows[0]["dates_r2"])
     comparison.to_json(tmp_path / "table.json")
     content = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     assert content["settings"]["kinds"]["team"] == "category"

@@ -119,7 +119,7 @@ def _check_target(y, X):
     if y is None:
         return None, None
     y = column_or_1d(_as_array(y))
-    check_consistent_length(X, y)
+    check_consistent_length(range(X.shape[0]), y)  # of polars, older versions ask with a warning
     if y.dtype.kind == "O":
         if n_missing := sum(map(is_missing, y)):
             raise ValueError(

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples
 
 from skae._code_effects import code_effects
 from skae._frames import is_missing, is_plain, layout_of, library_of, read
@@ -145,7 +144,7 @@ def labels_of(table: Any, labels: Any = None) -> list[str]:
         return [shortened(label) for label in labels]
     if library_of(table) == "pandas":
         return [shortened(label) for label in table.index]
-    return [str(i) for i in range(_num_samples(table))]
+    return [str(i) for i in range(len(table))]
 
 
 def target_column(name: str, y: np.ndarray) -> Column:
@@ -173,7 +172,7 @@ def methods_on(table, target, y, settings) -> Methods | None:
     """Compare methods on the rows whose target is known."""
     if settings["methods"] == []:
         return None
-    rows = np.arange(_num_samples(table))
+    rows = np.arange(len(table))
     notes: list[str] = []
     if target is not None and target.n_missing:
         rows = np.flatnonzero(~np.isnan(target.values.numbers))

@@ -128,6 +128,8 @@ def test_the_joint_distribution_is_colored_in_the_same_way(name, draw):
 # A column by its name
 
 
+# Of scikit-learn, which asks polars for names in ways that polars no longer likes.
+@pytest.mark.filterwarnings("ignore:Support for the dataframe interchange:DeprecationWarning")
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_a_name_is_that_of_a_column_which_the_estimator_keeps_if_it_knows_it(library):
     table = pd.DataFrame({"size": SIZES, "a": np.arange(N) % 7, "b": np.arange(N) % 4})
