@@ -11,7 +11,7 @@ from scipy.special import logit
 from torch import nn
 
 from ._principal_axes import principal_axes
-from ._rows import dense_chunks, fill_holes
+from ._rows import dense_chunks, fill_holes, places_among
 from ._threads import single_thread
 from .nn import (
     ACTIVATIONS,
@@ -236,7 +236,7 @@ def assemble(
             _start_at_axes(into, out_of, axes)
         return AutoencoderNetwork(encoder, decoder, between)
 
-    sample = np.linspace(0, len(indices) - 1, min(len(indices), _START_ROWS)).astype(int)
+    sample = places_among(len(indices), _START_ROWS)
     rows = np.concatenate([rows for _, rows in dense_chunks(X, indices[sample])])
     rows = fill_holes(rows, mean)
     center, spread = mean, scale

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from ._rows import chunks, known_values, mean_and_scale
+from ._rows import chunks, known_values, mean_and_scale, places_among
 from ._warnings import warn
 
 ERROR_VALUES = 2**20  # errors of single values that are held at one time
@@ -126,7 +126,7 @@ class HoleCalibration(NamedTuple):
         below, seed
             As in `of`.
         """
-        some = np.linspace(0, len(X) - 1, min(len(X), _LEVEL_ROWS)).astype(int)
+        some = places_among(len(X), _LEVEL_ROWS)
         X, unseen = X[some], held_out[:, some]
         filled = average([one.inverse_transform(one.transform(X)) for one in autoencoders], unseen)
         return cls.of(partial(score, unseen=unseen), X, filled, below, seed)

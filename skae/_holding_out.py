@@ -6,7 +6,14 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from ._rows import dense_chunks, fill_holes, mean_and_scale, merge_equal_rows, row_hashes
+from ._rows import (
+    dense_chunks,
+    fill_holes,
+    mean_and_scale,
+    merge_equal_rows,
+    places_among,
+    row_hashes,
+)
 from ._warnings import warn
 from .exceptions import DependentRowsWarning
 
@@ -366,7 +373,7 @@ def _near_copies(X, indices: np.ndarray) -> tuple[float, str]:
     if n_rows < _LEAST_ROWS:
         return 0.0, ""
     n_looked_at = int(np.clip(_DISTANCE_WORK / (n_rows * X.shape[1]), 50, 300))
-    looked_at = np.linspace(0, n_rows - 1, min(n_looked_at, n_rows)).astype(int)
+    looked_at = places_among(n_rows, n_looked_at)
     share, what = _near_copies_of(looked_at[:: len(looked_at) // _FEWEST_LOOKED_AT], X, indices)
     return (share, what) if share < _MANY / 2 else _near_copies_of(looked_at, X, indices)
 

@@ -292,7 +292,9 @@ class PairedRows(StandardizedRows):
         self.by_column = False  # whether columns have those of different rows
         if self._dense is not None and not self._has_holes and len(mean) <= _MOST_REGRESSED:
             self.residual = _residuals(self._dense, len(mean), weight)
-            self.by_column = _are_independent(self.residual[_spread(len(self))].numpy())
+            self.by_column = _are_independent(
+                self.residual[places_among(len(self), _ROWS_REGRESSED)].numpy()
+            )
 
     def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
         both, (targets, weight) = super().__getitem__(index)
@@ -316,16 +318,16 @@ class PairedRows(StandardizedRows):
 def _residuals(pairs: Tensor, n_features: int, weight: np.ndarray) -> Tensor:
     """Return what can't be told of rows' differences from their targets, the columns beside."""
     rows, targets = pairs[:, :n_features].numpy(), pairs[:, n_features:].numpy()
-    some = _spread(len(rows))
+    some = places_among(len(rows), _ROWS_REGRESSED)
     difference = rows - targets
     regression = RidgeCV(alphas=np.logspace(-2, 4, 7))
     regression.fit(targets[some], difference[some], sample_weight=weight[some])
     return torch.from_numpy(difference - regression.predict(targets).astype(np.float32))
 
 
-def _spread(n_rows: int) -> np.ndarray:
-    """Return the places of as many rows as a regression is fitted to."""
-    return np.linspace(0, n_rows - 1, min(n_rows, _ROWS_REGRESSED)).astype(int)
+def places_among(n_rows: int, most: int) -> np.ndarray:
+    """Return the places of so many rows at most, from the first to the last at even steps."""
+    return np.linspace(0, n_rows - 1, min(n_rows, most)).astype(int)
 
 
 def _are_independent(residual: np.ndarray) -> bool:

@@ -25,6 +25,7 @@ from ._rows import (
     RowsSideBySide,
     StandardizedRows,
     dense_chunks,
+    places_among,
 )
 from ._seeding import torch_generator
 from ._threads import single_thread
@@ -670,7 +671,7 @@ class _Schedule(Callback):
         if net.criterion_.has_own_unit:
             watch = self.watch
             if watch is None:
-                some = np.linspace(0, len(X) - 1, min(len(X), _EVALUATION_BATCH)).astype(int)
+                some = places_among(len(X), _EVALUATION_BATCH)
                 some = X.others(X.indices[some], X.sample_weight[some])
                 watch = _Validation([some], self.settings)
                 watch.on_train_begin(net)

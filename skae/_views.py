@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from ._calibration import CodeSpace, average
 from ._explanations import OutlierExplanation
-from ._rows import chunks, dense_chunks, known_values
+from ._rows import chunks, dense_chunks, known_values, places_among
 
 NAMES = "surface", "codes", "columns"  # of the views
 
@@ -45,7 +45,7 @@ class CodeNeighbors(NamedTuple):
     def of(cls, codes: np.ndarray, weight: np.ndarray) -> "CodeNeighbors":
         """Take codes, (n_rows, n_components), in an order that says nothing of them."""
         space = CodeSpace.of(codes, weight)
-        some = np.linspace(0, len(codes) - 1, min(len(codes), _REFERENCES)).astype(int)
+        some = places_among(len(codes), _REFERENCES)
         share = max(_NEIGHBORS, min(1.0, _LEAST_NEIGHBORS / len(some)))
         wanted = float(share * weight[some].sum())
         return cls(space, space.whitened(codes[some]), weight[some], wanted)
