@@ -44,35 +44,45 @@ from skae.penalty import Contraction, KLSparsity, L1Sparsity
 
 CHECKED = [
     AutoencoderTransformer(),
-    AutoencoderTransformer(3, max_iter=4, hidden_layer_sizes=16, alpha=0.01),
-    AutoencoderTransformer(init="random", max_iter=4, activation="tanh"),
-    AutoencoderTransformer(early_stopping=False, max_iter=3, solver="nadam"),
     AutoencoderTransformer(
-        solver="sgd", learning_rate="adaptive", learning_rate_init=0.001, max_iter=4
-    ),
-    AutoencoderTransformer(
+        3,
         hidden_layer_sizes=(16, 8),
         decoder_layer_sizes=(5,),
         activation="relu",
+        solver="nadam",
         learning_rate="cosine",
+        alpha=0.01,
         max_iter=4,
     ),
     AutoencoderTransformer(
-        latent_activation="logistic", output_activation="softplus", loss="huber", max_iter=4
+        hidden_layer_sizes=16,
+        latent_activation="logistic",
+        output_activation="softplus",
+        loss="huber",
+        solver="sgd",
+        learning_rate="adaptive",
+        learning_rate_init=0.001,
+        validation_fraction=0.3,
+        max_iter=4,
     ),
-    AutoencoderTransformer(
-        validation_fraction=0.3, max_iter=4, loss="absolute_error", hidden_layer_sizes=()
-    ),
-    AutoencoderTransformer(precision="bfloat16", early_stopping=False, max_iter=3),
     AutoencoderTransformer(
         init="random",
         encoder=nn.Linear,
         loss=nn.MSELoss(),
+        precision="bfloat16",
+        early_stopping=False,
         max_iter=3,
     ),
-    AutoencoderTransformer(warm_start=True, max_iter=3, batch_size=8, tol=0.0, n_iter_no_change=2),
     AutoencoderTransformer(
-        noise=MaskingNoise(0.2), penalty="l1", dropout=0.1, hidden_layer_sizes=8, max_iter=3
+        hidden_layer_sizes=8,
+        dropout=0.1,
+        noise=MaskingNoise(0.2),
+        penalty="l1",
+        warm_start=True,
+        max_iter=3,
+        batch_size=8,
+        tol=0.0,
+        n_iter_no_change=2,
     ),
     AutoencoderTransformer(
         noise="gaussian",
@@ -85,17 +95,30 @@ CHECKED = [
     AutoencoderTransformer(
         4, latent_activation=TopK(2), noise=SwapNoise(), hidden_layer_sizes=8, max_iter=3
     ),
-    AutoencoderTransformer(tied_weights=True, pretrain=True, hidden_layer_sizes=(8, 4), max_iter=2),
     AutoencoderTransformer(
-        init="random", tied_weights=True, normalization="layer", noise="salt_and_pepper", max_iter=2
+        tied_weights=True,
+        pretrain=True,
+        loss="absolute_error",
+        hidden_layer_sizes=(8, 4),
+        max_iter=2,
+    ),
+    AutoencoderTransformer(
+        init="random",
+        activation="tanh",
+        tied_weights=True,
+        normalization="layer",
+        noise="salt_and_pepper",
+        hidden_layer_sizes=(16, 8),
+        max_iter=2,
     ),
     AutoencoderTransformer(
         ordered=True, missing="mask", normalization="batch", hidden_layer_sizes=8, max_iter=3
     ),
-    AutoencoderTransformer(0.9, early_stopping=False, hidden_layer_sizes=8, max_iter=3),
     AutoencoderTransformer(
+        0.9,
         loss={"squared_error": slice(0, 1), "huber": slice(1, None)},
         missing="mask",
+        early_stopping=False,
         hidden_layer_sizes=8,
         max_iter=3,
     ),
@@ -396,7 +419,7 @@ def test_a_grid_search_ranks_pca_and_autoencoders_and_is_the_same_in_parallel():
     grid = [
         {"reduce": [PCA(2), PCA(4)]},
         {"reduce": [quick(early_stopping=True, max_iter=5)], "reduce__n_components": [2, 4]},
-        {"reduce": [quick(2, max_iter=5)], "reduce__hidden_layer_sizes": [(256, 128), (8,)]},
+        {"reduce": [quick(2, max_iter=5)], "reduce__hidden_layer_sizes": [(64, 32), (8,)]},
     ]
     serial, parallel = (
         GridSearchCV(pipeline, grid, scoring=reconstruction_r2_scorer, cv=3, n_jobs=n_jobs).fit(X)

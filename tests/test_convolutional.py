@@ -32,9 +32,6 @@ from skae.penalty import Contraction
 CHECKED = [
     ConvolutionalAutoencoderTransformer(max_iter=3),
     ConvolutionalAutoencoderTransformer(
-        None, channels=(3, 2), upsampling="nearest", early_stopping=False, max_iter=3
-    ),
-    ConvolutionalAutoencoderTransformer(
         3,
         channels=(4, 3),
         kernel_size=(5, 2),
@@ -48,9 +45,10 @@ CHECKED = [
         max_iter=3,
     ),
     ConvolutionalAutoencoderTransformer(
-        0.5,
+        None,
         channels=4,
         pooling="stride",
+        upsampling="nearest",
         normalization="layer",
         early_stopping=False,
         precision="bfloat16",

@@ -39,7 +39,8 @@ def convolutional(**parameters):
 
 
 def stacked(**parameters):
-    return StackedAutoencoderClassifier((8, 4), random_state=0, **parameters)
+    defaults = {"batch_size": 150, "random_state": 0}
+    return StackedAutoencoderClassifier((8, 4), **defaults | parameters)
 
 
 # An estimator that a parameter does nothing for, the parameter, and what the warning says.

@@ -26,12 +26,12 @@ estimator = AutoencoderTransformer(5, **settings)
 if sys.argv[1] == "detector":
     estimator = AutoencoderOutlierDetector(estimator, n_folds=2)
 estimator.fit(rows(200))
-X = rows(2500)
+X = rows(1200)
 before = peak()
 kept = [getattr(estimator, name)(X) for name in sys.argv[2:]]
 print(peak() - before)
 """
-DENSE = 2500 * 20_000 * 8 / 2**20  # MB
+DENSE = 1200 * 20_000 * 8 / 2**20  # MB
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is not there")

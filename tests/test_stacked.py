@@ -49,15 +49,8 @@ from skae.penalty import KLSparsity, L1Sparsity
 
 CHECKED = [
     StackedAutoencoderClassifier(),
-    StackedAutoencoderClassifier((16, 8), pretrain=False, max_iter=40),
     StackedAutoencoderClassifier(
-        (16, 8),
-        normalization="batch",
-        dropout=0.1,
-        noise="gaussian",
-        label_smoothing=0.1,
-        pretrain_max_iter=[3, 2],
-        max_iter=40,
+        (16, 8), pretrain=False, dropout=0.1, label_smoothing=0.1, batch_size=50, max_iter=40
     ),
     StackedAutoencoderClassifier(
         16,
@@ -69,13 +62,15 @@ CHECKED = [
         fine_tune=False,
         pretrain_max_iter=10,
         softmax_max_iter=60,
+        batch_size=50,
     ),
     StackedAutoencoderClassifier(
         (16, 8),
         freeze_encoder=True,
         normalization="layer",
-        pretrain_max_iter=10,
+        pretrain_max_iter=[3, 2],
         max_iter=60,
+        batch_size=50,
         unlabeled=-7,
     ),
     StackedAutoencoderClassifier(
@@ -83,9 +78,12 @@ CHECKED = [
         early_stopping=True,
         validation_fraction=0.2,
         scoring="loss",
+        normalization="batch",
+        noise="gaussian",
         pretrain_max_iter=3,
         softmax_max_iter=20,
         max_iter=40,
+        batch_size=50,
         missing="mask",
         class_weight="balanced",
     ),
@@ -96,6 +94,7 @@ CHECKED = [
         alpha=0.01,
         unlabeled="?",
         missing="mask",
+        batch_size=50,
         max_iter=40,
     ),
 ]
@@ -1227,7 +1226,7 @@ def test_a_parallel_search_gives_the_serial_scores(iris):
     name = "stackedautoencoderclassifier"
     grid = {
         f"{name}__hidden_layer_sizes": [(8,), (16, 8)],
-        f"{name}__pretrain_noise": [None, MaskingNoise(0.2)],
+        f"{name}__pretrain_noise": [MaskingNoise(0.2)],
     }
     scores = [
         GridSearchCV(pipeline, grid, cv=3, n_jobs=n_jobs).fit(X, y).cv_results_["mean_test_score"]

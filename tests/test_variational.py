@@ -45,14 +45,19 @@ def untrained(n_components=2, **parameters):
 CHECKED = [
     VariationalAutoencoderTransformer(max_iter=5),
     VariationalAutoencoderTransformer(max_iter=3, hidden_layer_sizes=8, warm_up=0.5),
-    quick(3, init="random", activation="tanh", beta=4.0, alpha=0.01),
-    quick(conditional=True),
+    quick(3, init="random", activation="tanh", beta=4.0, alpha=0.01, missing="mask"),
     quick(1, hidden_layer_sizes=(), learning_rate="cosine", solver="nadam"),
-    quick(normalization="batch", dropout=0.1, decoder_layer_sizes=(5, 4), beta=0.5),
-    quick(precision="bfloat16", normalization="layer", batch_size=8),
-    quick(init="random", solver="sgd", learning_rate="adaptive", learning_rate_init=1e-5, tol=0.1),
-    quick(conditional=True, init="random", warm_up=0.9),
-    quick(missing="mask"),
+    quick(normalization="batch", dropout=0.1, decoder_layer_sizes=(5, 4), beta=0.5, batch_size=8),
+    quick(
+        init="random",
+        conditional=True,
+        normalization="layer",
+        precision="bfloat16",
+        solver="sgd",
+        learning_rate="adaptive",
+        learning_rate_init=1e-5,
+        tol=0.1,
+    ),
 ]
 
 
@@ -552,7 +557,7 @@ def test_the_label_of_a_row_is_found_by_its_likelihood(digits, labels):
     assert (fitted.classes_[given.argmax(axis=1)] == labels).mean() > 0.8
 
 
-@pytest.mark.parametrize("n_columns", [None, 1, 2])
+@pytest.mark.parametrize("n_columns", [None, 2])
 def test_numbers_are_conditions_of_their_own(n_columns):
     random = np.random.RandomState(0)
     y = random.normal(size=(400, n_columns or 1)) * 5 + 100
@@ -974,7 +979,7 @@ def test_holes_are_filled_better_than_by_means(likelihood):
     X = load_digits().data / 16
     holes = holes_in(X)
     model = VariationalAutoencoderTransformer(
-        16, missing="mask", likelihood=likelihood, max_iter=30, validation_fraction=0.1
+        16, missing="mask", likelihood=likelihood, max_iter=15, validation_fraction=0.1
     )
     filled = model.set_params(random_state=0).fit(holes).impute(holes)
     missing = np.isnan(holes)
@@ -1006,15 +1011,16 @@ def test_who_does_not_ask_for_it_has_no_missing_values(iris):
 
 def test_batches_one_by_one_learn_what_a_fit_does():
     X = load_digits().data / 16
-    model = VariationalAutoencoderTransformer(8, learning_rate_init=0.002, random_state=0)
+    how = {"hidden_layer_sizes": (64, 32), "random_state": 0}
+    model = VariationalAutoencoderTransformer(8, learning_rate_init=0.002, **how)
     scores = []
     for _ in range(15):
-        for start in range(0, 1500, 300):
-            model.partial_fit(X[start : start + 300])
+        for start in range(0, 1500, 500):
+            model.partial_fit(X[start : start + 500])
         scores.append(model.score_samples(X[1500:], n_draws=10).mean())
-    assert model.n_iter_ == 75
+    assert model.n_iter_ == 45
     assert scores[-1] > scores[0] + 5
-    fitted = VariationalAutoencoderTransformer(8, validation_fraction=0.1, random_state=0)
+    fitted = VariationalAutoencoderTransformer(8, max_iter=15, early_stopping=False, **how)
     assert scores[-1] > fitted.fit(X[:1500]).score_samples(X[1500:], n_draws=10).mean() - 5
 
 
@@ -1067,7 +1073,9 @@ def test_rows_that_are_drawn_for_numbers_follow_them():
     random = np.random.RandomState(0)
     y = random.normal(size=600)
     X = np.outer(y, [1.0, -2.0, 0.5, 3.0]) + 0.3 * random.normal(size=(600, 4))
-    model = VariationalAutoencoderTransformer(1, conditional=True, random_state=0).fit(X, y)
+    model = VariationalAutoencoderTransformer(
+        1, conditional=True, max_iter=60, validation_fraction=0.1, random_state=0
+    ).fit(X, y)
     for value in (-1.5, 0.0, 1.5):
         drawn = model.sample(400, y=value, random_state=0).mean(axis=0)
         np.testing.assert_allclose(drawn, value * np.array([1.0, -2.0, 0.5, 3.0]), atol=0.2)
@@ -1107,17 +1115,19 @@ def test_training_goes_on_below_a_loss_of_zero():
 
 
 def test_rows_are_the_less_likely_the_farther_they_are_outside():
-    X = load_digits().data / 16
+    X = load_digits().data[:700] / 16
     model = VariationalAutoencoderTransformer(
         8, likelihood="bernoulli", max_iter=20, validation_fraction=0.1, random_state=0
-    ).fit(X[:1300])
-    scores = [model.score_samples(X[1300:] * factor).mean() for factor in (1, 1.2, 2, 10)]
+    ).fit(X[:500])
+    scores = [model.score_samples(X[500:] * factor).mean() for factor in (1, 1.2, 2, 10)]
     assert np.isfinite(scores).all()
     assert (np.diff(scores) < 0).all()
     assert scores[-1] < scores[0] - 1000
-    detector = AutoencoderOutlierDetector(model, criterion="log_likelihood", random_state=0)
-    detector.fit(X[:1300])
-    assert (detector.predict(X[1300:] * 10) == -1).all()
+    detector = AutoencoderOutlierDetector(
+        model, criterion="log_likelihood", n_folds=2, random_state=0
+    )
+    detector.fit(X[:500])
+    assert (detector.predict(X[500:] * 10) == -1).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
