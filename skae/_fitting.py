@@ -94,11 +94,15 @@ MANY_ROWS = 10_000
 
 LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single precision
 
-# The steps of the solver that max_iter="auto" aims at, and its least and most epochs. An average
-# of weights needs fewer, as each epoch is as good as one at the end.
-_LAST_STAGE = 2000, 20, 300
-_AVERAGED = 1200, 20, 250
-_EARLY_STAGE = 700, 8, 100
+# The steps of the solver that max_iter="auto" aims at in each stage of a fit, and its least and
+# most epochs. An average of weights needs fewer, as each epoch is as good as one at the end; so
+# does fine-tuning, which starts near to where it ends.
+_STEPS = {
+    "last": (2000, 20, 300),
+    "averaged": (1200, 20, 250),
+    "fine-tuning": (1000, 20, 150),
+    "early": (700, 8, 100),
+}
 
 
 class Start(NamedTuple):
@@ -303,13 +307,14 @@ def training_settings(
     *,
     max_iter=None,
     learning_rate_init=None,
-    early_stage: bool = False,
+    stage: str = "last",
     largest_batch: int = 256,
 ) -> TrainingSettings:
     """Resolve what is "auto" and gather what training needs to know.
 
     For a stage of a fit that has its own ``max_iter`` and ``learning_rate_init``, these take the
-    place of the estimator's; an early one, which another stage follows, is short.
+    place of the estimator's. "auto" stands for fewer epochs in a stage that is not the last, or
+    that starts near to where it ends.
     """
     averaged = estimator.learning_rate == "averaged"
     batch_size = estimator.batch_size
@@ -319,8 +324,7 @@ def training_settings(
     report = report_of_fit()
     max_iter = estimator.max_iter if max_iter is None else max_iter
     if max_iter == "auto":
-        last = _AVERAGED if averaged else _LAST_STAGE
-        n_steps, least, most = _EARLY_STAGE if early_stage else last
+        n_steps, least, most = _STEPS["averaged" if averaged and stage == "last" else stage]
         max_iter = int(np.clip(np.ceil(n_steps * batch_size / n_rows), least, most))
     n_iter_no_change = estimator.n_iter_no_change
     if n_iter_no_change == "auto":

@@ -251,7 +251,8 @@ class StackedAutoencoderClassifier(
 
     max_iter : int or "auto", default="auto"
         Epochs of fine-tuning, through the labelled rows, or of joint training, through all rows.
-        "auto" aims at 2000 steps, with at least 20 and at most 300 epochs.
+        "auto" aims at 1000 steps, with at least 20 and at most 150 epochs, and at twice as many
+        without pretraining and in joint training.
 
     early_stopping : bool, default=False
         Whether to hold labelled rows out, of each class the same share (of an indicator matrix,
@@ -880,7 +881,7 @@ class StackedAutoencoderClassifier(
                 seed,
                 noise=self.pretrain_noise,
                 max_iter=count,
-                early_stage=True,
+                stage="early",
                 learning_rate_init=self.pretrain_learning_rate_init,
             )
             for count in counts
@@ -935,7 +936,8 @@ class StackedAutoencoderClassifier(
             network.freeze(self.freeze_encoder or not self.fine_tune)
             if self.fine_tune:
                 name = "fine-tuning"
-                settings = self._settings_for_labels(len(data), seed, noise=self.noise)
+                beside = {"noise": self.noise, "stage": name if self.pretrain else "last"}
+                settings = self._settings_for_labels(len(data), seed, **beside)
             else:
                 name, settings = "softmax layer", self._softmax_settings(len(data), seed)
         settings = replace(settings, view=view)
@@ -966,7 +968,7 @@ class StackedAutoencoderClassifier(
             n_rows,
             seed,
             max_iter=self.softmax_max_iter,
-            early_stage=True,
+            stage="early",
             learning_rate_init=self.softmax_learning_rate_init,
         )
 
