@@ -17,6 +17,7 @@ from ._seeding import torch_generator
 from ._table_encoder import TableEncoder
 from ._table_scores import NO_ERROR, share, summed_errors
 from ._variational import VariationalAutoencoderTransformer
+from .noise import together
 
 # Of the autoencoder, what follows from the table.
 _DECIDED: dict[type, dict[str, Any]] = {
@@ -185,16 +186,15 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         with fitting(self, X, None if condition else y, sample_weight):
             autoencoder = self._template()
             encoder = TableEncoder(self.categorical_features, column_weight=self.column_weight)
-            encoder.fit(X, sample_weight=sample_weight)
-            matrix = encoder.transform(X)
+            matrix = encoder.fit(X, sample_weight=sample_weight).transform(X)
             beside = {"sample_weight": sample_weight, "groups": groups}
             if isinstance(autoencoder, AutoencoderTransformer):
-                autoencoder.set_params(loss=encoder.loss(), missing="mask")
+                noise = together(autoencoder.noise, encoder.source_columns_)
+                autoencoder.set_params(loss=encoder.loss(), noise=noise)
             else:
-                autoencoder.set_params(likelihood=encoder.likelihood(), missing="mask")
+                autoencoder.set_params(likelihood=encoder.likelihood())
                 if autoencoder.conditional:
-                    y = encoder.known_values(X, y) if condition is not None else y
-                    beside["y"] = y
+                    beside["y"] = encoder.known_values(X, y) if condition is not None else y
             if condition is not None and "y" not in beside:
                 raise ValueError(
                     f"y={y!r} names a condition, and the autoencoder has none. Give autoencoder="
@@ -227,7 +227,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
                 f"column_weight={self.column_weight!r} does not go with a variational autoencoder: "
                 "its columns count by how likely their values are. Leave it out."
             )
-        template.set_params(n_components=self.n_components)
+        template.set_params(n_components=self.n_components, missing="mask")
         if template.random_state is None:
             template.set_params(random_state=self.random_state)
         return template

@@ -7,9 +7,10 @@ autoencoder. A noise is any object with a method ``corrupt(rows, generator)``; d
 
 from collections.abc import Callable
 from numbers import Real
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
+from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
 from torch import Generator, Tensor
 
@@ -92,6 +93,10 @@ class MaskingNoise(BaseEstimator):
     level : float, default=0.3
         Share of the values that are replaced, in (0, 1).
 
+    groups : array-like of shape (n_features,), default=None
+        Columns of one value are replaced together, as those that a category was made into should
+        be: `skae.TableEncoder` has them as ``source_columns_``. None takes each column by itself.
+
     See Also
     --------
     SwapNoise : Replace values by those of other rows.
@@ -110,10 +115,11 @@ class MaskingNoise(BaseEstimator):
     tensor([0., 1.])
     """
 
-    _parameter_constraints: ClassVar[dict] = {"level": _SHARE}
+    _parameter_constraints: ClassVar[dict] = {"level": _SHARE, "groups": ["array-like", None]}
 
-    def __init__(self, level=0.3):
+    def __init__(self, level=0.3, groups=None):
         self.level = level
+        self.groups = groups
 
     def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
         """Corrupt a batch of rows.
@@ -129,8 +135,13 @@ class MaskingNoise(BaseEstimator):
         -------
         torch.Tensor of shape (batch, n_features)
             Other rows; those given are left as they are.
+
+        Raises
+        ------
+        ValueError
+            If ``groups`` has another length than rows have columns.
         """
-        return rows.masked_fill(_drawn(rows, self.level, generator), 0.0)
+        return rows.masked_fill(_drawn(rows, self.level, generator, self.groups), 0.0)
 
 
 class SaltAndPepperNoise(BaseEstimator):
@@ -200,6 +211,10 @@ class SwapNoise(BaseEstimator):
     level : float, default=0.15
         Share of the values that are replaced, in (0, 1).
 
+    groups : array-like of shape (n_features,), default=None
+        Columns of one value are replaced together, as those that a category was made into should
+        be: `skae.TableEncoder` has them as ``source_columns_``. None takes each column by itself.
+
     See Also
     --------
     MaskingNoise : Replace values by their means.
@@ -221,10 +236,11 @@ class SwapNoise(BaseEstimator):
     True
     """
 
-    _parameter_constraints: ClassVar[dict] = {"level": _SHARE}
+    _parameter_constraints: ClassVar[dict] = {"level": _SHARE, "groups": ["array-like", None]}
 
-    def __init__(self, level=0.15):
+    def __init__(self, level=0.15, groups=None):
         self.level = level
+        self.groups = groups
 
     def corrupt(self, rows: Tensor, generator: Generator) -> Tensor:
         """Corrupt a batch of rows.
@@ -240,18 +256,57 @@ class SwapNoise(BaseEstimator):
         -------
         torch.Tensor of shape (batch, n_features)
             Other rows; those given are left as they are.
+
+        Raises
+        ------
+        ValueError
+            If ``groups`` has another length than rows have columns.
         """
         n_rows = len(rows)
         # From one of the other rows: a row that is alone has nothing to swap with.
-        step = torch.randint(1, max(n_rows, 2), rows.shape, generator=generator)
+        place = _places(rows, self.groups)
+        shape = (n_rows, int(place.max()) + 1)
+        step = torch.randint(1, max(n_rows, 2), shape, generator=generator)[:, place]
         source = (torch.arange(n_rows)[:, None] + step) % n_rows
         swapped = rows.gather(0, source)
-        return torch.where(_drawn(rows, self.level, generator), swapped, rows)
+        return torch.where(_drawn(rows, self.level, generator, self.groups), swapped, rows)
 
 
-def _drawn(rows: Tensor, share: float, generator: Generator) -> Tensor:
+def together(noise, groups):
+    """Return a noise that replaces the columns of a group together, if it is one that can.
+
+    Parameters
+    ----------
+    noise : Noise or str or None
+    groups : array-like of shape (n_features,)
+    """
+    part = NOISES[noise]() if isinstance(noise, str) and noise in NOISES else noise
+    if getattr(part, "groups", groups) is not None:  # it knows no groups, or has some
+        return noise
+    return clone(part).set_params(groups=groups)
+
+
+def _drawn(rows: Tensor, share: float, generator: Generator, groups=None) -> Tensor:
     """Return which values a random share hits, (batch, n_features)."""
-    return torch.empty_like(rows).uniform_(generator=generator) < share
+    if groups is None:
+        return torch.empty_like(rows).uniform_(generator=generator) < share
+    place = _places(rows, groups)
+    draw = rows.new_empty(len(rows), int(place.max()) + 1).uniform_(generator=generator)
+    return (draw < share)[:, place]
+
+
+def _places(rows: Tensor, groups) -> Tensor:
+    """Return the number of each column's group, (n_features,)."""
+    n_features = rows.shape[1]
+    if groups is None:
+        return torch.arange(n_features)
+    numbers: dict[Any, int] = {}
+    places = [numbers.setdefault(group, len(numbers)) for group in groups]
+    if len(places) != n_features:
+        raise ValueError(
+            f"groups has {len(places)} values for {n_features} columns; give one for each column."
+        )
+    return torch.tensor(places)
 
 
 # A name stands for the part with its defaults.

@@ -194,3 +194,38 @@ class Wrong:
 def test_an_own_noise_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"Wrong\(\) turned a batch of shape"):
         small(noise=Wrong()).fit(load_iris().data)
+
+
+# Columns that go together
+
+
+@pytest.mark.parametrize("kind", [MaskingNoise, SwapNoise])
+def test_columns_of_a_group_are_replaced_together(kind):
+    rows = torch.arange(1.0, 1201.0).reshape(200, 6)
+    groups = ["a", "b", "a", "c", "c", "a"]
+    noise = kind(0.3, groups=groups)
+    corrupted = noise.corrupt(rows, torch.Generator().manual_seed(0))
+    hit = corrupted != rows
+    for name in "abc":
+        of_group = hit[:, [group == name for group in groups]]
+        assert (of_group == of_group[:, :1]).all()
+        assert of_group[:, 0].float().mean() == pytest.approx(0.3, abs=0.1)
+    assert not (hit[:, 0] == hit[:, 1]).all()
+    if kind is SwapNoise:  # all columns of a group from the same row
+        source = corrupted[:, [0, 2, 5]] - rows[0, [0, 2, 5]]
+        assert (source == source[:, :1]).all()
+
+
+@pytest.mark.parametrize("kind", [MaskingNoise, SwapNoise])
+def test_each_column_alone_is_a_group_of_one(kind):
+    rows = torch.rand(50, 4, generator=torch.Generator().manual_seed(1))
+    alone, grouped = (
+        kind(0.3, groups=groups).corrupt(rows, torch.Generator().manual_seed(0))
+        for groups in (None, range(4))
+    )
+    assert torch.equal(alone, grouped)
+
+
+def test_groups_are_given_for_each_column():
+    with pytest.raises(ValueError, match="groups has 2 values for 3 columns"):
+        MaskingNoise(groups=[0, 1]).corrupt(torch.ones(5, 3), torch.Generator())

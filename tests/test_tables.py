@@ -25,6 +25,7 @@ from skae import (
     VariationalAutoencoderTransformer,
 )
 from skae.exceptions import UnknownCategoryWarning
+from skae.noise import MaskingNoise, SwapNoise
 
 QUICK = AutoencoderTransformer(max_iter=5, init="pca", noise=None, validation_fraction=0.2)
 TINY = AutoencoderTransformer(hidden_layer_sizes=(4,), max_iter=3, early_stopping=False)
@@ -175,6 +176,24 @@ def test_rows_of_a_weight_are_rows_so_many_times():
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("noise", ["masking", MaskingNoise(0.2), SwapNoise()])
+def test_all_of_a_category_is_hidden_at_once(noise):
+    table = pd.DataFrame({"size": np.arange(40.0), "color": list("abcd") * 10})
+    autoencoder = AutoencoderTransformer(noise=noise, max_iter=2, early_stopping=False)
+    fitted = TableAutoencoderTransformer(1, autoencoder=autoencoder, random_state=0).fit(table)
+    assert fitted.autoencoder_.noise.groups.tolist() == ["size", *["color"] * 4]
+    assert autoencoder.noise is noise
+    assert getattr(noise, "groups", None) is None  # what was given stays as it was
+
+
+def test_groups_of_the_users_own_stay():
+    table = pd.DataFrame({"size": np.arange(40.0), "color": list("abcd") * 10})
+    noise = MaskingNoise(groups=[0, 0, 0, 1, 1])
+    autoencoder = AutoencoderTransformer(noise=noise, max_iter=2, early_stopping=False)
+    fitted = TableAutoencoderTransformer(1, autoencoder=autoencoder, random_state=0).fit(table)
+    assert fitted.autoencoder_.noise.groups == [0, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_values_are_told_as_python_writes_them(capsys, tmp_path):
     for line in (
         "hidden_layer_sizes=(8,)",
         "class_weight={1: float64(2.0), 'a': 1.0}",
-        "noise=MaskingNoise(level=0.5)",
+        "noise=MaskingNoise(groups=None, level=0.5)",
         "penalty=[None]",
         "unlabeled=float('nan')",
         "random_state=<random_state>",
