@@ -70,6 +70,7 @@ class Data(NamedTuple):
     title: str
     account: str | None  # what was made of a file
     columns: list[Values]  # what the columns of X hold, where they have names
+    target: str | None = None  # the name of y, where it has one
 
 
 # Reading data
@@ -98,7 +99,8 @@ def read_data(source, *, wanted=EVERYTHING, form=GUESSED):
     if not path.is_file():
         raise BadInput(f"{source!r} is not a file")
     table = read_table(path, wanted, form)
-    return Data(table.X, table.y, title(path), _account(path.name, table), table.columns)
+    account = _account(path.name, table)
+    return Data(table.X, table.y, title(path), account, table.columns, table.target_name)
 
 
 def _named_target(dataset):
@@ -131,7 +133,7 @@ def _number(count, one, many=None):
 def _read(arguments, *without):
     """Read the data that a command asks for, but some columns, and say what was made of it."""
     drop = (*arguments.drop, *without)
-    wanted = Wanted(arguments.target, drop, arguments.keep_index)
+    wanted = Wanted(arguments.target, drop, arguments.keep_index, tuple(arguments.categories))
     data = read_data(arguments.data, wanted=wanted, form=_form(arguments))
     if data.account is not None:
         print(data.account, flush=True)  # before the work, which takes a while
@@ -201,8 +203,7 @@ def run_report(arguments):
     if data.columns and isinstance(table, np.ndarray):
         with contextlib.suppress(ImportError):  # without pandas and polars columns have no names
             table = frame_of(data.columns)
-    named = arguments.target is not None and not arguments.target.lstrip("-").isdigit()
-    target = None if data.y is None else (arguments.target if named else NO_NAME, data.y)
+    target = None if data.y is None else (data.target or NO_NAME, data.y)
     output = Path(arguments.output or f"{data.title}.html")
     if output.is_dir():
         raise BadInput(f"{str(output)!r} is a folder; give the file of the page in --output")
@@ -400,6 +401,14 @@ def _add_data(command):
         type=_names,
         default=(),
         help="columns that are neither features nor the target, by their names or numbers",
+    )
+    columns.add_argument(
+        "--categories",
+        metavar="A,B,...",
+        type=_names,
+        default=(),
+        help="columns of numbers that are codes, such as 1, 2 and 3 for names of places, by their "
+        "names or numbers: what is far from what then does not matter",
     )
     columns.add_argument(
         "--keep-index",

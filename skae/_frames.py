@@ -234,8 +234,11 @@ def _check_finite(values: Values) -> Values:
 
 
 def _of_numbers(name: Any, numbers: np.ndarray, category: bool) -> Values:
-    if not category:
-        return Values(name, "number", numbers)
+    return as_category(name, numbers) if category else Values(name, "number", numbers)
+
+
+def as_category(name: Any, numbers: np.ndarray) -> Values:
+    """Return what a column holds whose numbers are names of levels."""
     known = ~np.isnan(numbers)
     levels, place = np.unique(numbers[known], return_inverse=True)
     result = np.full(len(numbers), np.nan)

@@ -40,7 +40,8 @@ def read_arrays(path, wanted):
     if y is not None and y.shape != X.shape[:1]:
         raise BadInput(f"the target has shape {y.shape}, but X has shape {X.shape}")
     table = _split_array(X, wanted._replace(target=None))
-    return table._replace(y=y, target=None if labels is None else repr(labels))
+    target = None if labels is None else repr(labels)
+    return table._replace(y=y, target=target, target_name=labels)
 
 
 def _split_array(X, wanted):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skae._frames import UnusableColumn, frame_of, is_of_flags, tells_rows_apart
+from skae._frames import UnusableColumn, as_category, frame_of, is_of_flags, tells_rows_apart
 from skae._table_values import Values
 
 # Names that pandas gives to an index without a name, in CSV files read and written again and in
@@ -26,6 +26,7 @@ class Wanted(NamedTuple):
     target: str | None = None  # a name or a number
     drop: tuple[str, ...] = ()  # names or numbers
     keep_index: bool = False
+    categories: tuple[str, ...] = ()  # names or numbers, of columns whose numbers name levels
 
 
 class Roles(NamedTuple):
@@ -34,6 +35,7 @@ class Roles(NamedTuple):
     target: int | None
     features: list[int]
     unnamed: int | None  # one of the features, which goes if its values are those of an index
+    categories: frozenset[int] = frozenset()  # of the features, those whose numbers name levels
 
 
 class Table(NamedTuple):
@@ -46,6 +48,7 @@ class Table(NamedTuple):
     remarks: list[str]  # what was made of its columns
     columns: list[Values]  # what the columns of X hold
     left_out: dict[str, str]  # from a column that is no feature to why
+    target_name: str | None = None  # where it has one
 
 
 class Columns:
@@ -133,8 +136,16 @@ class Columns:
         features = [i for i in range(len(self)) if i != target and i not in dropped]
         if not features:
             raise BadInput("there is no column of features")
+        named = wanted.categories
+        categories = frozenset(self.find(address, "--categories") for address in named)
+        if idle := categories - {*features}:
+            raise BadInput(
+                f"--categories has {self.describe_all(sorted(idle))}, which is no feature; leave "
+                "it out there"
+            )
         unnamed = None if wanted.keep_index else self._unnamed()
-        return Roles(target, features, unnamed if unnamed in features else None)
+        unnamed = unnamed if unnamed in {*features} - categories else None
+        return Roles(target, features, unnamed, categories)
 
     def _unnamed(self):
         """Return the column that pandas or R may have written beside the table's own."""
@@ -176,7 +187,11 @@ def make_table(columns, roles, features, y, *, places, form):
     if not found:
         raise BadInput("there is no column of features beside the index")
     left_out = {i: str(why) for i, one in found.items() if (why := _why_no_feature(one))}
-    used = {i: values for i, values in found.items() if i not in left_out}
+    used = {
+        i: _as_category(columns, i, values) if i in roles.categories else values
+        for i, values in found.items()
+        if i not in left_out
+    }
     if not used:
         whys = "; ".join(f"{columns.describe(i)}: {why}" for i, why in left_out.items())
         raise BadInput(f"there is no column of features ({whys})")
@@ -188,11 +203,12 @@ def make_table(columns, roles, features, y, *, places, form):
             f"({columns.option('--drop', counting)} leaves it out)"
         )
     target = None if roles.target is None else columns.describe(roles.target)
+    target_name = None if roles.target is None else columns.names[roles.target] or None
     named = [values._replace(name=columns.label(i)) for i, values in used.items()]
     why_not = {columns.label(i): why for i, why in left_out.items()}
     if all(_is_plain(values) for values in named):
         X = np.column_stack([values.numbers for values in named])
-        return Table(X, y, target, form, remarks, named, why_not)
+        return Table(X, y, target, form, remarks, named, why_not, target_name)
     try:
         X = frame_of(named)
     except ImportError as error:
@@ -201,7 +217,22 @@ def make_table(columns, roles, features, y, *, places, form):
             f"{error}; or leave {columns.describe_all(names)} out: "
             f"{columns.option('--drop', names)}"
         ) from None
-    return Table(X, y, target, form, remarks, named, why_not)
+    return Table(X, y, target, form, remarks, named, why_not, target_name)
+
+
+def _as_category(columns, i, values):
+    """Return a column as a category, whose numbers are the names of its levels."""
+    if values.kind == "category":
+        return values
+    category = as_category(values.name, values.numbers)
+    n_known = int((~np.isnan(category.numbers)).sum())
+    if values.kind == "date" or tells_rows_apart(len(category.levels or []), n_known):
+        what = "dates" if values.kind == "date" else "a new number in nearly each row"
+        raise BadInput(
+            f"--categories: column {columns.describe(i)} has {what}, of which no category can be "
+            "made; leave it out there"
+        )
+    return category
 
 
 def _is_plain(values):

@@ -102,6 +102,53 @@ def test_no_features_are_an_error():
         table_of(["", "b"], [[0, 1], [1, 5]], Wanted(target="b"))
 
 
+# Numbers that name levels
+
+
+def test_numbers_that_are_codes_are_categories():
+    table = table_of(["size", "region"], [[1, 3], [2, 7], [3, 3]], Wanted(categories=("region",)))
+    assert [values.kind for values in table.columns] == ["number", "category"]
+    assert table.columns[1].levels == [3.0, 7.0]
+    assert table.X["region"].tolist() == [3.0, 7.0, 3.0]
+    holes = table_of(["", "b"], [[5, 1], [np.nan, 2], [5, 4]], Wanted(categories=("0",)))
+    np.testing.assert_array_equal(holes.columns[0].numbers, [0, np.nan, 0])
+
+
+def test_what_is_a_category_anyway_may_be_named():
+    wanted = Wanted(categories=("words",))
+    table = table_of(["a", "words"], np.ones((4, 2)), wanted, [(1, words(0, 1, 1, 0))])
+    assert table.columns[1].levels == ["word 0", "word 1"]
+
+
+def test_an_index_that_is_named_as_a_category_is_kept():
+    rows = [[i % 3, i] for i in range(30)]
+    assert len(table_of(["", "b"], rows, Wanted(categories=("0",))).columns) == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("b", r"column 'b' \(1\) has a new number in nearly each row"),
+        ("day", r"column 'day' \(2\) has dates"),
+        ("y", r"--categories has 'y' \(3\), which is no feature"),
+        ("z", "--categories: there is no column 'z'"),
+    ],
+)
+def test_what_is_no_category_is_refused(address, message):
+    X = np.arange(160).reshape(40, 4) / 7
+    wanted = Wanted(target="y", categories=(address,))
+    others = [(2, Values("day", "date", np.arange(40.0)))]
+    with pytest.raises(BadInput, match=message):
+        table_of(["a", "b", "day", "y"], X, wanted, others)
+
+
+def test_the_target_has_its_name_however_it_is_called():
+    rows = np.arange(12).reshape(4, 3)
+    for address in ("c", "2", "-1"):
+        assert table_of(["a", "b", "c"], rows, Wanted(target=address)).target_name == "c"
+    assert table_of(["a", "b", ""], rows, Wanted(target="2")).target_name is None
+
+
 # An index
 
 
