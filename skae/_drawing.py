@@ -60,7 +60,7 @@ def legend_handles(names):
     from matplotlib.lines import Line2D
 
     return [
-        Line2D([], [], marker="o", linestyle="", color=color, label=_shortened(name))
+        Line2D([], [], marker="o", linestyle="", color=color, label=shortened(name))
         for color, name in zip(PALETTE, names, strict=False)
     ]
 
@@ -115,6 +115,6 @@ def literal(text):
     return text.replace("$", r"\$")
 
 
-def _shortened(name):
-    """Return the name of a class, cut to what fits into a legend."""
-    return literal(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
+def shortened(name, longest=LONGEST_NAME):
+    """Return a name cut to so many characters; without more said, to what fits into a legend."""
+    return literal(name if len(name) <= longest else f"{name[: longest - 1]}…")

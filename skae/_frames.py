@@ -414,6 +414,14 @@ def with_index_of(X: Any, table: Any) -> Any:
     return table.set_axis(X.index, axis=0)
 
 
+def like(X: Any, rows: np.ndarray) -> Any:
+    """Return rows of numbers in the kind of container that others are in, with its columns."""
+    library = library_of(X)
+    if library == "pandas":
+        return type(X)(rows, columns=X.columns)
+    return type(X)(rows, schema=X.columns) if library == "polars" else rows
+
+
 def filled(X: Any, table: Any) -> Any:
     """Return X with values of a table of its columns in the place of those that are missing."""
     library = library_of(X)

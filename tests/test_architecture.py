@@ -36,7 +36,7 @@ LAYERS = [
         "_probabilistic_pca",
         "_reconstruction",
     },
-    {"_code_effects", "_fitting"},
+    {"_code_effects", "_fitting", "inspection"},
     {"_racing"},
     {"_holding_out", "_principal_axes", "_table_estimators", "_training"},
     {"_files", "_table_encoder"},

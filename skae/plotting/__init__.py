@@ -11,6 +11,7 @@ from skae.plotting._feature_maps import FeatureMapsDisplay
 from skae.plotting._interpolation import InterpolationDisplay
 from skae.plotting._latent_joint import LatentJointDisplay
 from skae.plotting._latent_space import LatentSpaceDisplay
+from skae.plotting._loadings import LoadingsDisplay
 from skae.plotting._loss_curve import LossCurveDisplay
 from skae.plotting._manifold import ManifoldDisplay
 from skae.plotting._reconstruction import ReconstructionDisplay
@@ -25,6 +26,7 @@ __all__ = [
     "InterpolationDisplay",
     "LatentJointDisplay",
     "LatentSpaceDisplay",
+    "LoadingsDisplay",
     "LossCurveDisplay",
     "ManifoldDisplay",
     "ReconstructionDisplay",

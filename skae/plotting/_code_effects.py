@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 
 from skae._code_effects import code_effects
-from skae._drawing import BLUE, DARK, GREY, PALE, PALETTE, literal
+from skae._drawing import BLUE, DARK, GREY, PALE, PALETTE, shortened
 from skae.plotting._canvas import LARGEST_WIDTH, panels, tidy
 from skae.plotting._target import date_ticks
 
@@ -167,7 +167,9 @@ class CodeEffectsDisplay:
                 text = f"{effect.share:.2f}{unit}"
                 panel.set_title(text, loc="right", fontsize="x-small", color=GREY)
                 panel.tick_params(labelbottom=False)
-            line[0].set_title(_shortened(str(name)), loc="left", fontsize="small", color=DARK)
+            line[0].set_title(
+                shortened(str(name), LONGEST_NAME), loc="left", fontsize="small", color=DARK
+            )
         for panel, code in zip(axes[-1], chosen, strict=True):
             panel.set_xlabel(f"code {code}", fontsize="small")
             panel.tick_params(labelbottom=True)
@@ -221,7 +223,7 @@ def _draw_levels(line, effects):
     if n_levels > MOST_LEVELS:  # those that change most
         change = sum(effect.decoded.var(axis=0) for effect in effects)
         shown = np.sort(np.argsort(-change, kind="stable")[: MOST_LEVELS - 1])
-    names = [_shortened(str(effects[0].levels[i])) for i in shown]
+    names = [shortened(str(effects[0].levels[i]), LONGEST_NAME) for i in shown]
     colors = list(PALETTE[: len(shown)])
     if len(shown) < n_levels:
         names.append(f"{n_levels - len(shown)} others")
@@ -239,8 +241,3 @@ def _draw_levels(line, effects):
         fontsize="x-small", handlelength=0.8, handleheight=0.8, borderaxespad=0.4,
         labelspacing=0.25, labelcolor=DARK,
     )  # fmt: skip
-
-
-def _shortened(name):
-    """Return a name, cut to what fits over a panel or beside it."""
-    return literal(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")

@@ -5,7 +5,8 @@ from typing import Self
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from skae._drawing import BLUE, DARK, GREY, literal, on_principal_axes
+from skae._drawing import BLUE, DARK, GREY, literal, on_principal_axes, shortened
+from skae.inspection import loadings, strongest
 from skae.plotting._canvas import one_axes, size_in_points, tidy
 from skae.plotting._estimators import checked_image_shape, encode, numbers, rows_of
 from skae.plotting._images import (
@@ -27,6 +28,7 @@ from skae.plotting._target import (
 )
 
 THUMBNAIL_WIDTH = 24.0  # points
+LONGEST_NAME = 24  # characters of a column
 
 
 class LatentSpaceDisplay:
@@ -47,6 +49,9 @@ class LatentSpaceDisplay:
             default=None
         Images of the rows, for thumbnails.
 
+    loadings : skae.inspection.Loadings, default=None
+        What columns do with the codes, for arrows.
+
     Attributes
     ----------
     ax_ : matplotlib Axes
@@ -65,6 +70,11 @@ class LatentSpaceDisplay:
     ManifoldDisplay : What lies between the codes of rows.
     skae.metrics.trustworthiness : How far neighbors can be believed.
 
+    References
+    ----------
+    .. [1] Gabriel, K. R. (1971). The biplot graphic display of matrices with application to
+       principal component analysis. Biometrika 58(3). :doi:`10.1093/biomet/58.3.453`
+
     Examples
     --------
     >>> import matplotlib.pyplot as plt
@@ -78,10 +88,11 @@ class LatentSpaceDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(self, codes, y=None, *, images=None):
+    def __init__(self, codes, y=None, *, images=None, loadings=None):
         self.codes = codes
         self.y = y
         self.images = images
+        self.loadings = loadings
 
     @classmethod
     def from_estimator(
@@ -92,6 +103,7 @@ class LatentSpaceDisplay:
         *,
         n_dimensions=None,
         thumbnails=0,
+        arrows=0,
         image_shape=None,
         ax=None,
         cmap="gray",
@@ -119,6 +131,11 @@ class LatentSpaceDisplay:
         thumbnails : int, default=0
             How many images to draw in the plane, at most, in the place of points that are far
             enough apart.
+
+        arrows : int, default=0
+            How many columns to draw in the plane as arrows (a biplot [1]_), at most: those that
+            change most with the codes, each to where it grows, as `skae.inspection.loadings` has it
+            on average over rows. The estimator needs `inverse_transform` for them.
 
         image_shape : tuple of int or dict, default=None
             (height, width), (channels, height, width) or (height, width, channels) of rows that are
@@ -153,15 +170,27 @@ class LatentSpaceDisplay:
             encode(estimator, X),
             y,
             images=images,
+            loadings=loadings(estimator, X) if arrows else None,
             n_dimensions=n_dimensions,
             thumbnails=thumbnails,
+            arrows=arrows,
             ax=ax,
             cmap=cmap,
         )
 
     @classmethod
     def from_predictions(
-        cls, codes, y=None, *, images=None, n_dimensions=None, thumbnails=0, ax=None, cmap="gray"
+        cls,
+        codes,
+        y=None,
+        *,
+        images=None,
+        loadings=None,
+        n_dimensions=None,
+        thumbnails=0,
+        arrows=0,
+        ax=None,
+        cmap="gray",
     ) -> Self:
         """Draw codes that you have.
 
@@ -178,12 +207,18 @@ class LatentSpaceDisplay:
                 (n_samples, height, width, 3 or 4), default=None
             Images of the rows, for thumbnails.
 
+        loadings : skae.inspection.Loadings, default=None
+            What columns do with the codes, for arrows.
+
         n_dimensions : {1, 2, 3}, default=None
             How many of the codes are drawn: of more codes than these, their first principal axes.
             None takes all codes up to three.
 
         thumbnails : int, default=0
             How many images to draw in the plane, at most.
+
+        arrows : int, default=0
+            How many columns to draw in the plane as arrows, at most.
 
         ax : matplotlib Axes, default=None
             Where to draw; in space an Axes3D (``projection="3d"``). None makes a figure.
@@ -210,10 +245,10 @@ class LatentSpaceDisplay:
                     f"images has shape {images.shape}, but images are (n_samples, height, width), "
                     "or (n_samples, height, width, 3), or 4 with opacity."
                 )
-        display = cls(codes, y, images=images)
-        return display.plot(ax=ax, n_dimensions=n_dimensions, thumbnails=thumbnails, cmap=cmap)
+        how = {"n_dimensions": n_dimensions, "thumbnails": thumbnails, "arrows": arrows}
+        return cls(codes, y, images=images, loadings=loadings).plot(ax=ax, cmap=cmap, **how)
 
-    def plot(self, ax=None, *, n_dimensions=None, thumbnails=0, cmap="gray") -> Self:
+    def plot(self, ax=None, *, n_dimensions=None, thumbnails=0, arrows=0, cmap="gray") -> Self:
         """Draw what is stored; as often as wanted.
 
         Parameters
@@ -228,6 +263,9 @@ class LatentSpaceDisplay:
         thumbnails : int, default=0
             How many images to draw in the plane, at most.
 
+        arrows : int, default=0
+            How many columns to draw in the plane as arrows, at most.
+
         cmap : str or matplotlib Colormap, default="gray"
             Of thumbnails with one channel.
 
@@ -239,7 +277,8 @@ class LatentSpaceDisplay:
         Raises
         ------
         ValueError
-            If there are fewer codes than `n_dimensions`, or no images for thumbnails.
+            If there are fewer codes than `n_dimensions`, no images for thumbnails, or no loadings
+            for arrows.
         """
         n_codes = self.codes.shape[1]
         n_dimensions = min(n_codes, 3) if n_dimensions is None else n_dimensions
@@ -264,6 +303,7 @@ class LatentSpaceDisplay:
         if thumbnails and self.images is None:
             raise ValueError(f"thumbnails={thumbnails}, but there are no images to draw.")
 
+        self._check_arrows(arrows, n_dimensions)
         target = read_target(self.y)
         reduced = n_codes > n_dimensions
         points = on_principal_axes(self.codes, n_dimensions) if reduced else self.codes
@@ -281,7 +321,24 @@ class LatentSpaceDisplay:
         self._explain_colors(target)
         if thumbnails:
             self._draw_thumbnails(int(thumbnails), cmap, frame_colors(target, len(points)))
+        if arrows:
+            self._draw_arrows(int(arrows))
         return self
+
+    def _check_arrows(self, arrows, n_dimensions):
+        if not arrows >= 0:
+            raise ValueError(f"arrows={arrows}, but a number of columns is 0 or more.")
+        if arrows and (n_dimensions != 2 or self.codes.shape[1] != 2):
+            raise ValueError(
+                f"arrows={arrows}, but columns are drawn as arrows among two codes, and there are "
+                f"{self.codes.shape[1]} in {n_dimensions} dimensions. LoadingsDisplay shows those "
+                "of more."
+            )
+        if arrows and self.loadings is None:
+            raise ValueError(
+                f"arrows={arrows}, but there are no loadings; give those of "
+                "skae.inspection.loadings."
+            )
 
     def _draw_space(self, ax, points, names, target):
         ax = one_axes(ax, (6.8, 5.2), projection="3d")
@@ -332,6 +389,24 @@ class LatentSpaceDisplay:
             self.ax_.legend(
                 handles=handles, title=title, frameon=False, handletextpad=0.1, fontsize="small",
                 title_fontsize="small", **place,
+            )  # fmt: skip
+
+    def _draw_arrows(self, n_most):
+        """Draw columns from the mean code to where they grow, the longest over half of the way."""
+        towards = self.loadings.standardized.T  # (n_features, 2)
+        lengths = np.linalg.norm(towards, axis=1)
+        center, reach = self.codes.mean(axis=0), np.ptp(self.codes, axis=0)
+        for i in strongest(lengths, n_most):
+            end = center + 0.45 * reach * towards[i] / lengths.max() if lengths[i] > 0 else center
+            self.ax_.annotate(
+                "", end, center, arrowprops={"arrowstyle": "-|>", "color": DARK, "shrinkA": 0}
+            )
+            side = "left" if end[0] >= center[0] else "right"
+            name = shortened(str(self.loadings.columns[i]), LONGEST_NAME)
+            self.ax_.annotate(
+                name, end, color=DARK, fontsize="small", ha=side, va="center",
+                xytext=(3 if side == "left" else -3, 0), textcoords="offset points",
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.7, "lw": 0},
             )  # fmt: skip
 
     def _draw_thumbnails(self, n_most, cmap, colors):
