@@ -14,6 +14,7 @@ from skae.plotting._latent_space import LatentSpaceDisplay
 from skae.plotting._loadings import LoadingsDisplay
 from skae.plotting._loss_curve import LossCurveDisplay
 from skae.plotting._manifold import ManifoldDisplay
+from skae.plotting._outliers import OutlierDisplay
 from skae.plotting._reconstruction import ReconstructionDisplay
 from skae.plotting._vector_field import VectorFieldDisplay
 from skae.plotting._weights import WeightsDisplay
@@ -29,6 +30,7 @@ __all__ = [
     "LoadingsDisplay",
     "LossCurveDisplay",
     "ManifoldDisplay",
+    "OutlierDisplay",
     "ReconstructionDisplay",
     "VectorFieldDisplay",
     "WeightsDisplay",
