@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae.datasets import load_dataset
 from skae.noise import GaussianNoise, MaskingNoise
-from skae.plotting import ReconstructionDisplay
+from skae.plotting import OutlierDisplay, ReconstructionDisplay
 
 try:
     dataset = load_dataset("mnist")
@@ -68,26 +68,25 @@ plt.show()
 
 from sklearn.datasets import load_breast_cancer
 
-tumors = load_breast_cancer()
-names = tumors.feature_names
+tumors = load_breast_cancer(as_frame=True)
 benign, malignant = (tumors.data[tumors.target == label] for label in (1, 0))
-center, spread = benign.mean(axis=0), benign.std(axis=0)
+center, spread = benign.mean(), benign.std()
 detector = AutoencoderOutlierDetector(contamination=0.02, random_state=0)
 detector.fit((benign - center) / spread)
-why = detector.explain((malignant[:3] - center) / spread)
+why = detector.explain(((malignant - center) / spread)[:3])
 for row, columns in enumerate(why.top_columns(3)):
     said = ", ".join(f"{view} {value[row]:.1f}" for view, value in why.views.items())
     print(f"tumor {row}: {said}")
     for column in columns:
-        expected = why.expected[row, column] * spread[column] + center[column]
-        value = malignant[row, column]
-        print(f"    {names[column]} is {value:.3g}, where {expected:.3g} was expected")
+        expected = why.expected[row, column] * spread.iloc[column] + center.iloc[column]
+        value = malignant.iloc[row, column]
+        print(f"    {tumors.feature_names[column]} is {value:.3g}, expected was {expected:.3g}")
 
-figure, ax = plt.subplots(figsize=(8, 3.2), layout="constrained")
-columns = why.top_columns(8)[0]
-ax.barh(names[columns], why.contributions[0, columns])
-ax.invert_yaxis()
-ax.set(xlabel="part in what is unusual", title="The first tumor")
+# %%
+# ``OutlierDisplay`` draws that: the part of each column in what is unusual, its value and, in
+# brackets, what was expected, in standard deviations of benign tumors here.
+
+OutlierDisplay(why).plot()
 plt.show()
 
 # %%
