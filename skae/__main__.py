@@ -133,7 +133,13 @@ def _number(count, one, many=None):
 def _read(arguments, *without):
     """Read the data that a command asks for, but some columns, and say what was made of it."""
     drop = (*arguments.drop, *without)
-    wanted = Wanted(arguments.target, drop, arguments.keep_index, tuple(arguments.categories))
+    wanted = Wanted(
+        arguments.target,
+        drop,
+        arguments.keep_index,
+        tuple(arguments.categories),
+        arguments.memory,
+    )
     data = read_data(arguments.data, wanted=wanted, form=_form(arguments))
     if data.account is not None:
         print(data.account, flush=True)  # before the work, which takes a while
@@ -185,7 +191,7 @@ def _print_warning(message, *where):
 def _labels(arguments):
     """Read the column that rows are called by: as a target, which may have any words."""
     try:
-        wanted = Wanted(arguments.label)
+        wanted = Wanted(arguments.label, memory=arguments.memory)
         return read_data(arguments.data, wanted=wanted, form=_form(arguments)).y
     except BadInput as error:
         raise BadInput(str(error).replace("--target", "--label")) from None
@@ -415,6 +421,13 @@ def _add_data(command):
         action="store_true",
         help="take a first column without a name for a feature, though its values are those of an "
         "index (whole numbers that never repeat, or names of rows)",
+    )
+    columns.add_argument(
+        "--memory",
+        metavar="BYTES",
+        default=EVERYTHING.memory,
+        help="what the rows of an .npy or .parquet file may take, such as 500MB or 8GB; of a "
+        f"larger file a random sample of so many is read (default: {EVERYTHING.memory})",
     )
     text = command.add_argument_group(
         "a file of text", "What is not given here is guessed from the first lines."

@@ -48,14 +48,14 @@ from ._fitting import (
     undisturbed,
     validation_set,
 )
-from ._holding_out import FitRows
+from ._holding_out import fit_rows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._ordered_codes import cut_codes, errors_of_prefixes
 from ._pretraining import blocks, levels_of, pretrain
 from ._principal_axes import n_principal_axes
 from ._progress import Watchable
 from ._reconstruction import ReconstructionMixin
-from ._rows import PairedRows, StandardizedRows, beside, fill_holes, has_holes, mean_and_scale
+from ._rows import beside, fill_holes, has_holes, mean_and_scale, standardized
 from ._seeding import torch_generator
 from ._training import train
 from ._unit_interval import to_unit_interval
@@ -364,7 +364,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     Equal rows are merged and weighted, so that a row and its copy are never on both sides
     of a validation; a fit does not depend on the order of the rows.
 
-    Sparse rows stay sparse: only a mini-batch of them is dense at a time.
+    Sparse rows stay sparse: only a mini-batch of them is dense at a time. Rows that memory does not
+    hold are read a block at a time, by all methods: see `skae.datasets.open_rows`.
 
     The same bits for any number of threads are sure for small networks, which are trained
     on one thread. Large ones are trained on all threads that torch may use, and the order
@@ -546,7 +547,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows.
+            Training rows. Those of a file, or of an array that is not in memory, are what
+            `skae.datasets.open_rows` returns.
 
         y : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             What the rows are to be rebuilt as, such as clean rows where those of X are noisy, in
@@ -579,7 +581,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _to_fit(self, X, y=None, sample_weight=None, groups=None) -> Fit:
         resumed = self.warm_start and hasattr(self, "module_")
         rows, columns = self._rows_to_fit(X, y, sample_weight, groups, resumed)
-        some = self._choices(None if resumed else len(rows), resumed)
+        some = self._choices(None if resumed or rows.is_streamed else len(rows), resumed)
         settings = self._training_settings(len(rows))
         n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed)
         pretraining: list[list[list[float]]] = []
@@ -672,7 +674,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                     "round. Give both or neither: validation_fraction=(X, y)."
                 )
             validation = self._check_data(validation, ones, columns)
-        rows = FitRows(
+        rows = fit_rows(
             paired,
             weight,
             shuffle=self.shuffle,
@@ -846,7 +848,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             network, mean, scale = self._trained()
         else:
             targets = self._targets(X)
-            mean, scale = mean_and_scale(targets, indices, weight)
+            mean, scale = mean_and_scale(targets, indices, weight, scatter=self._starts_at_pca())
             scale = scale if scale > LEAST_SCALE else 1.0  # constant columns need none
             network = assemble(
                 targets,
@@ -865,8 +867,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         loss = reconstruction_loss(network.encoder.standardize, self._own(self.loss), groups)
         if self.missing == "mask" and has_holes(X):
             loss = ObservedLoss(loss)
-        kind = StandardizedRows if X.shape[1] == len(mean) else PairedRows
-        rows = kind(X, indices, weight, mean, scale)
+        rows = standardized(X, indices, weight, mean, scale)
         if not resumed:
             self._pretrain(network, loss, rows, settings, pretraining)
         penalties = [self._own(part) for part in penalties_of(self.penalty)]

@@ -7,16 +7,29 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_n_features,
+    _check_sample_weight,
+    validate_data,
+)
 
 from ._rows import canonical
+from ._sources import RowSource, source_of
 from .nn import read_image_shape
 
 DTYPES = [np.float64, np.float32]  # that are kept; others become the first
 
 
 def validated_rows(estimator: BaseEstimator, X, *, reset: bool, allow_nan: bool = False, **how):
-    """Return rows, dense or sparse, as scikit-learn's validation does."""
+    """Return rows, dense or sparse, as scikit-learn's validation does.
+
+    What is read from elsewhere is an array if it fits into memory, else a source, which estimators
+    that have ``_reads_sources`` know what to do with.
+    """
+    source = source_of(X)
+    if source is not None and not (isinstance(X, np.ndarray) and source.fits):
+        return _rows_of_source(estimator, source, reset=reset, allow_nan=allow_nan, **how)
     with says_way_out(X, estimator):
         return validate_data(
             estimator,
@@ -27,6 +40,32 @@ def validated_rows(estimator: BaseEstimator, X, *, reset: bool, allow_nan: bool 
             ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(X) else True,
             **how,
         )
+
+
+def _rows_of_source(estimator, source: RowSource, *, reset: bool, allow_nan: bool, **how):
+    """Return the rows of a source, as an array if all of them may be in memory."""
+    who = type(estimator).__name__
+    if not getattr(estimator, "_reads_sources", False):
+        source.refuse_whole(f"be fitted or given to {who}")
+    _check_feature_names(estimator, source.header, reset=reset)
+    _check_n_features(estimator, source, reset=reset)
+    with says_way_out(source, estimator):
+        if not source.fits:
+            source.check(allow_nan=allow_nan)
+            return source
+        finite = "allow-nan" if allow_nan else True
+        return check_array(np.asarray(source), dtype=DTYPES, ensure_all_finite=finite, **how)
+
+
+def checked_codes(X):
+    """Return codes as an array, or as the source that they are too many for."""
+    source = source_of(X)
+    if source is not None and not source.fits:
+        source.check(allow_nan=False)
+        return source
+    with says_way_out(X):
+        X = X if source is None or isinstance(X, np.ndarray) else np.asarray(source)
+        return check_array(X, dtype=DTYPES, input_name="X")
 
 
 @contextmanager
@@ -87,7 +126,9 @@ def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow
         allow_nan=allow_nan,
         ensure_min_samples=2 if reset else 1,
     )
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = np.broadcast_to(1.0, X.shape[:1])  # which takes no memory
+    if sample_weight is not None or not isinstance(X, RowSource):
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if np.count_nonzero(weight) < min(2, X.shape[0]):
         raise ValueError(
             f"sample_weight is positive for {np.count_nonzero(weight)} of {len(weight)} "
@@ -95,7 +136,10 @@ def check_rows(estimator: BaseEstimator, X, sample_weight, *, reset: bool, allow
         )
     X = canonical(X)
     if allow_nan and reset and not sp.issparse(X):
-        empty = np.flatnonzero(np.isnan(X[weight > 0]).all(axis=0))
+        if isinstance(X, RowSource):
+            empty = np.flatnonzero(X.survey().n_known == 0)
+        else:
+            empty = np.flatnonzero(np.isnan(X[weight > 0]).all(axis=0))
         if len(empty):
             raise ValueError(
                 f"X has no value in column {empty[0]}, so nothing can be learnt about it. Remove "
@@ -110,6 +154,9 @@ def target_of(X, y, *, allow_nan: bool = False):
     It does if it has the shape of X and holds numbers that are not those of X. Any other y is
     ignored, as scikit-learn's transformers do.
     """
+    if isinstance(X, RowSource) or isinstance(y, RowSource):
+        _refuse_target_of_source(X, y)
+        return None
     try:
         y = y if sp.issparse(y) else np.asarray(y)
     except ValueError:  # lists of different lengths
@@ -130,6 +177,16 @@ def target_of(X, y, *, allow_nan: bool = False):
     else:
         same = np.array_equal(X, y, equal_nan=True)
     return None if same else y
+
+
+def _refuse_target_of_source(X, y) -> None:
+    """Raise an error if rows of a source are to be rebuilt as others."""
+    if getattr(y, "shape", None) == X.shape:
+        raise ValueError(
+            f"y has the shape of X, {X.shape}, as rows have that others are to be rebuilt as; rows "
+            "that are read a block at a time are rebuilt as themselves. Fit such pairs as arrays, "
+            "or call partial_fit with some of them at a time."
+        )
 
 
 def refuse_target(estimator: BaseEstimator, X, y) -> None:

@@ -14,12 +14,14 @@ from ._rows import (
     places_among,
     row_hashes,
 )
+from ._sources import RowChoice, RowSource, all_rows, below
 from ._warnings import warn
 from .exceptions import DependentRowsWarning
 
 _FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-validation
 _N_FOLDS = 5
 _ENOUGH_ROWS = 250  # held out, to judge a training by
+_SHARE = 0.1  # held out of many rows
 
 # Near-copies: in half of the rows, the nearest few others lie three times nearer than the next, or
 # the nearest of all comes right before or after in X. Of independent rows in a single dimension
@@ -77,6 +79,8 @@ class FitRows:
     indices, weight : ndarray of shape (n_rows,)
         The rows that differ.
     """
+
+    is_streamed = False
 
     def __init__(
         self,
@@ -143,7 +147,7 @@ class FitRows:
             n_held_out = np.cumsum([np.isin(units, part).sum() for part in parts])
             parts = parts[: int(np.searchsorted(n_held_out, _ENOUGH_ROWS)) + 1]
         else:
-            share = 0.1 if how == "auto" else how
+            share = _SHARE if how == "auto" else how
             parts = [order[: _n_held_out(np.bincount(units)[order], share * len(self))]]
         return [self._holding(np.isin(units, part)) for part in parts]
 
@@ -209,16 +213,121 @@ class FitRows:
         return splits
 
     def _warn_of_near_copies(self) -> None:
-        share, what = _near_copies(self.given, np.sort(self.indices))
-        if share > _MANY:
-            warn(
-                f"{share:.0%} of the rows of X {what}. If such rows belong together, as repeated "
-                "measurements and overlapping windows do, rows held out are known from training, "
-                "and learning by heart looks like progress. Say which belong together with groups "
-                "in fit, or hold out by a splitter, such as "
-                "validation_fraction=sklearn.model_selection.TimeSeriesSplit().",
-                DependentRowsWarning,
+        _tell_of_near_copies(*_near_copies(self.given, np.sort(self.indices)))
+
+
+class StreamedFitRows(FitRows):
+    """The rows of a fit that are read from a source, and held out by a hash of what they hold.
+
+    Equal rows stay apart, as nothing but a look at all rows at one time could tell them; but they
+    have one hash, and so are on one side of a split. A byte for each row says on which.
+
+    Parameters
+    ----------
+    X : RowSource
+    sample_weight : ndarray of shape (n_samples,)
+    groups : array-like of shape (n_samples,), optional
+    validation : ndarray of shape (n_validation, n_features), optional
+        Rows to hold out, if the user gives them.
+    """
+
+    is_streamed = True
+
+    def __init__(self, X: RowSource, sample_weight, *, groups=None, validation=None) -> None:
+        self.given, self.given_weight = X, sample_weight
+        self.X, self.fixed, self.keys, self.y = X, None, None, None
+        self.groups = None if groups is None else group_numbers(groups, X)
+        self.indices: Any = all_rows(X)
+        self.weight = sample_weight
+        if not sample_weight.all():
+            self.indices = RowChoice(len(X), sample_weight > 0)
+            self.weight = sample_weight[sample_weight > 0]
+        if validation is not None:
+            if isinstance(validation, RowSource):
+                validation.refuse_whole("be held out, which stays in memory")
+            mask = np.zeros(len(X) + len(validation), dtype=bool)
+            mask[: len(X)] = sample_weight > 0
+            self.X, self.indices = below(X, validation), RowChoice(len(mask), mask)
+            indices, weight = merge_equal_rows(validation, np.ones(len(validation)))
+            order = np.argsort(indices)
+            self.fixed = Rows(indices[order] + len(X), weight[order])
+
+    def splits(self, how, seed: int, *, folds: bool = True) -> list[Split]:
+        """Return what is held out, once: a share of the rows, as far as memory goes."""
+        if self.fixed is not None:
+            return [Split(Rows(self.indices, self.weight), self.fixed, None)]
+        _refuse_names(how, known=("auto",))
+        if is_splitter(how):
+            raise ValueError(
+                f"validation_fraction={how!r} asks for all rows at once, but those of {self.X!r} "
+                "are held out by a hash of each. Give a share of the rows, or rows to hold out."
             )
+        share = _SHARE if isinstance(how, str) else how
+        most = self.X.n_held_out
+        if isinstance(how, str):
+            share = min(share, 0.9 * most / len(self))
+        elif share * len(self) > most:
+            raise ValueError(
+                f"validation_fraction={how} holds out {share * len(self):,.0f} of {len(self):,} "
+                f"rows, which stay in memory, but {most:,} are as many as fit there. Give at most "
+                f"{0.9 * most / len(self):.2g}, or allow more memory than "
+                f"{self.X.memory:,} bytes."
+            )
+        held_out = self._held_out(share, seed)
+        if self.groups is None:
+            self._warn_of_near_copies()
+        masks = [~held_out, held_out]
+        if self.indices.mask is not None:
+            masks = [self.indices.mask & side for side in masks]
+        sides = [RowChoice(len(self.X), side) for side in masks]
+        if not all(len(side) for side in sides):
+            raise ValueError(
+                f"validation_fraction={how!r} holds out {len(sides[1])} of {len(self)} rows, since "
+                "equal rows (or those of a group) go together; some have to be on each side. Give "
+                "more rows that differ, or rows to hold out."
+            )
+        training, validation = (Rows(*self._weighted(side)) for side in sides)
+        validation = validation._replace(indices=sides[1][:])
+        groups = None if self.groups is None else self.groups[validation.indices]
+        return [Split(training, validation, groups)]
+
+    def has_folds(self, how, *, folds: bool = True) -> bool:
+        return False
+
+    def _weighted(self, side: RowChoice):
+        weight = self.given_weight
+        even = weight.strides == (0,)  # without a number for each row
+        return side, np.broadcast_to(weight[0], len(side)) if even else weight[side.mask]
+
+    def _held_out(self, share: float, seed: int) -> np.ndarray:
+        """Return which rows have a hash, of them or of their group, that is below a share."""
+        held_out = np.empty(len(self.X), dtype=bool)
+        start = np.uint64(np.random.RandomState(seed).randint(2**62, dtype=np.uint64))
+        below_it = np.uint64(int(share * 2**64))
+        if self.groups is not None:
+            return _mixed(self.groups.astype(np.uint64), start) < below_it
+        for chunk, rows in dense_chunks(self.X, None):
+            held_out[chunk] = _mixed(row_hashes(rows), start) < below_it
+        return held_out
+
+    def _warn_of_near_copies(self) -> None:
+        _tell_of_near_copies(*_near_copies(self.X, all_rows(self.X)))
+
+
+def fit_rows(X, sample_weight, *, groups=None, validation=None, **how) -> FitRows:
+    """Return the rows of a fit, which are those of a source if X is one."""
+    if isinstance(X, RowSource):
+        return StreamedFitRows(X, sample_weight, groups=groups, validation=validation)
+    return FitRows(X, sample_weight, groups=groups, validation=validation, **how)
+
+
+def _mixed(hashes: np.ndarray, start: np.uint64) -> np.ndarray:
+    """Return hashes of hashes, of which each bit depends on all: the end of MurmurHash3."""
+    hashes = hashes ^ start
+    for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        hashes ^= hashes >> np.uint64(33)
+        hashes *= np.uint64(multiplier)
+    return hashes ^ (hashes >> np.uint64(33))
 
 
 def evened(splits: list[Split]) -> list[Split]:
@@ -363,6 +472,18 @@ def _n_held_out(sizes: np.ndarray, n_wanted: float) -> int:
     return int(np.abs(counts - n_wanted).argmin()) + 1
 
 
+def _tell_of_near_copies(share: float, what: str) -> None:
+    if share > _MANY:
+        warn(
+            f"{share:.0%} of the rows of X {what}. If such rows belong together, as repeated "
+            "measurements and overlapping windows do, rows held out are known from training, "
+            "and learning by heart looks like progress. Say which belong together with groups "
+            "in fit, or hold out by a splitter, such as "
+            "validation_fraction=sklearn.model_selection.TimeSeriesSplit().",
+            DependentRowsWarning,
+        )
+
+
 def _near_copies(X, indices: np.ndarray) -> tuple[float, str]:
     """Return the share of the rows that have near-copies, and what is near about them.
 
@@ -380,10 +501,11 @@ def _near_copies(X, indices: np.ndarray) -> tuple[float, str]:
 
 def _near_copies_of(looked_at: np.ndarray, X, indices: np.ndarray) -> tuple[float, str]:
     """Return what share of the rows at some places of the indices have near-copies, and how."""
-    mean, _ = mean_and_scale(X, indices[looked_at], np.ones(len(looked_at)))
-    # Less the mean, as differences of small numbers are exact.
     some = np.concatenate([rows for _, rows in dense_chunks(X, indices[looked_at])])
+    mean, _ = mean_and_scale(some, np.arange(len(some)), np.ones(len(some)))
+    # Less the mean, as differences of small numbers are exact.
     some = fill_holes(some, mean) - mean
+    copies = row_hashes(some) if isinstance(X, RowSource) else None  # elsewhere they are merged
     squares = np.einsum("ij,ij->i", some, some)
     n_nearest = min(_NEIGHBORS, len(indices) - 2) + 1
     nearest = np.full((len(some), n_nearest), np.inf)  # squares of distances
@@ -394,11 +516,14 @@ def _near_copies_of(looked_at: np.ndarray, X, indices: np.ndarray) -> tuple[floa
         distance = np.maximum(distance, 0, out=distance)
         itself = np.flatnonzero((chunk.start <= looked_at) & (looked_at < chunk.stop))
         distance[itself, looked_at[itself] - chunk.start] = np.inf
+        if copies is not None:  # which are on one side of a split, as they have one hash
+            distance[copies[:, None] == row_hashes(rows)] = np.inf
         closer = distance.min(axis=1) < nearest.min(axis=1)
         neighbor[closer] = chunk.start + distance[closer].argmin(axis=1)
         nearest = np.partition(np.hstack([nearest, distance]), n_nearest - 1)[:, :n_nearest]
     nearest.sort(axis=1)
-    by_distance = (nearest[:, 1:] > _GAP**2 * nearest[:, :-1]).any(axis=1).mean()
+    has_gap = (nearest[:, 1:] > _GAP**2 * nearest[:, :-1]) & np.isfinite(nearest[:, 1:])
+    by_distance = has_gap.any(axis=1).mean()
     by_place = (np.abs(neighbor - looked_at) == 1).mean()
     if by_distance >= by_place:
         return by_distance, f"lie {_GAP:.0f} times nearer to a few others than to all the rest"

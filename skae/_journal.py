@@ -24,6 +24,7 @@ import scipy.sparse as sp
 from torch import nn
 
 from ._seeding import global_draws, go_on_drawing
+from ._sources import RowChoice, RowSource
 from ._value_files import FORMAT, ValueReader, ValueWriter, hold, package_versions, read, write
 from .exceptions import ModelFileError
 
@@ -322,6 +323,10 @@ def digest(*arrays: Any) -> str:
         elif sp.issparse(array):
             result.update(f"sparse {array.shape}".encode())
             result.update(digest(array.data, array.indices, array.indptr).encode())
+        elif isinstance(array, RowSource | RowChoice):
+            result.update(f"rows {len(array)}".encode())
+            for block in array.blocks():
+                result.update(np.ascontiguousarray(block).data)
         else:
             array = np.asarray(array)
             result.update(f"{array.dtype.str} {array.shape}".encode())

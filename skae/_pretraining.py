@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ._fitting import LEAST_SCALE
-from ._rows import StandardizedRows, fill_holes, mean_and_scale
+from ._rows import StandardizedRows, StreamedRows, fill_holes, mean_and_scale
 from ._training import TrainingSettings, evaluate, train
 from .nn import (
     AutoencoderNetwork,
@@ -92,6 +92,11 @@ def pretrain(
 
     ``measure(network, rows)`` is applied to each level after its training.
     """
+    if isinstance(rows, StreamedRows):
+        raise ValueError(
+            "pretrain=True keeps the codes of all rows, of each layer, in memory, which is not for "
+            f"{rows.X!r}. Set pretrain=False, or allow more memory."
+        )
     results = []
     with settings[0].report.part("pretraining", len(levels)) as report:
         for number, (level, how) in enumerate(zip(levels, settings, strict=True), start=1):

@@ -6,7 +6,8 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.utils.extmath import svd_flip
 
-from ._rows import dense_chunks
+from ._rows import dense_chunks, known_scatter
+from ._sources import RowSource
 
 _PRODUCT_VALUES = 2**21  # of the rows that are multiplied at one time
 
@@ -36,7 +37,9 @@ def principal_axes(X, indices, weight, mean, n_components):
     """
     n_rows, n_features = len(indices), X.shape[1]
     X, mean = _of_moderate_size(X, indices, mean)
-    if n_features <= min(_LARGEST_EIGENPROBLEM, 4 * n_rows):
+    if isinstance(X, RowSource):
+        _refuse_large_scatter(X)
+    if n_features <= min(_LARGEST_EIGENPROBLEM, 4 * n_rows) or isinstance(X, RowSource):
         squares, axes = _of_covariance(X, indices, weight, mean, n_components)
     elif n_rows <= _LARGEST_EIGENPROBLEM:
         squares, axes = _of_gram_matrix(X, indices, weight, mean, n_components)
@@ -51,9 +54,27 @@ def principal_axes(X, indices, weight, mean, n_components):
     return axes
 
 
+def _refuse_large_scatter(X: RowSource) -> None:
+    """Raise an error if what rows are summed to is more than may be in memory itself."""
+    n_features = X.shape[1]
+    if 24 * n_features**2 > X.memory:  # it, a product that is added to it, and eigenvectors
+        raise ValueError(
+            f"X has {n_features} columns, whose scatter matrix takes {8 * n_features**2:,} bytes "
+            f"and is needed for the start at PCA; {X.memory:,} bytes are too few. Allow three "
+            f"times as many, skae.datasets.open_rows(..., memory={24 * n_features**2}), or set "
+            "init='random'."
+        )
+
+
 def _of_moderate_size(X, indices, mean):
     """Return X and the mean in a unit in which squares and their sums are no overflow."""
     limit = np.sqrt(np.finfo(X.dtype).max) * _MODERATE
+    if isinstance(X, RowSource):
+        survey = X.survey()
+        largest = X.dtype.type(max(survey.high, -survey.low))
+        if largest < limit:
+            return X, mean
+        return X.mapped(lambda rows: rows / largest), mean / largest
     largest = _largest(X)
     if largest >= limit:  # perhaps in a row that does not count
         largest = _largest(X[indices])
@@ -97,13 +118,15 @@ def n_principal_axes(X, indices, weight, mean, share):
 def _of_covariance(X, indices, weight, mean, n_components):
     """Diagonalize the columns' scatter matrix, summed over a few rows at a time."""
     n_features = len(mean)
-    scatter = np.zeros((n_features, n_features))
-    # Products of single-precision rows are as exact as the rows; their sum is double.
-    mean, root = mean.astype(X.dtype), np.sqrt(weight).astype(X.dtype)[:, None]
-    for chunk, rows in dense_chunks(X, indices, n_values=_PRODUCT_VALUES):
-        centered = rows - mean
-        centered *= root[chunk]
-        scatter += centered.T @ centered
+    scatter = known_scatter(X, indices, weight)
+    if scatter is None:
+        scatter = np.zeros((n_features, n_features))
+        # Products of single-precision rows are as exact as the rows; their sum is double.
+        mean = mean.astype(X.dtype)
+        for chunk, rows in dense_chunks(X, indices, n_values=_PRODUCT_VALUES):
+            centered = rows - mean
+            centered *= np.sqrt(weight[chunk]).astype(X.dtype)[:, None]
+            scatter += centered.T @ centered
     first = max(0, n_features - n_components)
     squares, vectors = eigh(scatter, subset_by_index=[first, n_features - 1], overwrite_a=True)
     return squares[::-1], vectors.T[::-1]

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.validation import (
     _check_feature_names_in,
@@ -11,9 +11,10 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from ._checked_rows import DTYPES, says_way_out, target_of, validated_rows
+from ._checked_rows import checked_codes, target_of, validated_rows
 from ._contract import TransformerMixin
-from ._rows import beside, fill_holes, mean_and_scale
+from ._rows import beside, dense_chunks, fill_holes, has_holes, mean_and_scale, padded
+from ._sources import RowSource, all_rows
 from ._training import apply
 from ._warnings import warn
 
@@ -24,6 +25,8 @@ class ReconstructionMixin(TransformerMixin):
     They need its parameters `device` and `missing`, and what its fit sets: ``module_`` with an
     encoder and a decoder, ``mean_``, ``scale_`` and ``_n_features_out``.
     """
+
+    _reads_sources = True  # rows of a source, a few at a time
 
     def transform(self, X) -> np.ndarray:
         """Encode rows.
@@ -62,11 +65,9 @@ class ReconstructionMixin(TransformerMixin):
             If X has another number of columns than there are components.
         """
         check_is_fitted(self)
-        with says_way_out(X):
-            X = check_array(X, dtype=DTYPES, input_name="X")
-        n_codes = self._n_features_out
+        X, n_codes = checked_codes(X), self._n_features_out
         if hasattr(self, "explained_variance_ratio_") and X.shape[1] < n_codes:
-            X = np.pad(X, ((0, 0), (0, n_codes - X.shape[1])))
+            X = padded(X, n_codes)
         if X.shape[1] != n_codes:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__}.inverse_transform "
@@ -140,7 +141,8 @@ class ReconstructionMixin(TransformerMixin):
         target = target_of(X, y, allow_nan=self.missing == "mask")
         pairs = X if target is None else beside(X, target)
         errors = self._apply(_squared_error, pairs, before=self._standardized)[:, 0]
-        errors = errors.astype(np.float64) * self.scale_**2
+        errors = errors.astype(np.float64)
+        errors *= self.scale_**2
         return explained_share(errors, X if target is None else target, sample_weight)
 
     def score_samples(self, X) -> np.ndarray:
@@ -201,7 +203,9 @@ class ReconstructionMixin(TransformerMixin):
         return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")
 
     def _standardized(self, rows):
-        return (rows - np.tile(self.mean_, rows.shape[1] // len(self.mean_))) / self.scale_
+        Z = rows - np.tile(self.mean_, rows.shape[1] // len(self.mean_))
+        Z /= self.scale_
+        return Z
 
     def _apply(self, function, X, **steps):
         """Apply a part of the network."""
@@ -284,7 +288,12 @@ def refuse_sparse(X, who):
 
 def known_share(X):
     """Return the share of the values of each row that are not missing; refuse rows without any."""
-    share = np.ones(X.shape[0]) if sp.issparse(X) else 1 - np.isnan(X).mean(axis=1)
+    share = np.ones(X.shape[0])
+    if isinstance(X, RowSource) and has_holes(X):
+        for chunk, rows in dense_chunks(X, None):
+            share[chunk] = 1 - np.isnan(rows).mean(axis=1)
+    elif not sp.issparse(X) and not isinstance(X, RowSource):
+        share = 1 - np.isnan(X).mean(axis=1)
     empty = np.flatnonzero(share == 0)
     if len(empty):
         raise ValueError(
@@ -296,7 +305,13 @@ def known_share(X):
 
 def standardization_of(estimator):
     """Return the function that standardizes rows as those of the fit were."""
-    return lambda rows: (rows - estimator.mean_) / estimator.scale_
+
+    def standardize(rows):
+        Z = rows - estimator.mean_  # in double precision
+        Z /= estimator.scale_
+        return Z
+
+    return standardize
 
 
 def encoded(estimator, X):
@@ -327,15 +342,18 @@ def decoded(estimator, codes):
 
 def explained_share(errors, X, sample_weight):
     """Return the R² of rows from their squared errors, as `score` does, and for it."""
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = np.broadcast_to(1.0, X.shape[:1])
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if X.shape[0] < 2:
         warn(
             "R² is not defined for a single row, which has no variance.",
             UndefinedMetricWarning,
         )
         return float("nan")
-    everyone = np.arange(X.shape[0])
-    X = fill_holes(X, mean_and_scale(X, everyone, weight)[0])
+    everyone = all_rows(X)
+    if has_holes(X):
+        X = fill_holes(X, mean_and_scale(X, everyone, weight)[0])
     _, scale = mean_and_scale(X, everyone, weight)
     variance = scale**2 * X.shape[1]
     error = float(np.average(errors, weights=weight))

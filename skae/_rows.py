@@ -1,8 +1,8 @@
-"""Rows, dense or sparse: merged where they are equal, standardized, and cut into batches."""
+"""Rows, dense, sparse or of a source: merged, standardized, and cut into batches."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,6 +10,8 @@ import torch
 from sklearn.linear_model import RidgeCV
 from torch import Generator, Tensor
 from torch.utils.data import Dataset
+
+from ._sources import RowChoice, RowSource, all_rows
 
 CHUNK_VALUES = 2**18  # values that are dense at one time
 _BLOCK_VALUES = 2**17  # of the batches that are taken at one time
@@ -101,6 +103,8 @@ def _equal_rows(X, i: np.ndarray, j: np.ndarray) -> np.ndarray:
 
 def reordered(X, columns: np.ndarray):
     """Return the columns of X in another order; rows remain together in memory."""
+    if isinstance(X, RowSource):
+        return X.mapped(lambda rows: reordered(rows, columns), len(columns))
     if not sp.issparse(X):
         return np.take(X, columns, axis=1)
     X = X[:, columns]
@@ -108,16 +112,83 @@ def reordered(X, columns: np.ndarray):
     return X
 
 
+def padded(X, n_columns: int):
+    """Return X with columns of zeros after its own."""
+    if isinstance(X, RowSource):
+        return X.mapped(lambda rows: padded(rows, n_columns), n_columns)
+    return np.pad(X, ((0, 0), (0, n_columns - X.shape[1])))
+
+
 def dense_chunks(
-    X, indices: np.ndarray, n_values: int = CHUNK_VALUES
+    X, indices: np.ndarray | RowChoice | None, n_values: int = CHUNK_VALUES
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the rows of X at the indices as dense arrays, a few megabytes at a time."""
-    for chunk in chunks(len(indices), X.shape[1], n_values):
-        rows = X[indices[chunk]]
+    """Yield the rows of X at the indices, or all, as dense arrays, a few megabytes at a time.
+
+    Indices of a source ascend. The arrays are not to be changed.
+    """
+    if isinstance(X, RowSource):
+        yield from X.chunks(all_rows(X) if indices is None else indices, n_values)
+        return
+    for chunk in chunks(X.shape[0] if indices is None else len(indices), X.shape[1], n_values):
+        rows = X[chunk if indices is None else indices[chunk]]
         yield chunk, rows.toarray() if sp.issparse(rows) else rows
 
 
-def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
+class Moments(NamedTuple):
+    """What one look at rows without holes sums up to."""
+
+    mean: np.ndarray  # (n_features,)
+    variance: np.ndarray  # (n_features,)
+    scatter: np.ndarray | None  # (n_features, n_features), if it was asked for
+
+
+def _moments(X: RowSource, indices, weight, scatter: bool) -> Moments:
+    """Sum up some rows of a source: merge the moments of a few rows at a time.
+
+    Chan, Golub & LeVeque 1983, doi:10.1080/00031305.1983.10483115.
+    """
+    n_features, n_before = X.shape[1], 0.0
+    mean = np.zeros(n_features)
+    products = np.zeros((n_features, n_features) if scatter else n_features)
+    for chunk, rows in dense_chunks(X, indices):
+        share = weight[chunk]
+        n_rows = share.sum()
+        if n_rows == 0:
+            continue
+        center = (share @ rows / n_rows).astype(X.dtype)
+        centered = rows - center
+        rest = share @ centered / n_rows  # of the mean, in double precision
+        if scatter:
+            rooted = centered * np.sqrt(share).astype(X.dtype)[:, None]
+            products += rooted.T @ rooted
+        else:
+            products += share @ np.square(centered, dtype=np.float64)
+        step = center + rest - mean
+        joined = n_before * n_rows / (n_before + n_rows)
+        products += joined * _squared(step, scatter) - n_rows * _squared(rest, scatter)
+        n_before += n_rows
+        mean += step * n_rows / n_before
+    rounded = mean.astype(X.dtype).astype(np.float64)
+    products += n_before * _squared(mean - rounded, scatter)
+    variance = (products.diagonal() if scatter else products) / n_before
+    return Moments(rounded, np.maximum(variance, 0), products if scatter else None)
+
+
+def _squared(column: np.ndarray, with_others: bool) -> np.ndarray:
+    return np.outer(column, column) if with_others else np.square(column)
+
+
+def known_scatter(X, indices, weight) -> np.ndarray | None:
+    """Return what products of rows have been summed to already, as a copy, if they have been."""
+    known = X.moments if isinstance(X, RowSource) else None
+    if known is None or known[0] is not indices or known[1] is not weight:
+        return None
+    return None if known[2].scatter is None else known[2].scatter.copy()
+
+
+def mean_and_scale(
+    X, indices: np.ndarray, weight: np.ndarray, *, scatter: bool = False
+) -> tuple[np.ndarray, float]:
     """Return the columns' means and the root of their mean variance, of values that are not NaN.
 
     Parameters
@@ -127,6 +198,9 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
         The rows that count.
     weight : ndarray of shape (n_rows,)
         Their weights.
+    scatter : bool
+        Whether `known_scatter` is to be asked for next, for which rows of a source need not be
+        read again.
 
     Returns
     -------
@@ -136,6 +210,10 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
         Columns that vary by no more than rounding count as constant; 0 where all do.
     """
     n_features = X.shape[1]
+    if isinstance(X, RowSource) and not has_holes(X):
+        moments = _moments(X, indices, weight, scatter and n_features <= _MOST_REGRESSED)
+        X.moments = (indices, weight, moments) if scatter else None
+        return moments.mean, _scale_of(*moments[:2], X.dtype)
     mean = np.zeros(n_features)
     total = _observed_weight(X, indices, weight)
     for chunk, rows in dense_chunks(X, indices):
@@ -145,12 +223,18 @@ def mean_and_scale(X, indices: np.ndarray, weight: np.ndarray) -> tuple[np.ndarr
     for chunk, rows in dense_chunks(X, indices):
         rows = rows - mean  # in double precision
         variance += weight[chunk] @ _without_nan(np.square(rows, out=rows)) / total
-    varies = np.sqrt(variance) > 10 * np.finfo(X.dtype).eps * np.abs(mean)
-    return mean, float(np.sqrt(variance[varies].sum() / n_features))
+    return mean, _scale_of(mean, variance, X.dtype)
+
+
+def _scale_of(mean: np.ndarray, variance: np.ndarray, dtype) -> float:
+    varies = np.sqrt(variance) > 10 * np.finfo(dtype).eps * np.abs(mean)
+    return float(np.sqrt(variance[varies].sum() / len(mean)))
 
 
 def fill_holes(X, mean: np.ndarray):
     """Return X, or a copy of it with the mean of its column for every NaN."""
+    if isinstance(X, RowSource):
+        return X.mapped(lambda rows: fill_holes(rows, mean)) if has_holes(X) else X
     return np.where(np.isnan(X), mean.astype(X.dtype), X) if has_holes(X) else X
 
 
@@ -172,6 +256,8 @@ def canonical(X):
 
 def has_holes(X) -> bool:
     """Whether values are missing."""
+    if isinstance(X, RowSource):
+        return X.survey().has_nan
     return not sp.issparse(X) and bool(np.isnan(X.min(initial=0)))  # the least of them is NaN
 
 
@@ -265,6 +351,76 @@ class StandardizedRows(Dataset):
         Z = rows - self.mean.astype(rows.dtype)
         Z /= rows.dtype.type(self.scale)
         return np.clip(Z, -_LARGEST, _LARGEST, out=Z)
+
+
+def standardized(X, indices, weight, mean, scale) -> StandardizedRows:
+    """Return the rows that are trained on: with a target beside them if X has one for each column.
+
+    Of a source they are read anew in each epoch, unless all of them are no more than it shuffles at
+    one time.
+    """
+    if X.shape[1] > len(mean):
+        return PairedRows(X, indices, weight, mean, scale)
+    is_large = isinstance(X, RowSource) and len(indices) > X.n_buffered
+    return (StreamedRows if is_large else StandardizedRows)(X, indices, weight, mean, scale)
+
+
+class StreamedRows(StandardizedRows):
+    """Standardized rows of a source, which are read each time that they are needed.
+
+    Parameters
+    ----------
+    X : RowSource
+    indices : RowChoice
+    weight, mean, scale
+        As for `StandardizedRows`.
+    """
+
+    X: RowSource
+    indices: RowChoice
+
+    def __init__(self, X, indices, weight, mean, scale) -> None:
+        X.refuse_large_pieces()
+        self.X, self.indices, self.sample_weight = X, indices, weight
+        self.mean, self.scale = mean, scale
+        self._mean_weight = float(weight.mean())
+        self._has_holes = has_holes(X)
+
+    def batches(
+        self,
+        batch_size: int,
+        generator: Generator | None = None,
+        corrupt: Callable[[Tensor], Tensor] | None = None,
+    ) -> "Batches":
+        kind = Batches if generator is None else StreamedBatches
+        return kind(self, batch_size, generator, corrupt)
+
+    def others(self, indices: np.ndarray, weight: np.ndarray) -> StandardizedRows:
+        """Return other rows of the source, which stay in memory."""
+        return StandardizedRows(self.X, indices, weight, self.mean, self.scale)
+
+    def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
+        """Return some rows, which are best those after the last ones."""
+        places = index if isinstance(index, slice) else index.numpy()
+        Z = torch.from_numpy(self._standardize(self.X[self.indices[places]]).astype(np.float32))
+        return self.batch_of(Z, self.weight_of(places))
+
+    def batch_of(self, Z: Tensor, weight: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return standardized rows as a batch."""
+        return Z.nan_to_num(0.0) if self._has_holes else Z, [Z, weight]
+
+    def weight_of(self, places: slice | np.ndarray) -> Tensor:
+        """Return the weights that training sees of the rows at some places."""
+        weight = self.sample_weight[places] / self._mean_weight
+        return torch.from_numpy(weight.astype(np.float32))
+
+    def fill(self, number: int, within: np.ndarray, Z: np.ndarray) -> None:
+        """Standardize the rows at some indices, which lie within a block of the source."""
+        start, stop = self.X.bounds(number)
+        rows = self.X.block(number)
+        for chunk in chunks(*Z.shape):
+            all_of_them = len(within) == stop - start
+            Z[chunk] = self._standardize(rows[chunk if all_of_them else within[chunk] - start])
 
 
 class PairedRows(StandardizedRows):
@@ -462,6 +618,71 @@ class Batches:
             sizes = [stop - start for start, stop in pairwise(some)]
             index = slice(some[0], some[-1])
             yield index if order is None else order[index], sizes
+
+
+class StreamedBatches(Batches):
+    """Batches of rows that are read in blocks: some from all over the set, shuffled as one.
+
+    In each epoch the blocks of a source come in a new order, as many at a time as there is memory
+    for, and the rows of all these in a new order. So each row comes once, beside others from
+    anywhere. Where one buffer holds all, it is the order of `Batches`.
+
+    Parameters
+    ----------
+    rows : StreamedRows
+    batch_size, generator, corrupt
+        As for `Batches`.
+    """
+
+    rows: StreamedRows
+
+    def blocks(self) -> Iterator[tuple[tuple[Any, list[Tensor]], list[int]]]:
+        n_rows, n_batches = len(self.rows), len(self)
+        n_at_once = max(1, _BLOCK_VALUES // (self.rows.X.shape[1] * self.batch_size))
+        number, n_given = 0, 0  # of batches and rows that have been given out
+        for Z, weight in self._buffers():
+            order = torch.randperm(len(Z), generator=self.generator)
+            first = 0
+            while first < len(Z):
+                last = min(number + n_at_once, n_batches)
+                stops = [n_rows * i // n_batches - n_given for i in range(number, last + 1)]
+                stops = [stop for stop in stops if stop <= len(Z) - first]
+                if len(stops) < 2:
+                    break
+                index = order[first : first + stops[-1]]
+                some, target = self.rows.batch_of(Z[index], weight[index])
+                sizes = [stop - start for start, stop in pairwise(stops)]
+                yield (some if self.corrupt is None else self.corrupt(some), target), sizes
+                first, n_given = first + stops[-1], n_given + stops[-1]
+                number += len(sizes)
+            self._rest = Z[order[first:]], weight[order[first:]]  # the begin of a batch
+
+    def _buffers(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield rows and weights of several blocks, and what is left of the last ones."""
+        X, n_features = self.rows.X, self.rows.X.shape[1]
+        order = torch.arange(X.n_blocks)
+        if len(order) > 1:
+            order = torch.randperm(len(order), generator=self.generator)
+        self._rest = torch.empty(0, n_features), torch.empty(0)
+        most = min(X.n_buffered, len(self.rows))
+        room = most + self.batch_size + 1  # with the begin of a batch that is left of the last ones
+        buffer = torch.empty(room, n_features, dtype=torch.float32)
+        weight = torch.empty(room, dtype=torch.float32)
+        n_filled = 0
+        for number in order.tolist():
+            start, stop = X.bounds(number)
+            within = self.rows.indices.between(start, stop)
+            n_rows = len(within)
+            if n_filled and n_filled + n_rows > most:
+                yield buffer[:n_filled], weight[:n_filled]
+                rest, of_rest = self._rest
+                n_filled = len(rest)
+                buffer[:n_filled], weight[:n_filled] = rest, of_rest
+            self.rows.fill(number, within, buffer[n_filled : n_filled + n_rows].numpy())
+            place = self.rows.indices.place_of(start)
+            weight[n_filled : n_filled + n_rows] = self.rows.weight_of(slice(place, place + n_rows))
+            n_filled += n_rows
+        yield buffer[:n_filled], weight[:n_filled]
 
 
 def _cut(Z: Tensor, target: list[Tensor], sizes: list[int], dim: int):

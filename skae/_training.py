@@ -806,8 +806,10 @@ def apply(
     with single_thread(work < _SMALL_WORK), torch.inference_mode():
         if network.training or (parameter.dtype, parameter.device.type) != (dtype, device):
             network = copy.deepcopy(network).to(device, dtype).eval()
-        for chunk, rows in dense_chunks(X, np.arange(X.shape[0]), n_values):
-            batch = torch.from_numpy(before(rows)).to(device, dtype)
+        for chunk, rows in dense_chunks(X, None, n_values):
+            rows = before(rows)
+            rows = rows if rows.flags.writeable else rows.copy()  # of which torch would warn
+            batch = torch.from_numpy(rows).to(device, dtype)
             part = after(function(network, batch).cpu().numpy())
             if result is None:
                 result = np.empty((X.shape[0], *part.shape[1:]), dtype=result_dtype or X.dtype)

@@ -1,7 +1,8 @@
 """Data sets to learn and compare on: a name or a call, and rows to fit on.
 
 scikit-learn's own data sets are offered by name as they are. What it lacks is here: MNIST and
-Fashion-MNIST from the official files, and noisy curves in the plane.
+Fashion-MNIST from the official files, noisy curves in the plane, and rows of files that memory need
+not hold.
 """
 
 import difflib
@@ -35,6 +36,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import type_of_target
 
 from ._contract import validate_params
+from ._sources import open_rows
 
 __all__ = [
     "BUILT_IN",
@@ -48,6 +50,7 @@ __all__ = [
     "load_iris",
     "load_wine",
     "make_noisy_curve",
+    "open_rows",
 ]
 
 

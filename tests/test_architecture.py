@@ -56,16 +56,16 @@ LAYERS = [
     {"nn"},
     {"_calibration", "_idle", "_journal", "_progress", "_table_columns"},
     {"_level_embedding", "_value_files"},
+    {"_rows", "_unit_interval"},
     {
         "_contract",
         "_drawing",
         "_explanations",
         "_labels",
-        "_rows",
         "_seeding",
+        "_sources",
         "_table_values",
         "_threads",
-        "_unit_interval",
         "_warnings",
         "exceptions",
     },
@@ -75,7 +75,18 @@ ALONE = {"nn"} | LAYERS[-1]
 # Libraries that only these parts know.
 ONLY_IN = {"skorch": {"_training"}, "safetensors": {"_value_files"}}
 # Libraries that are extras, so they are imported where they are used, in a function.
-NEVER_AT_TOP = {"matplotlib", "onnx", "onnxscript", "pandas", "polars", "skl2onnx"}
+NEVER_AT_TOP = {
+    "dask",
+    "h5py",
+    "matplotlib",
+    "onnx",
+    "onnxscript",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "skl2onnx",
+    "zarr",
+}
 # Names that say nothing about what a module is for.
 EMPTY_NAMES = {"base", "common", "config", "helper", "helpers", "misc", "util", "utils"}
 

@@ -34,6 +34,7 @@ from skae import _journal as journal
 from skae._model_files import information
 from skae._training import Run
 from skae._value_files import read, write
+from skae.datasets import open_rows
 from skae.exceptions import ModelFileError
 from skae.noise import GaussianNoise
 from skae.penalty import L1Sparsity
@@ -41,6 +42,7 @@ from skae.penalty import L1Sparsity
 X, LABELS = load_iris(return_X_y=True)
 WITH_HOLES = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
 GROUPS = np.arange(len(X)) // 3
+STREAM = open_rows([X[i : i + 10] for i in range(0, len(X), 10)], memory="4kB")
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -96,6 +98,8 @@ FITS = {
     "tied weights": on_x(quick(tied_weights=True, penalty=L1Sparsity(0.01))),
     "clean targets": on_x(quick(noise="gaussian"), y=X + 0.1),
     "holes": (quick(missing="mask"), {"X": WITH_HOLES}),
+    "a stream": (quick(early_stopping=False, noise="gaussian"), {"X": STREAM}),
+    "a stream, rows held out": (quick(), {"X": STREAM}),
     "batch statistics": on_x(quick(normalization="batch")),
     "adaptive": on_x(quick(learning_rate="adaptive", tol=1.0, max_iter=7, solver="nadam")),
     "momentum": on_x(quick(solver="sgd", learning_rate="cosine", early_stopping=False)),

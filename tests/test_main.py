@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -230,6 +231,27 @@ def test_a_file_of_words_gives_the_numbers_of_the_python_call(capsys, tmp_path, 
     (expected,) = compare(frame, "sex", methods="famd", random_state=0).rows
     for column in ("reconstruction_r2", "numbers_r2", "categories_r2", "dates_r2", "knn_accuracy"):
         assert row[column] == pytest.approx(expected[column])
+
+
+def test_of_a_file_that_memory_can_not_hold_a_sample_is_compared(capsys, tmp_path):
+    path = tmp_path / "big.parquet"
+    rows = np.random.RandomState(0).normal(size=(5000, 4)) @ np.ones((4, 4))
+    pd.DataFrame(rows, columns=list("abcd")).to_parquet(path, row_group_size=500)
+    arguments = ("compare", path, "--memory", "6400", "--methods", "pca", "--output", tmp_path)
+    status, printed, _ = run(capsys, *arguments)
+    assert status == 0
+    told, *_ = printed.splitlines()
+    assert re.fullmatch(
+        r"big\.parquet: 1\d\d rows of 4 features; a random sample of its 5,000 rows, since all are "
+        r"more than 6\.4 kB \(--memory takes more\)",
+        told,
+    )
+    status, _, error = run(capsys, "compare", path, "--memory", "much")
+    assert (status, error) == (
+        2,
+        "skae: error: memory='much' is no number of bytes; give one, or text such as '500MB' or "
+        "'2GiB'.\n",
+    )
 
 
 @pytest.mark.filterwarnings("default")

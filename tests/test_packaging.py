@@ -22,7 +22,7 @@ PROJECT = PYPROJECT["project"]
 UNTESTED = {"torch"}
 
 EXTRAS = PROJECT["optional-dependencies"]
-RUNNING = [*PROJECT["dependencies"], *EXTRAS["onnx"], *EXTRAS["plot"]]
+RUNNING = [*PROJECT["dependencies"], *EXTRAS["onnx"], *EXTRAS["plot"], *EXTRAS["scale"]]
 NEEDED = [Requirement(line) for line in RUNNING]
 ALL = {Requirement(line) for lines in EXTRAS.values() for line in lines if "skae[" not in line}
 

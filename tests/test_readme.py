@@ -20,6 +20,7 @@ PAGES = [
     "docs/tables.md",
     "docs/report.md",
     "docs/few_labels.md",
+    "docs/large_data.md",
     "docs/ecosystem.md",
     "docs/deployment.md",
     "docs/onnx.md",

@@ -5,17 +5,20 @@ from importlib import import_module
 import numpy as np
 
 from skae._files._columns import BadInput, Columns, check_target, make_table
+from skae._files._sample import sample_of, sample_of_parquet
 from skae._frames import UnusableColumn, is_missing, read_column
+from skae._sources import bytes_of
 from skae._table_values import Values
 
 
 def read_array(path, wanted):
     """Read a single array."""
     try:
-        X = np.load(path, allow_pickle=False)
+        X = np.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, EOFError):
         raise BadInput(f"{str(path)!r} is no .npy file of numbers") from None
-    return _split_array(X, wanted)
+    sample = sample_of(len(X), X.nbytes / len(X), wanted.memory) if X.ndim and len(X) else None
+    return _split_array(np.array(X if sample is None else X[sample.places]), wanted, sample)
 
 
 def read_arrays(path, wanted):
@@ -44,7 +47,7 @@ def read_arrays(path, wanted):
     return table._replace(y=y, target=target, target_name=labels)
 
 
-def _split_array(X, wanted):
+def _split_array(X, wanted, sample=None):
     """Separate the target from the features of an array."""
     if X.dtype.kind not in "biuf":
         raise BadInput(f"the array is of dtype {X.dtype}, but numbers are needed")
@@ -54,22 +57,38 @@ def _split_array(X, wanted):
     columns = Columns([""] * X.shape[1])
     roles = columns.assign(wanted)
     y = None if roles.target is None else X[:, roles.target]
-    places = [f"row {i}" for i in range(len(X))]
     features = [Values(str(i), "number", X[:, i]) for i in roles.features]
-    return make_table(columns, roles, features, y, places=places, form=[])
+    return make_table(columns, roles, features, y, **_origin(len(X), sample))
+
+
+def _origin(n_rows, sample):
+    """Return what rows are called, and what is told of which of them were read."""
+    places = range(n_rows) if sample is None else sample.places.tolist()
+    form = [] if sample is None else [sample.told]
+    return {"places": [f"row {place}" for place in places], "form": form}
 
 
 def read_parquet(path, wanted):
     """Read columns of any kind."""
-    names, found = zip(*_parquet_columns(path), strict=True)
+    sample, some = _sampled(path, wanted) or (None, None)
+    names, found = zip(*_parquet_columns(path, some), strict=True)
     columns = Columns([name.strip() for name in names])
     roles = columns.assign(wanted)
-    places = [f"row {i}" for i in range(len(found[0]))]
+    origin = _origin(len(found[0]), sample)
     y = None if roles.target is None else found[roles.target].to_numpy()
     if y is not None:
-        check_target(columns, roles.target, y, is_missing, places)
+        check_target(columns, roles.target, y, is_missing, origin["places"])
     features = [_feature(names[i], found[i]) for i in roles.features]
-    return make_table(columns, roles, features, y, places=places, form=[])
+    return make_table(columns, roles, features, y, **origin)
+
+
+def _sampled(path, wanted):
+    """Return which rows are read of a large file, and these; what is wrong is for the reader."""
+    memory = bytes_of(wanted.memory)
+    try:
+        return sample_of_parquet(path, memory)
+    except (OSError, ValueError):
+        return None
 
 
 def _feature(name, column):
@@ -80,14 +99,20 @@ def _feature(name, column):
         return error
 
 
-def _parquet_columns(path):
-    """Return names and columns of a Parquet file, by whichever reader is there."""
+def _parquet_columns(path, some=None):
+    """Return names and columns of a Parquet file, by whichever reader is there.
+
+    Of a large one some rows are there already, as a table of Arrow.
+    """
     for reader in ("polars", "pandas"):
         try:
             module = import_module(reader)
             if reader == "polars" and _loses_columns(module):
                 continue
-            frame = module.read_parquet(path)
+            if some is None:
+                frame = module.read_parquet(path)
+            else:
+                frame = module.from_arrow(some) if reader == "polars" else some.to_pandas()
         except ImportError:
             continue
         except Exception as error:  # each reader has errors of its own

@@ -27,6 +27,7 @@ class Wanted(NamedTuple):
     drop: tuple[str, ...] = ()  # names or numbers
     keep_index: bool = False
     categories: tuple[str, ...] = ()  # names or numbers, of columns whose numbers name levels
+    memory: int | str = "1GB"  # that rows may take, beyond which some of them are read
 
 
 class Roles(NamedTuple):

@@ -211,3 +211,50 @@ def test_without_a_reader_of_parquet_the_message_says_what_to_install(tmp_path, 
         monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(BadInput, match="pip install --upgrade polars"):
         read(tmp_path / "rows.parquet")
+
+
+# Files with more rows than memory may hold
+
+
+def numbered_rows(n_rows=3000):
+    random = np.random.RandomState(0)
+    return np.column_stack([np.arange(n_rows), random.normal(size=(n_rows, 3))])
+
+
+def written(rows, folder, ending):
+    path = folder / f"rows{ending}"
+    if ending == ".npy":
+        np.save(path, rows)
+    else:
+        frame = pd.DataFrame(rows, columns=list("nabc")).astype({"n": int})
+        frame.assign(word=np.where(rows[:, 1] > 0, "yes", "no")).to_parquet(path, row_group_size=70)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".npy", ".parquet"])
+@pytest.mark.parametrize("reader", ["polars", "pandas"])
+def test_of_a_large_file_rows_from_all_over_it_are_read(tmp_path, monkeypatch, ending, reader):
+    if reader == "pandas":
+        monkeypatch.setitem(sys.modules, "polars", None)
+    rows = numbered_rows()
+    path = written(rows, tmp_path, ending)
+    target = "0" if ending == ".npy" else "n"
+    table = read_table(path, Wanted(target, memory="10kB"), Form())
+    n_rows = len(table.X)
+    assert 100 < n_rows <= 10_000 // (8 * (4 if ending == ".npy" else 5))
+    assert "a random sample of its 3,000 rows" in table.form[-1]
+    numbers = table.y.astype(int)
+    assert len(set(numbers)) == n_rows
+    assert numbers.min() < 100
+    assert numbers.max() > 2900
+    columns = table.X if ending == ".npy" else table.X[["a", "b", "c"]]
+    np.testing.assert_array_equal(np.asarray(columns), rows[numbers, 1:])
+    again = read_table(path, Wanted(target, memory="10kB"), Form())
+    np.testing.assert_array_equal(again.y, table.y)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".parquet"])
+def test_a_file_that_fits_is_read_whole(tmp_path, ending):
+    table = read_table(written(numbered_rows(), tmp_path, ending), Wanted(), Form())
+    assert len(table.X) == 3000
+    assert table.form == []
