@@ -40,6 +40,7 @@ from ._fitting import (
     first_step,
     fitting,
     is_auto,
+    labels_for,
     layer_sizes,
     penalties_of,
     refuse_other_structure,
@@ -51,6 +52,7 @@ from ._fitting import (
 from ._holding_out import fit_rows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
 from ._ordered_codes import cut_codes, errors_of_prefixes
+from ._partners import penalized
 from ._pretraining import blocks, levels_of, pretrain
 from ._principal_axes import n_principal_axes
 from ._progress import Watchable
@@ -65,7 +67,6 @@ from .nn import (
     Gate,
     NestedDropout,
     ObservedLoss,
-    PenalizedLoss,
     mlp,
     transposed_mlp,
 )
@@ -186,7 +187,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         none or ``GaussianNoise(0.4)``, which keeps a network from learning few rows by heart,
         whichever rebuilds clean rows held out better; none where `init` would be "pca".
 
-    penalty : {"l1", "kl", "contraction"}, part or list of these, default=None
+    penalty : {"l1", "kl", "contraction", "neighbors"}, part or list of these, default=None
         What is added to the loss, for the rows held out too. A name stands for a part of
         `skae.penalty` with its defaults; a part of your own is an object with a method
         ``penalize(batch)``.
@@ -552,8 +553,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
         y : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             What the rows are to be rebuilt as, such as clean rows where those of X are noisy, in
-            the same units. ``mean_``, ``scale_`` and the start are then those of y. Anything else
-            that is not numbers in the shape of X is ignored, as transformers do.
+            the same units. ``mean_``, ``scale_`` and the start are then those of y. With a penalty
+            that needs labels (``NeighborPreservation(supervised=0.5)``), the label of each row, of
+            shape (n_samples,); None, NaN or -1 stands for none. Anything else is ignored, as
+            transformers do.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative. A row of weight two is the same as that row
@@ -592,7 +595,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             if estimator is self and settings.verbose:  # not a copy that a callback looks at
                 tell(some, fitted.chosen, fitted.best_iter)
 
-        several = ways(self, some, rows.X, columns, n_codes, settings, resumed, pretraining)
+        several = ways(self, some, rows, columns, n_codes, settings, resumed, pretraining)
         measure = errors_of_prefixes if self._is_ordered() else None
         return Fit(self, several, rows, settings, keep, resumed, measure)
 
@@ -633,7 +636,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _partial_fit(self, X, y, sample_weight):
         resumed = hasattr(self, "module_")
         rows, columns = self._rows_to_fit(X, y, sample_weight, None, resumed, merge=False)
-        indices, weight = rows.indices, rows.weight
         some = self._choices(None, resumed)
         settings = self._training_settings(len(rows))
         step = first_step(self.learning_rate_init, "constant", len(rows))
@@ -643,9 +645,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         solver = (self.solver, self.alpha, repr(self.net_params))
         pretraining: list[list[list[float]]] = []
         with undisturbed(self._parts(), settings.seed):
-            n_codes = self._n_codes(rows.X, indices, weight, resumed, spare=False)
-            (way,) = ways(self, some, rows.X, columns, n_codes, settings, resumed, pretraining)
-            start = way.build(indices, weight)
+            n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed, spare=False)
+            (way,) = ways(self, some, rows, columns, n_codes, settings, resumed, pretraining)
+            start = way.build(rows.indices, rows.weight)
             settings = way.trained_by(settings)
             last_solver, state = getattr(self, "_solver_state", (None, None))
             state = state if solver == last_solver else None
@@ -682,6 +684,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             y=y,
             groups=groups if self.early_stopping else None,
             validation=validation,
+            **labels_for(self.penalty, y, paired, given),
         )
         return rows, columns
 
@@ -841,9 +844,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         """Return what rows are to be rebuilt as: the columns beside them, or themselves."""
         return X if X.shape[1] == self.n_features_in_ else X[:, self.n_features_in_ :]
 
-    def _start(self, X, groups, n_codes, settings, resumed, pretraining, indices, weight) -> Start:
+    def _start(self, fit, groups, n_codes, settings, resumed, pretraining, *training) -> Start:
         """Return a network before training, its loss and its standardized rows."""
-        generator = torch_generator(settings.seed)
+        X, (indices, weight), generator = fit.X, training, torch_generator(settings.seed)
         if resumed:
             network, mean, scale = self._trained()
         else:
@@ -871,8 +874,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         if not resumed:
             self._pretrain(network, loss, rows, settings, pretraining)
         penalties = [self._own(part) for part in penalties_of(self.penalty)]
-        if penalties:
-            loss = PenalizedLoss(loss, penalties, network.encoder.from_standardized)
+        loss = penalized(loss, penalties, network.encoder.from_standardized, rows, fit)
         return Start(network, loss, rows)
 
     def _layers(self, n_features, n_codes, generator) -> Layers:

@@ -5,10 +5,15 @@ for bit: the order of different rows, the start and what noise draws follow from
 order. What the user's own losses, noises and penalties are given is in the order of X.
 """
 
+from functools import partial
+
+import numpy as np
 from torch import Generator, Tensor, nn
 
 from ._fitting import checked_part
-from .nn import PenalizedBatch
+from ._partners import PartnerRows
+from ._rows import reordered
+from .nn import PenalizedBatch, asks_for_partners
 
 
 def on_columns_of_X(part, order: Tensor):
@@ -37,6 +42,9 @@ class PartOnX:
         self.part = part
         self.order = order
         self.back = order.argsort()
+        if asks_for_partners(part):
+            self.partners = partial(_partners_on_X, part, self.back.numpy())
+            self.needs_labels = getattr(part, "needs_labels", False)
 
     def __call__(self, reconstruction: Tensor, X: Tensor) -> Tensor:
         result = self.part(reconstruction[:, self.back], X[:, self.back])
@@ -54,11 +62,17 @@ class PartOnX:
                 reconstruction=batch.reconstruction[:, self.back],
                 rows=batch.rows[:, self.back],
                 encode=lambda rows: batch.encode(rows[:, self.order]),
+                partners=None if batch.partners is None else batch.partners[:, self.back],
             )
         )
 
     def __repr__(self) -> str:
         return repr(self.part)
+
+
+def _partners_on_X(part, back: np.ndarray, *rows: PartnerRows):
+    """Return the partners that a part finds in rows in the order of X."""
+    return part.partners(*(some._replace(X=reordered(some.X, back)) for some in rows))
 
 
 class ModuleOnX(nn.Module):

@@ -28,6 +28,7 @@ from ._journal import (
     journal_of_fit,
     keeping_journal,
 )
+from ._labels import known_class_numbers
 from ._progress import (
     GivenRows,
     Moment,
@@ -52,7 +53,7 @@ from ._training import (
     train,
 )
 from ._value_files import package_versions
-from .nn import RowLoss
+from .nn import RowLoss, asks_for_partners
 from .noise import NOISES
 from .penalty import PENALTIES
 
@@ -287,8 +288,11 @@ def checked_part(part):
     return part
 
 
-def penalties_of(penalty) -> list:
-    """Return the penalties that the parameter of this name gives, none or several."""
+def penalties_of(penalty, *, with_partners: bool = True) -> list:
+    """Return the penalties that the parameter of this name gives, none or several.
+
+    Those that ask for partners are refused where the batches bring none.
+    """
     several = penalty if isinstance(penalty, list | tuple) else [penalty]
     parts = [part_of(value, PENALTIES, "penalty") for value in several if value is not None]
     for part in parts:
@@ -297,7 +301,42 @@ def penalties_of(penalty) -> list:
                 f"penalty={penalty!r} has {part!r}, which has no method penalize. Give names "
                 f"from {sorted(PENALTIES)}, or parts of skae.penalty."
             )
+        if asks_for_partners(part) and not with_partners:
+            raise ValueError(
+                f"penalty={penalty!r} has {part!r}, which asks for a partner of each row, but "
+                "layers that are trained one by one have none. Use it with an autoencoder."
+            )
     return parts
+
+
+def labels_for(penalty, y, X, validation: tuple[Any, Any] | None) -> dict[str, np.ndarray | None]:
+    """Return the labels that y gives to penalties that need some, as `FitRows` takes them.
+
+    Parameters
+    ----------
+    penalty : part, str, sequence of these or None
+    y : array-like of shape (n_samples,) or None
+        Some may have no label.
+    X : {ndarray, csr_array} of shape (n_samples, n_columns)
+    validation : tuple (X, y) or None
+        Rows to hold out, if the user gives them.
+    """
+    needing = [part for part in penalties_of(penalty) if getattr(part, "needs_labels", False)]
+    if not needing:
+        return {}
+    classes, labels = known_class_numbers(y, X)
+    if not len(classes):
+        raise ValueError(
+            f"{needing[0]!r} needs labels, but y has none. Give fit a y with the class of each "
+            "row, or of some of them: None, NaN or -1 stand for no label."
+        )
+    if validation is None:
+        return {"labels": labels}
+    held_out, of_held_out = validation
+    return {
+        "labels": labels,
+        "validation_labels": known_class_numbers(of_held_out, held_out, classes)[1],
+    }
 
 
 def training_settings(

@@ -100,7 +100,8 @@ class FitRows:
         self.y = y
         self.groups = None if groups is None else group_numbers(groups, X)
         self.X, self.fixed = X, None
-        self.keys = _keys(labels, self.groups)
+        self.keys, self.labels = _keys(labels, self.groups), labels
+        self.found: dict[int, Any] = {}  # of rows, which candidates that see the same ones share
         if merge:
             self.indices, self.weight = merge_equal_rows(X, sample_weight, self.keys)
         else:
@@ -114,6 +115,8 @@ class FitRows:
             indices, weight = merge_equal_rows(validation, ones, validation_labels)
             self.fixed = Rows(indices + X.shape[0], weight)
             self.X = _stacked(X, validation)
+            if validation_labels is not None and labels is not None:
+                self.labels = np.concatenate([labels, validation_labels])
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -236,6 +239,7 @@ class StreamedFitRows(FitRows):
     def __init__(self, X: RowSource, sample_weight, *, groups=None, validation=None) -> None:
         self.given, self.given_weight = X, sample_weight
         self.X, self.fixed, self.keys, self.y = X, None, None, None
+        self.labels, self.found = None, {}
         self.groups = None if groups is None else group_numbers(groups, X)
         self.indices: Any = all_rows(X)
         self.weight = sample_weight

@@ -271,10 +271,7 @@ def _class_numbers(labels, unlabeled, weight, marker, classes) -> ClassNumbers:
     """Return the labels of a column, of which those of the rows that are labeled are given."""
     if len(labels):
         if len({isinstance(label, str) for label in labels.tolist()}) > 1:
-            raise ValueError(
-                f"y mixes text and numbers, {labels.tolist()[:5]}, which can't be sorted. Make "
-                "all labels text, or mark those that stand for no label: unlabeled=..."
-            )
+            raise ValueError(f"{_mixed(labels)}: unlabeled=...")
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
     weighty = weight[~unlabeled] > 0
@@ -297,6 +294,48 @@ def _class_numbers(labels, unlabeled, weight, marker, classes) -> ClassNumbers:
     # A label of no weight may be in no class, and takes no part.
     numbers[np.flatnonzero(~unlabeled)[weighty]] = np.searchsorted(classes, labels[weighty])
     return ClassNumbers(classes, numbers)
+
+
+def known_class_numbers(y, X, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the classes and the number of each row's, for a y that need not be known everywhere.
+
+    Unknown are what is missing (NaN, None) and, among numbers, -1, as for scikit-learn's
+    semi-supervised estimators. With the classes given, all others are unknown, too.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or None
+    X : {ndarray, csr_array} of shape (n_samples, n_features)
+    classes : ndarray of shape (n_classes,), optional
+    """
+    numbers = np.full(len(X) if isinstance(X, list) else X.shape[0], NO_LABEL, dtype=np.int64)
+    y = as_labels([None] * len(numbers) if y is None else y)
+    check_consistent_length(X, y)
+    if y.ndim == 2:
+        raise ValueError(
+            f"y has shape {y.shape}, but one label for each row is expected, where a penalty asks "
+            "for labels."
+        )
+    known = np.flatnonzero(~is_unlabeled(y, np.nan))
+    labels = plain_labels(y[known])
+    if labels.dtype.kind in "if":
+        known, labels = known[labels != NO_LABEL], labels[labels != NO_LABEL]
+    if len(labels):
+        if len({isinstance(label, str) for label in labels.tolist()}) > 1:
+            raise ValueError(f"{_mixed(labels)} by None.")
+        check_classification_targets(labels)
+    classes = np.unique(labels) if classes is None else classes
+    among = np.isin(labels, classes)
+    numbers[known[among]] = np.searchsorted(classes, labels[among])
+    return classes, numbers
+
+
+def _mixed(labels: np.ndarray) -> str:
+    """Return the message for labels that have no order."""
+    return (
+        f"y mixes text and numbers, {labels.tolist()[:5]}, which can't be sorted. Make all labels "
+        "text, or mark those that stand for no label"
+    )
 
 
 def has_minus_one_beside_counts(classes: np.ndarray) -> bool:

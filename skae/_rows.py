@@ -307,6 +307,7 @@ class StandardizedRows(Dataset):
         self.weight = torch.from_numpy((weight / weight.mean()).astype(np.float32))
         self.mean = mean
         self.scale = scale
+        self.partners: Sequence[Any] = ()  # what draws partners, one for each part that asks
         self._dense: Tensor | None = None
         self._has_holes = False
         if not sp.issparse(X):
@@ -321,13 +322,16 @@ class StandardizedRows(Dataset):
         batch_size: int,
         generator: Generator | None = None,
         corrupt: Callable[[Tensor], Tensor] | None = None,
+        draw: Generator | None = None,
     ) -> "Batches":
         """Return what cuts these rows into batches."""
-        return Batches(self, batch_size, generator, corrupt)
+        return Batches(self, batch_size, generator, corrupt, draw)
 
     def others(self, indices: np.ndarray, weight: np.ndarray) -> "StandardizedRows":
-        """Return other rows of X, standardized as these are."""
-        return type(self)(self.X, indices, weight, self.mean, self.scale)
+        """Return other rows of X, standardized as these are, with partners among these."""
+        others = type(self)(self.X, indices, weight, self.mean, self.scale)
+        others.partners = [partners.of(others) for partners in self.partners]
+        return others
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -383,6 +387,7 @@ class StreamedRows(StandardizedRows):
         X.refuse_large_pieces()
         self.X, self.indices, self.sample_weight = X, indices, weight
         self.mean, self.scale = mean, scale
+        self.partners = ()  # which would be looked for among all rows
         self._mean_weight = float(weight.mean())
         self._has_holes = has_holes(X)
 
@@ -391,9 +396,10 @@ class StreamedRows(StandardizedRows):
         batch_size: int,
         generator: Generator | None = None,
         corrupt: Callable[[Tensor], Tensor] | None = None,
+        draw: Generator | None = None,
     ) -> "Batches":
         kind = Batches if generator is None else StreamedBatches
-        return kind(self, batch_size, generator, corrupt)
+        return kind(self, batch_size, generator, corrupt, draw)
 
     def others(self, indices: np.ndarray, weight: np.ndarray) -> StandardizedRows:
         """Return other rows of the source, which stay in memory."""
@@ -462,9 +468,10 @@ class PairedRows(StandardizedRows):
         batch_size: int,
         generator: Generator | None = None,
         corrupt: Callable[[Tensor], Tensor] | None = None,
+        draw: Generator | None = None,
     ) -> "Batches":
         kind = Batches if self.residual is None or generator is None else PairedBatches
-        return kind(self, batch_size, generator, corrupt)
+        return kind(self, batch_size, generator, corrupt, draw)
 
     def _standardize(self, rows: np.ndarray) -> np.ndarray:
         halves = np.split(rows, 2, axis=1)
@@ -555,8 +562,9 @@ class PartlyLabeledRows(LabeledRows):
         batch_size: int,
         generator: Generator | None = None,
         corrupt: Callable[[Tensor], Tensor] | None = None,
+        draw: Generator | None = None,
     ) -> "Batches":
-        return JointBatches(self, batch_size, generator, corrupt)
+        return JointBatches(self, batch_size, generator, corrupt, draw)
 
 
 class Batches:
@@ -575,6 +583,9 @@ class Batches:
         Where the order comes from; ``None`` keeps the rows' own.
     corrupt : callable or None
         What rows go through before they are given out; their target stays as it is.
+    draw : torch.Generator or None
+        Where the rows' partners come from, which stand behind their target, those of each part
+        that asks for some; ``None`` brings none.
     """
 
     def __init__(
@@ -583,11 +594,13 @@ class Batches:
         batch_size: int,
         generator: Generator | None = None,
         corrupt: Callable[[Tensor], Tensor] | None = None,
+        draw: Generator | None = None,
     ) -> None:
         self.rows = rows
         self.batch_size = batch_size
         self.generator = generator
         self.corrupt = corrupt
+        self.draw = draw
 
     def __len__(self) -> int:
         n_rows = len(self.rows)
@@ -602,6 +615,8 @@ class Batches:
         """Yield the rows of some batches at a time, with their target, and the batches' sizes."""
         for index, sizes in self._indices():
             Z, target = self._take(index)
+            if self.draw is not None:
+                target += [partners.draw(index, self.draw) for partners in self.rows.partners]
             yield (Z if self.corrupt is None else self.corrupt(Z), target), sizes
 
     def _take(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
@@ -707,20 +722,21 @@ class RowsSideBySide(Dataset):
     def __len__(self) -> int:
         return len(self.parts[0])
 
-    def batches(self, batch_size: int, generator=None, corrupt=None) -> "BatchesSideBySide":
+    def batches(self, batch_size: int, **how: Sequence[Any]) -> "BatchesSideBySide":
         """Return what cuts these rows into batches.
 
         Parameters
         ----------
         batch_size : int
-        generator : sequence of torch.Generator, optional
-            One for each part.
-        corrupt : sequence of callable or None, optional
-            One for each part.
+        **how : sequences
+            ``generator``, ``corrupt`` and ``draw``, one for each part.
         """
-        none = [None] * len(self.parts)
-        how = zip(self.parts, generator or none, corrupt or none, strict=True)
-        return BatchesSideBySide([part.batches(batch_size, *rest) for part, *rest in how])
+        return BatchesSideBySide(
+            [
+                part.batches(batch_size, **{name: of_each[i] for name, of_each in how.items()})
+                for i, part in enumerate(self.parts)
+            ]
+        )
 
 
 class BatchesSideBySide:
@@ -751,7 +767,7 @@ class PairedBatches(Batches):
     Parameters
     ----------
     rows : PairedRows
-    batch_size, generator, corrupt
+    batch_size, generator, corrupt, draw
         As for `Batches`.
     """
 
@@ -785,7 +801,7 @@ class JointBatches(Batches):
     Parameters
     ----------
     rows : PartlyLabeledRows
-    batch_size, generator, corrupt
+    batch_size, generator, corrupt, draw
         As for `Batches`.
     """
 

@@ -866,7 +866,7 @@ class StackedAutoencoderClassifier(
         return ClassifierNetwork(network.encoder, head, network.decoder), autoencoders, stages
 
     def _penalized(self, level):
-        penalties = penalties_of(self.penalty)
+        penalties = penalties_of(self.penalty, with_partners=False)
         if not penalties:
             return level
         encode = level.network.encoder.from_standardized

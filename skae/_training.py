@@ -73,6 +73,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _EVALUATION_BATCH = 1024  # rows
 _MAP_VALUES = 2**20  # of the largest feature map at one time, where nothing is trained
+_OF_PARTNERS = 0xFA1  # which tells the seed of what is drawn for partners from others
 _AVERAGED_STEPS = 32  # of an epoch, that an average of weights has or a few more
 
 # A network of this many multiplications a batch trains as fast on one thread as on two.
@@ -292,6 +293,10 @@ class Run:
                 torch_generator(settings.seed) if settings.shuffle else None for _ in entries
             ],
             "corrupt": [_corruption(entry.noise, settings.seed) for entry in entries],
+            "draw": [
+                torch_generator(settings.seed ^ _OF_PARTNERS) if entry.rows.partners else None
+                for entry in entries
+            ],
         }
         watch, network, loss = None, entries[0].network, entries[0].loss
         if not self.alone:
@@ -417,11 +422,12 @@ class Run:
             generator.set_state(drawn)
 
     def _generators(self) -> list[torch.Generator]:
-        """Return all that draws: the orders of rows, noise, and layers, which share one."""
+        """Return all that draws: orders of rows, partners, noise, and layers, which share one."""
         layers = [layer for layer in self.network.modules() if isinstance(layer, RandomLayer)]
         corrupt = [noise.generator for noise in self.how["corrupt"] if noise is not None]
-        orders = [generator for generator in self.how["generator"] if generator is not None]
-        return [*orders, *corrupt, *(layer.generator for layer in layers[:1])]
+        drawn = [*self.how["generator"], *self.how["draw"]]
+        drawn = [generator for generator in drawn if generator is not None]
+        return [*drawn, *corrupt, *(layer.generator for layer in layers[:1])]
 
     def keep(self, candidates: set[int]) -> None:
         """Go on with the networks of some candidates only."""
@@ -635,12 +641,18 @@ class _Validation(Callback):
         loss = net.criterion_ if self.judge is None else self.judge
         # What is drawn is the same in each epoch, so that epochs can be compared.
         batches = [
-            Batches(part, n_rows, corrupt=_corruption(self.noise, self.seed)) for part in self.parts
+            Batches(
+                part,
+                n_rows,
+                corrupt=_corruption(self.noise, self.seed),
+                draw=torch_generator(self.seed ^ _OF_PARTNERS),
+            )
+            for part in self.parts
         ]
         with torch.no_grad(), fixed_draws(net.module_, self.seed, net.device):
-            for Z, (target, _) in batches[0] if self.alone else BatchesSideBySide(batches):
-                Z, target = Z.to(net.device), target.to(net.device)
-                losses.append(loss.rows(net.module_(Z), target).cpu())
+            for Z, (target, _, *more) in batches[0] if self.alone else BatchesSideBySide(batches):
+                Z, target, *more = (tensor.to(net.device) for tensor in (Z, target, *more))
+                losses.append(loss.rows(net.module_(Z), target, *more).cpu())
         return torch.cat(losses, dim=-1).double().numpy().reshape(len(batches), -1)
 
 

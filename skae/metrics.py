@@ -38,6 +38,8 @@ __all__ = [
     "labeled_scorer",
     "linear_probe_accuracy",
     "neg_reconstruction_error_scorer",
+    "neighbor_recall",
+    "pairwise_distance_correlation",
     "reconstruction_error",
     "reconstruction_error_samples",
     "reconstruction_r2",
@@ -611,7 +613,7 @@ def neg_reconstruction_error_scorer(estimator, X, y=None, sample_weight=None) ->
     return -reconstruction_error(X, _reconstruct(estimator, X), sample_weight=sample_weight)
 
 
-def _check_embedding(X, X_embedded, n_neighbors, metric):
+def _check_embedding(X, X_embedded, metric, n_neighbors=None):
     """Validate data and its code, row by row the same samples, and the size of a neighborhood."""
     if metric == "precomputed":
         raise ValueError("metric='precomputed' is not supported; give the rows and a metric.")
@@ -623,7 +625,7 @@ def _check_embedding(X, X_embedded, n_neighbors, metric):
             f"X has shape {X.shape}, but X_embedded has shape {X_embedded.shape}; each row of X "
             "needs its embedding."
         )
-    if n_neighbors >= n_samples / 2:
+    if n_neighbors is not None and n_neighbors >= n_samples / 2:
         raise ValueError(
             f"n_neighbors={n_neighbors} must be less than n_samples / 2 = {n_samples / 2:g}; "
             "give more rows or a smaller neighborhood."
@@ -731,7 +733,7 @@ def trustworthiness(X, X_embedded, *, n_neighbors=5, metric="euclidean") -> floa
     >>> print(f"{trustworthiness(X, PCA(n_components=2).fit_transform(X)):.2f}")
     0.98
     """
-    X, X_embedded = _check_embedding(X, X_embedded, n_neighbors, metric)
+    X, X_embedded = _check_embedding(X, X_embedded, metric, n_neighbors)
     return _neighbors_kept(
         partial(_distances_from, X_embedded, metric="euclidean"),
         partial(_distances_from, X, metric=metric),
@@ -810,13 +812,196 @@ def continuity(X, X_embedded, *, n_neighbors=5, metric="euclidean") -> float:
     >>> print(f"{continuity(X, PCA(n_components=2).fit_transform(X)):.2f}")
     0.99
     """
-    X, X_embedded = _check_embedding(X, X_embedded, n_neighbors, metric)
+    X, X_embedded = _check_embedding(X, X_embedded, metric, n_neighbors)
     return _neighbors_kept(
         partial(_distances_from, X, metric=metric),
         partial(_distances_from, X_embedded, metric="euclidean"),
         X.shape[0],
         n_neighbors,
     )
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "X_embedded": ["array-like"],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [str, callable],
+    },
+    prefer_skip_nested_validation=True,
+)
+def neighbor_recall(X, X_embedded, *, n_neighbors=5, metric="euclidean") -> float:
+    r"""Which share of the nearest neighbors in the data are among the nearest ones in a code.
+
+    .. math::
+
+        R(k) = \frac{1}{nk} \sum_{i=1}^{n} \left| \mathcal{V}^k_i \cap \mathcal{N}^k_i \right|
+
+    where :math:`\mathcal{V}^k_i` are the k nearest neighbors of row i in the data and
+    :math:`\mathcal{N}^k_i` those in the code. Unlike trustworthiness and continuity it does not
+    ask how far away a neighbor is that was lost, so it is harder to come near 1: codes of two
+    numbers keep groups of rows together, but seldom the order within them.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        The code of each row, compared by Euclidean distance.
+
+    n_neighbors : int, default=5
+        Size k of a neighborhood, less than ``n_samples / 2``.
+
+    metric : str or callable, default="euclidean"
+        Distance between rows of X, as :func:`~sklearn.metrics.pairwise_distances` takes it,
+        without "precomputed".
+
+    Returns
+    -------
+    recall : float
+        A number in [0, 1], without unit; 1 if all neighbors are kept, about
+        ``n_neighbors / (n_samples - 1)`` for a code that knows nothing of the data.
+
+    Raises
+    ------
+    ValueError
+        If `n_neighbors` is not less than ``n_samples / 2``, if the numbers of rows differ, or if
+        a value is missing or infinite.
+
+    See Also
+    --------
+    trustworthiness : How far from being neighbors those are that are new. Its notes on ties and
+        memory hold here too.
+    pairwise_distance_correlation : Whether what lies far apart does so in the code.
+
+    References
+    ----------
+    .. [1] J. A. Lee and M. Verleysen, "Quality assessment of dimensionality reduction: rank-based
+       criteria", Neurocomputing 72, 2009. :doi:`10.1016/j.neucom.2008.12.017`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import neighbor_recall
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> print(f"{neighbor_recall(X, PCA(n_components=2).fit_transform(X)):.2f}")
+    0.68
+    """
+    X, X_embedded = _check_embedding(X, X_embedded, metric, n_neighbors)
+    n_samples, n_kept = X.shape[0], 0
+    for rows in gen_batches(n_samples, max(1, BLOCK_SIZE // n_samples)):
+        is_near = []
+        for distances in (
+            _distances_from(X, rows, metric),
+            _distances_from(X_embedded, rows, "euclidean"),
+        ):
+            nearest = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
+            is_near.append(np.zeros(distances.shape, dtype=bool))
+            np.put_along_axis(is_near[-1], nearest, True, axis=1)
+        n_kept += int(np.count_nonzero(is_near[0] & is_near[1]))
+    return float(n_kept / (n_samples * n_neighbors))
+
+
+@validate_params(
+    {
+        "X": ["array-like", "sparse matrix"],
+        "X_embedded": ["array-like"],
+        "metric": [str, callable],
+    },
+    prefer_skip_nested_validation=True,
+)
+def pairwise_distance_correlation(X, X_embedded, *, metric="euclidean") -> float:
+    r"""How well distances in a code follow those in the data, over all pairs of rows.
+
+    .. math::
+
+        \rho = \mathrm{corr}_{i < j}
+               \left( d(x_i, x_j), \lVert z_i - z_j \rVert \right)
+
+    with Pearson's correlation. Most pairs lie far apart, so this is about the whole picture:
+    which groups are near each other, where `trustworthiness` and `neighbor_recall` look at the
+    nearest rows only. It is high for PCA, and lower for methods that draw groups apart.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    X_embedded : array-like of shape (n_samples, n_components)
+        The code of each row, compared by Euclidean distance.
+
+    metric : str or callable, default="euclidean"
+        Distance between rows of X, as :func:`~sklearn.metrics.pairwise_distances` takes it,
+        without "precomputed".
+
+    Returns
+    -------
+    correlation : float
+        A number in [-1, 1], without unit; 1 if the code is the data on another scale. NaN, with a
+        warning, if all distances are equal.
+
+    Raises
+    ------
+    ValueError
+        If there are less than three rows, if their numbers differ, or if a value is missing or
+        infinite.
+
+    See Also
+    --------
+    neighbor_recall : Whether the nearest rows are kept.
+
+    Notes
+    -----
+    Distances are computed for some rows at a time, so memory grows with n_samples, time with its
+    square.
+
+    References
+    ----------
+    .. [1] D. Kobak and P. Berens, "The art of using t-SNE for single-cell transcriptomics", Nature
+       Communications 10, 2019. :doi:`10.1038/s41467-019-13056-x`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from skae.metrics import pairwise_distance_correlation
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> print(f"{pairwise_distance_correlation(X, PCA(n_components=2).fit_transform(X)):.2f}")
+    1.00
+    """
+    X, X_embedded = _check_embedding(X, X_embedded, metric)
+    n_samples = X.shape[0]
+    if n_samples < 3:
+        raise ValueError(f"X has {n_samples} rows, but a correlation of distances needs three.")
+    n_pairs, mean, products = 0, np.zeros(2), np.zeros((2, 2))
+    for rows in gen_batches(n_samples, max(1, BLOCK_SIZE // n_samples)):
+        later = np.arange(n_samples) > np.arange(rows.start, rows.stop)[:, np.newaxis]
+        both = np.stack(
+            [
+                _distances_from(X, rows, metric)[later],
+                _distances_from(X_embedded, rows, "euclidean")[later],
+            ]
+        )  # (2, n_pairs_here)
+        if not both.size:
+            continue
+        # Sums of two samples from those of each: Chan, Golub & LeVeque 1983.
+        n_here, mean_here = both.shape[1], both.mean(axis=1)
+        both -= mean_here[:, np.newaxis]
+        shift = mean_here - mean
+        share = n_here / (n_pairs + n_here)
+        products += both @ both.T + n_pairs * share * np.outer(shift, shift)
+        mean += share * shift
+        n_pairs += n_here
+    if not np.diag(products).all():
+        warnings.warn(
+            "All distances are equal, so their correlation is not defined.",
+            UndefinedMetricWarning,
+            stacklevel=2,
+        )
+        return float("nan")
+    return float(products[0, 1] / np.sqrt(products[0, 0] * products[1, 1]))
 
 
 def _check_labeled_codes(X, y, suffix):

@@ -4,21 +4,34 @@ A penalty is any object with a method ``penalize(batch)``, which returns a numbe
 of the batch, or one for the batch; derive it from `sklearn.base.BaseEstimator`, and its
 parameters are those of a grid search. `batch` has these fields, all tensors but the last:
 ``code`` (batch, n_components); ``reconstruction`` and ``rows`` (batch, n_features), both
-standardized; ``weight`` (batch,); and ``encode``, the encoder as a function of such rows.
+standardized; ``weight`` (batch,); ``encode``, the encoder as a function of such rows; and
+``partners`` (batch, n_features) or None.
+
+A penalty that has a method ``partners(rows, among)`` is given another row for each row of a batch,
+drawn anew each time: such as one of its nearest neighbors, or a row of the same class. It is asked
+once a training, for the rows trained on and for those held out, who of the rows trained on
+(``among``) may be whose partner, and returns a sparse matrix (n_rows, n_among) of what each may be
+drawn with, or several whose product it is. Both arguments have ``X``, ``weight``, ``places`` (which
+rows of X in `fit` they are) and, if the penalty has an attribute ``needs_labels`` that is true,
+``labels``: the ``y`` of `fit` as numbers of classes, -1 for none.
 """
 
 from collections.abc import Callable
-from numbers import Real
-from typing import ClassVar
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
+import numpy as np
+import scipy.sparse as sp
 import torch
-from sklearn.utils._param_validation import Interval
+from sklearn.neighbors import VALID_METRICS
+from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from ._contract import BaseEstimator
+from ._neighbors import nearest
 from .nn import ACTIVATIONS, Penalty
 
-__all__ = ["PENALTIES", "Contraction", "KLSparsity", "L1Sparsity"]
+__all__ = ["PENALTIES", "Contraction", "KLSparsity", "L1Sparsity", "NeighborPreservation"]
 
 _EDGE = 1e-6  # of a probability
 _WEIGHT = [Interval(Real, 0, None, closed="neither")]
@@ -303,9 +316,232 @@ def _of_any_encoder(
     return jacobian.square().sum(dim=(0, -1))
 
 
+class NeighborPreservation(BaseEstimator):
+    r"""Codes that keep neighbors together and all else apart: pictures as those of t-SNE and UMAP.
+
+    Each row is drawn to one of its nearest neighbors in X, another one each time that it is seen,
+    and away from the other rows of the mini-batch and their neighbors. What is near in the code is
+    measured as in t-SNE [1]_, so that codes have a length scale of 1. The penalty of a row i and
+    its partner j is the mean of
+
+    .. math:: \log \left( 1 + r \, \frac{\overline{q}_i}{q_{ij}} \right), \qquad
+              q_{ij} = \frac{1}{1 + \lVert z_i - z_j \rVert^2}
+
+    and of the same with i and j exchanged, where the bar is the mean over the other rows of the
+    mini-batch and their partners: the InfoNC-t-SNE of [2]_ for r = `repulsion` other rows, of
+    which the mini-batch tells the mean.
+
+    Unlike theirs, the picture has room for new rows (`transform`), as a network draws it [3]_, and
+    a way back (`inverse_transform`).
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        What the penalty is multiplied by. The squared error that it is added to is the share of
+        variance not explained, some number between 0 and 1.
+
+    n_neighbors : int, default=15
+        How many of the nearest rows are a row's neighbors; all, where there are fewer.
+
+    metric : str, default="euclidean"
+        By which distance, a name that `sklearn.neighbors.NearestNeighbors` knows. It is that of
+        rows in the units of X, with the mean of its column for a missing value.
+
+    graph : {sparse matrix, sparse array} of shape (n_samples, n_samples), default=None
+        The neighbors themselves, in the place of the nearest rows: row j of the X in `fit` is one
+        of row i if there is an entry (i, j), whatever its value. Such is what
+        `sklearn.neighbors.kneighbors_graph` returns. As rows are held out, each is drawn to those
+        of its neighbors that are trained on. Of equal rows, which a fit merges, the entries of one
+        count.
+
+    repulsion : float, default=10.0
+        For how many rows all others count beside the one neighbor. About 5 gives compact groups as
+        UMAP's, more and more those of t-SNE, which fill the plane [2]_.
+
+    supervised : float, default=0.0
+        How often a row is drawn to another one of the same class, whatever lies between, instead of
+        a neighbor; a share in [0, 1]. From more than 0 on, `fit` needs a `y` with the labels of
+        some or all rows: None, NaN and, among numbers, -1 stand for none.
+
+    See Also
+    --------
+    sklearn.manifold.TSNE : The picture of the rows at hand, without a network.
+    skae.metrics.trustworthiness : Whether what is near in the code is so in the data.
+    skae.metrics.neighbor_recall : Which share of the neighbors are kept.
+
+    Notes
+    -----
+    The neighbors are found once for each training, among the rows trained on only: rows held out
+    are nobody's neighbors. Of merged rows, those of more weight are neighbors more often. They are
+    found exactly, unless all distances would take more than 10\ :sup:`12` multiplications and
+    ``pynndescent`` is installed (``pip install skae[neighbors]``), which finds nearly all of them.
+
+    Rows held out are judged by the squared error and the penalty together. So PCA is the floor of
+    their sum, and not of the reconstruction alone, which this penalty takes something from.
+
+    References
+    ----------
+    .. [1] van der Maaten, L. & Hinton, G. (2008). Visualizing data using t-SNE. Journal of Machine
+       Learning Research 9, 2579-2605. https://jmlr.org/papers/v9/vandermaaten08a.html
+    .. [2] Damrich, S., Böhm, J. N., Hamprecht, F. A. & Kobak, D. (2023). From t-SNE to UMAP with
+       contrastive learning. ICLR. :arxiv:`2206.01816`
+    .. [3] Sainburg, T., McInnes, L. & Gentner, T. Q. (2021). Parametric UMAP embeddings for
+       representation and semisupervised learning. Neural Computation 33, 2881-2907.
+       :arxiv:`2009.12981`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.metrics import trustworthiness
+    >>> from skae.penalty import NeighborPreservation
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> plain = AutoencoderTransformer(2, max_iter=10, early_stopping=False, random_state=0)
+    >>> picture = AutoencoderTransformer(
+    ...     2, penalty=NeighborPreservation(), max_iter=10, early_stopping=False, random_state=0
+    ... )
+    >>> found = [trustworthiness(X, one.fit_transform(X)) for one in (plain, picture)]
+    >>> bool(found[1] > found[0] + 0.03)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "weight": _WEIGHT,
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions(set(VALID_METRICS["brute"]) - {"precomputed"})],
+        "graph": ["sparse matrix", None],
+        "repulsion": _WEIGHT,
+        "supervised": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        weight=1.0,
+        n_neighbors=15,
+        *,
+        metric="euclidean",
+        graph=None,
+        repulsion=10.0,
+        supervised=0.0,
+    ):
+        self.weight = weight
+        self.n_neighbors = n_neighbors
+        self.metric = metric
+        self.graph = graph
+        self.repulsion = repulsion
+        self.supervised = supervised
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the ``y`` of `fit` counts."""
+        return self.supervised > 0
+
+    def partners(self, rows, among):
+        """Return who may be whose partner: neighbors, and rows of the same class.
+
+        Parameters
+        ----------
+        rows : PartnerRows
+            Those that are to have partners.
+        among : PartnerRows
+            The rows trained on.
+
+        Returns
+        -------
+        csr_array of shape (n_rows, n_among) or tuple of two of these
+            What each may be drawn with, in one step, or in two by way of a row or a class.
+
+        Raises
+        ------
+        ValueError
+            If a graph is not one of the rows in `fit`.
+        """
+        n_rows, n_among = len(rows.weight), len(among.weight)
+        neighbors = self._nearest(rows, among) if self.graph is None else self._given(rows, among)
+        if not self.needs_labels:
+            return neighbors
+        members = np.flatnonzero(among.labels >= 0)
+        n_classes = 1 + max(rows.labels.max(initial=-1), among.labels.max(initial=-1))
+        labeled = np.flatnonzero(np.isin(rows.labels, among.labels[members]))
+        to_class = np.zeros(n_rows)
+        to_class[labeled] = self.supervised
+        # Of neighbors, the first step is as likely as they weigh; there is no choice in the second.
+        neighbors.data *= among.weight[neighbors.indices]
+        row = np.repeat(np.arange(n_rows), np.diff(neighbors.indptr))
+        neighbors.data /= np.bincount(row, weights=neighbors.data, minlength=n_rows)[row]
+        neighbors.data *= 1 - to_class[row]
+        classes = sp.csr_array(
+            (to_class[labeled], (labeled, rows.labels[labeled])), shape=(n_rows, n_classes)
+        )
+        of_classes = sp.csr_array(
+            (np.ones(len(members)), (among.labels[members], members)), shape=(n_classes, n_among)
+        )
+        first = sp.hstack([neighbors, classes], format="csr")
+        return first, sp.vstack([sp.eye_array(n_among), of_classes], format="csr")
+
+    def _nearest(self, rows, among) -> sp.csr_array:
+        """Return the nearest rows of each, but for itself and those of no weight."""
+        counted = np.flatnonzero(among.weight)
+        X = among.X if len(counted) == len(among.weight) else among.X[counted]
+        n_asked = min(self.n_neighbors + 1, len(counted))
+        found = counted[nearest(rows.X, X, n_asked, self.metric)]  # (n_rows, n_asked)
+        is_other = among.places[found] != rows.places[:, None]
+        kept = is_other & (np.cumsum(is_other, axis=1) <= self.n_neighbors)
+        shape = len(rows.weight), len(among.weight)
+        return sp.csr_array((np.ones(kept.sum()), (np.nonzero(kept)[0], found[kept])), shape=shape)
+
+    def _given(self, rows, among) -> sp.csr_array:
+        """Return the part of a graph that is about these rows."""
+        graph: Any = self.graph
+        if graph.shape != (rows.n_given, rows.n_given):
+            raise ValueError(
+                f"graph has shape {graph.shape}, but there are {rows.n_given} rows in fit (with "
+                "those of validation_fraction, if it is rows). Its entries are matched to rows by "
+                "their places; where others are fitted, as in a cross-validation, give a metric."
+            )
+        found = sp.csr_array(sp.csr_array(graph)[rows.places][:, among.places], dtype=np.float64)
+        found.data[:] = 1.0
+        return found
+
+    def penalize(self, batch) -> Tensor:
+        """Return the penalty of each row.
+
+        Parameters
+        ----------
+        batch : PenalizedBatch
+            A batch in training.
+
+        Returns
+        -------
+        torch.Tensor of shape (batch,)
+            The weighted loss of each row and its partner.
+        """
+        code, partner, weight = batch.code, batch.encode(batch.partners), batch.weight
+        n_rows = code.shape[-2]
+        both = torch.cat([code, partner], dim=-2)  # (2 * batch, n_components)
+        own = torch.eye(n_rows, dtype=torch.bool, device=code.device).repeat(2, 2)
+        nearness = 1 / (1 + _squared_distances(both))  # (2 * batch, 2 * batch)
+        counts = torch.cat([weight, weight], dim=-1)
+        total = (nearness.masked_fill(own, 0) @ counts[..., None])[..., 0]
+        of_others = counts.sum(dim=-1, keepdim=True) - 2 * counts
+        mean = total / of_others.clamp(min=torch.finfo(counts.dtype).tiny)
+        apart = 1 + (code - partner).square().sum(dim=-1)
+        losses = torch.log1p(self.repulsion * mean * torch.cat([apart, apart], dim=-1))
+        of_rows, of_partners = losses.split(n_rows, dim=-1)
+        return self.weight * (of_rows + of_partners) / 2
+
+
+def _squared_distances(code: Tensor) -> Tensor:
+    """Return the squared distances of all codes from one another, (..., n_codes, n_codes)."""
+    code = code - code.mean(dim=-2, keepdim=True)  # as differences of small numbers are exact
+    squares = code.square().sum(dim=-1)
+    return (squares[..., None] + squares[..., None, :] - 2 * code @ code.mT).clamp(min=0)
+
+
 # A name stands for the part with its defaults.
 PENALTIES: dict[str, Callable[[], Penalty]] = {
     "l1": L1Sparsity,
     "kl": KLSparsity,
     "contraction": Contraction,
+    "neighbors": NeighborPreservation,
 }

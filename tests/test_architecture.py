@@ -45,6 +45,7 @@ LAYERS = [
         "_views",
         "_frames",
         "_mixed_loss",
+        "_partners",
         "_table_scores",
         "activation",
         "datasets",
@@ -62,6 +63,7 @@ LAYERS = [
         "_drawing",
         "_explanations",
         "_labels",
+        "_neighbors",
         "_seeding",
         "_sources",
         "_table_values",
@@ -84,6 +86,7 @@ NEVER_AT_TOP = {
     "pandas",
     "polars",
     "pyarrow",
+    "pynndescent",
     "skl2onnx",
     "zarr",
 }

@@ -40,10 +40,11 @@ from skae.activation import TopK
 from skae.exceptions import DependentRowsWarning
 from skae.metrics import reconstruction_r2, reconstruction_r2_scorer
 from skae.noise import NOISES, MaskingNoise, SwapNoise
-from skae.penalty import Contraction, KLSparsity, L1Sparsity
+from skae.penalty import Contraction, KLSparsity, L1Sparsity, NeighborPreservation
 
 CHECKED = [
     AutoencoderTransformer(),
+    AutoencoderTransformer(penalty=NeighborPreservation(n_neighbors=5), max_iter=3),
     AutoencoderTransformer(
         3,
         hidden_layer_sizes=(16, 8),

@@ -37,7 +37,7 @@ from skae._value_files import read, write
 from skae.datasets import open_rows
 from skae.exceptions import ModelFileError
 from skae.noise import GaussianNoise
-from skae.penalty import L1Sparsity
+from skae.penalty import L1Sparsity, NeighborPreservation
 
 X, LABELS = load_iris(return_X_y=True)
 WITH_HOLES = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
@@ -96,6 +96,10 @@ FITS = {
     "pretraining of folds": on_x(quick(pretrain=True, max_iter=2, noise="swap", dropout=0.1)),
     "ordered codes": on_x(quick(0.9, pretrain=True, max_iter=2, validation_fraction=0.3)),
     "tied weights": on_x(quick(tied_weights=True, penalty=L1Sparsity(0.01))),
+    "partners": on_x(quick(penalty=NeighborPreservation(n_neighbors=5), shuffle=False)),
+    "partners of a class": on_labels(
+        quick(penalty=NeighborPreservation(supervised=0.5), validation_fraction=0.3)
+    ),
     "clean targets": on_x(quick(noise="gaussian"), y=X + 0.1),
     "holes": (quick(missing="mask"), {"X": WITH_HOLES}),
     "a stream": (quick(early_stopping=False, noise="gaussian"), {"X": STREAM}),

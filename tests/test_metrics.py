@@ -31,6 +31,8 @@ from skae.metrics import (
     labeled_scorer,
     linear_probe_accuracy,
     neg_reconstruction_error_scorer,
+    neighbor_recall,
+    pairwise_distance_correlation,
     reconstruction_error,
     reconstruction_error_samples,
     reconstruction_r2,
@@ -45,7 +47,7 @@ SCORERS = [
     uniform_reconstruction_r2_scorer,
     neg_reconstruction_error_scorer,
 ]
-NEIGHBORHOOD_METRICS = [trustworthiness, continuity]
+NEIGHBORHOOD_METRICS = [trustworthiness, continuity, neighbor_recall]
 PROBES = [knn_accuracy, linear_probe_accuracy]
 
 
@@ -529,6 +531,19 @@ def loop_trustworthiness(distances, distances_embedded, k):
     return 1 - 2 * excess / (n * k * (2 * n - 3 * k - 1))
 
 
+def loop_recall(distances, distances_embedded, k):
+    """The definition, row by row, with ties by row."""
+    n_kept, n = 0, len(distances)
+    for i in range(n):
+        others = [j for j in range(n) if j != i]
+        near, kept = (
+            set(sorted(others, key=lambda j: (d[i][j], j))[:k])
+            for d in (distances, distances_embedded)
+        )
+        n_kept += len(near & kept)
+    return n_kept / (n * k)
+
+
 def loop_distances(X):
     """Squared Euclidean distances of rows of small integers, exact."""
     return [[int(((a - b) ** 2).sum()) for b in X] for a in X]
@@ -550,6 +565,9 @@ def test_neighborhood_metrics_are_the_plain_loop_even_with_ties(data):
     assert continuity(X, X_embedded, n_neighbors=n_neighbors) == pytest.approx(
         loop_trustworthiness(there, here, n_neighbors), abs=1e-12
     )
+    assert neighbor_recall(X, X_embedded, n_neighbors=n_neighbors) == pytest.approx(
+        loop_recall(here, there, n_neighbors), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine"])
@@ -570,6 +588,8 @@ def test_a_scaled_copy_keeps_all_neighborhoods(X, scale):
     X = X + 100 * np.arange(9)[:, np.newaxis] ** 2  # no ties
     assert trustworthiness(X, scale * X, n_neighbors=4) == 1.0
     assert continuity(X, scale * X, n_neighbors=4) == 1.0
+    assert neighbor_recall(X, scale * X, n_neighbors=4) == 1.0
+    assert pairwise_distance_correlation(X, scale * X) == pytest.approx(1.0)
 
 
 def test_folding_costs_trust_and_tearing_costs_continuity():
@@ -616,6 +636,38 @@ def test_neighborhoods_that_make_no_sense_are_errors(metric):
         metric(X, np.full((10, 2), np.nan), n_neighbors=2)
     with pytest.raises(ValueError, match="precomputed"):
         metric(X, X, n_neighbors=2, metric="precomputed")
+
+
+@pytest.mark.parametrize("blocks", ["one", "many"])
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan"])
+def test_the_correlation_of_distances_is_that_of_all_pairs_in_a_loop(metric, blocks, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 4))
+    X_embedded = X[:, :2] + 0.5 * rng.normal(size=(30, 2))
+    here, there = [], []
+    for i in range(30):
+        for j in range(i):
+            difference = X[i] - X[j]
+            is_euclidean = metric == "euclidean"
+            here.append(
+                np.sqrt((difference**2).sum()) if is_euclidean else np.abs(difference).sum()
+            )
+            there.append(np.sqrt(((X_embedded[i] - X_embedded[j]) ** 2).sum()))
+    if blocks == "many":
+        small_blocks(monkeypatch)
+    for container in (np.asarray, csr_array):
+        result = pairwise_distance_correlation(container(X), X_embedded, metric=metric)
+        assert result == pytest.approx(np.corrcoef(here, there)[0, 1], abs=1e-12)
+
+
+def test_distances_that_have_no_correlation_are_told():
+    X = np.array([[0.0], [1.0], [3.0]])
+    with pytest.warns(UndefinedMetricWarning, match="All distances are equal"):
+        assert np.isnan(pairwise_distance_correlation(X, np.zeros((3, 2))))
+    with pytest.raises(ValueError, match="2 rows"):
+        pairwise_distance_correlation(X[:2], X[:2])
+    with pytest.raises(ValueError, match=r"\(3, 1\).*\(2, 1\)"):
+        pairwise_distance_correlation(X, X[:2])
 
 
 # Probes

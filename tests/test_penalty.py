@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits, load_iris
@@ -22,7 +23,7 @@ from skae.nn import (
     linear,
     mlp,
 )
-from skae.penalty import PENALTIES, Contraction, KLSparsity, L1Sparsity
+from skae.penalty import PENALTIES, Contraction, KLSparsity, L1Sparsity, NeighborPreservation
 
 N_ROWS, N_FEATURES, N_CODES = 7, 5, 3
 
@@ -145,6 +146,77 @@ def test_kl_of_codes_that_are_never_active_is_finite_and_wakes_them():
     assert (code.grad < -1).all()
 
 
+def loop_of_neighbors(code, partner, weight, repulsion):
+    """The definition, row by row."""
+    both, counts = [*code, *partner], [*weight, *weight]
+
+    def nearness(a, b):
+        return 1 / (1 + ((a - b) ** 2).sum())
+
+    result = []
+    for i in range(len(code)):
+        own = {i, i + len(code)}
+        others = [k for k in range(len(both)) if k not in own]
+        total = sum(counts[k] for k in others)
+        losses = [
+            torch.log(
+                1
+                + repulsion
+                * sum(counts[k] * nearness(both[a], both[k]) for k in others)
+                / total
+                / nearness(both[i], both[i + len(code)])
+            )
+            for a in own
+        ]
+        result.append(sum(losses) / 2)
+    return torch.stack(result)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_neighbors_are_drawn_together_and_others_apart_as_the_loop_says(is_weighted):
+    network = with_linear_path("tanh")
+    given = batch(network.from_standardized)
+    partners = torch.randn(N_ROWS, N_FEATURES, generator=torch_generator(5))
+    weight = torch.rand(N_ROWS, generator=torch_generator(2)) if is_weighted else given.weight
+    results = {}
+    for name in ("ours", "loop"):
+        network.zero_grad()
+        code, partner = network.from_standardized(given.rows), network.from_standardized(partners)
+        if name == "ours":
+            whole = given._replace(code=code, partners=partners, weight=weight)
+            losses = NeighborPreservation(0.7, repulsion=3.0).penalize(whole)
+        else:
+            losses = 0.7 * loop_of_neighbors(code, partner, weight, 3.0)
+        losses.sum().backward()
+        results[name] = losses.detach(), *gradients(network)
+    for ours, expected in zip(*results.values(), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_codes_far_away_from_zero_lose_no_digits_of_their_distances():
+    code = torch.randn(N_ROWS, N_CODES, generator=torch_generator(1))
+    near, far = (
+        NeighborPreservation().penalize(
+            batch(lambda rows, at=at: at + rows[:, :N_CODES], code=code + at)._replace(
+                partners=torch.randn(N_ROWS, N_FEATURES, generator=torch_generator(5))
+            )
+        )
+        for at in (0, 1000)
+    )
+    torch.testing.assert_close(near, far, rtol=1e-3, atol=1e-4)
+
+
+def test_a_row_alone_has_no_others_to_leave():
+    code = torch.zeros(1, 2, requires_grad=True)
+    given = batch(lambda rows: rows[:, :2])._replace(
+        code=code, weight=torch.ones(1), partners=torch.ones(1, N_FEATURES)
+    )
+    result = NeighborPreservation().penalize(given)
+    result.sum().backward()
+    assert result.item() == 0
+    assert code.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("name", sorted(PENALTIES))
 def test_a_name_stands_for_the_part_with_its_defaults(name):
     X = load_iris().data
@@ -225,6 +297,10 @@ class Wrong(BaseEstimator):
         ({"penalty": ["l1", "l2"]}, "'l2' is not known; expected one of"),
         ({"penalty": ["l1", 3]}, "no method penalize"),
         ({"penalty": KLSparsity()}, r"codes in \[0, 1\].*latent_activation='logistic'"),
+        ({"penalty": NeighborPreservation(metric="cosin")}, "metric"),
+        ({"penalty": NeighborPreservation(supervised=2)}, "supervised"),
+        ({"penalty": NeighborPreservation(supervised=0.5)}, "needs labels, but y has none"),
+        ({"penalty": NeighborPreservation(graph=sp.eye_array(9))}, r"graph has shape \(9, 9\)"),
         ({"penalty": Wrong()}, r"Wrong\(\) returned Tensor of shape \(\d+, 2\)"),
         ({"penalty": [L1Sparsity]}, r"L1Sparsity is a class"),
         ({"penalty": "contraction", "normalization": "batch"}, "batch normalization"),

@@ -700,6 +700,7 @@ def test_a_column_without_a_value_is_refused():
         ({}, {"y": X + 1}, "rebuilt as themselves"),
         ({}, {"sample_weight": np.ones(3)}, "sample_weight"),
         ({"validation_fraction": streamed()}, {}, "too large to be held out"),
+        ({"penalty": "neighbors"}, {}, "too large to have partners, which NeighborPreservation"),
         ({"pretrain": True}, {}, "pretrain=True keeps the codes"),
     ],
 )

@@ -22,14 +22,14 @@ from ..activation import TopK
 from ..joint import Ladder
 from ..nn import ChannelsLast, Logistic, MapShape, Softmax
 from ..noise import GaussianNoise, MaskingNoise, SaltAndPepperNoise, SwapNoise
-from ..penalty import Contraction, KLSparsity, L1Sparsity
+from ..penalty import Contraction, KLSparsity, L1Sparsity, NeighborPreservation
 
 # Built by their constructors from their parameters.
 PARTS: dict[str, type] = {
     part.__name__: part
     for part in (
         *(GaussianNoise, MaskingNoise, SaltAndPepperNoise, SwapNoise),
-        *(Contraction, KLSparsity, L1Sparsity),
+        *(Contraction, KLSparsity, L1Sparsity, NeighborPreservation),
         *(TopK, Ladder),
     )
 }

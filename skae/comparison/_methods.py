@@ -163,6 +163,11 @@ METHODS = {
     "isomap": _isomap,
     "lle": _lle,
     "tsne": _tsne,
+    "neighbor_autoencoder": _of_autoencoder(
+        "Autoencoder whose codes keep neighbors together, as t-SNE does.",
+        penalty="neighbors",
+        hidden_layer_sizes=(256, 128, 64),
+    ),
     "autoencoder": _of_autoencoder(
         "Autoencoder with its defaults: it is PCA unless it can do better."
     ),
@@ -209,6 +214,7 @@ DEFAULT_METHODS = (
     "isomap",
     "lle",
     "tsne",
+    "neighbor_autoencoder",
     "autoencoder",
     "deep_autoencoder",
     "random_autoencoder",

@@ -44,6 +44,7 @@ from ._losses import (
     ReconstructionLoss,
     RowLoss,
     SquaredError,
+    asks_for_partners,
 )
 from ._mixed import Category, MixedLikelihood, MixedLoss, MixedOutput
 from ._mlp import (
@@ -156,6 +157,7 @@ __all__ = [
     "VariationalEncoder",
     "VariationalNetwork",
     "VariationalOutput",
+    "asks_for_partners",
     "check_all_pixels_are_seen",
     "check_levels_fit",
     "convolution",

@@ -36,8 +36,12 @@ class RowLoss(nn.Module):
         return self.weighted_rows(output, target).mean()
 
     def weighted_rows(self, output: Any, target: list[Tensor]) -> Tensor:
-        """Return the loss of each row times its weight, (batch,), at this point of a training."""
-        aim, weight = target  # (batch, ...), (batch,)
+        """Return the loss of each row times its weight, (batch,), at this point of a training.
+
+        The target is what the rows should have been, (batch, ...), and their weight, (batch,);
+        behind them is what the batch brings for a part that has asked for more.
+        """
+        aim, weight = target
         return self.training_rows(output, aim) * weight
 
     def training_rows(self, output: Any, aim: Tensor) -> Tensor:
@@ -212,7 +216,8 @@ class PenalizedBatch(NamedTuple):
 
     ``rows`` are standardized and clean, with the mean in the place of missing values;
     ``encode`` is the encoder, as a function of such rows. ``weight`` are the rows' weights,
-    1 on average over all training rows.
+    1 on average over all training rows. ``partners`` are other rows, one for each, if the penalty
+    has a method `partners` that says which.
     """
 
     code: Tensor  # (batch, n_components)
@@ -220,13 +225,19 @@ class PenalizedBatch(NamedTuple):
     rows: Tensor  # (batch, n_features)
     weight: Tensor  # (batch,)
     encode: Callable[[Tensor], Tensor]
+    partners: Tensor | None = None  # (batch, n_features), standardized
 
 
 class Penalty(Protocol):
-    """A part that adds to a loss."""
+    """A part that adds to a loss; it asks for partners if it has a method ``partners``, too."""
 
     def penalize(self, batch: PenalizedBatch) -> Tensor:
         """Return a number for each row, (batch,), or one for the batch, its mean."""
+
+
+def asks_for_partners(part: Any) -> bool:
+    """Whether a part wants another row for each row of a batch."""
+    return getattr(part, "partners", None) is not None
 
 
 class PenalizedLoss(ReconstructionLoss):
@@ -250,25 +261,28 @@ class PenalizedLoss(ReconstructionLoss):
         self._encode = [encode]
 
     def weighted_rows(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
-        Z, weight = target
-        total = self.loss.weighted_rows(output, target)
-        for penalty in self._penalties(output, Z, weight):
+        Z, weight, *partners = target
+        total = self.loss.weighted_rows(output, [Z, weight])
+        for penalty in self._penalties(output, Z, weight, partners):
             total = total + penalty * weight
         return total
 
-    def rows(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
+    def rows(self, output: AutoencoderOutput, Z: Tensor, *partners: Tensor) -> Tensor:
         total = self.loss.rows(output, Z)
-        for penalty in self._penalties(output, Z, torch.ones_like(Z[..., 0])):
+        for penalty in self._penalties(output, Z, torch.ones_like(Z[..., 0]), partners):
             total = total + penalty
         return total
 
-    def _penalties(self, output: AutoencoderOutput, Z: Tensor, weight: Tensor) -> list[Tensor]:
+    def _penalties(
+        self, output: AutoencoderOutput, Z: Tensor, weight: Tensor, partners: Sequence[Tensor]
+    ) -> list[Tensor]:
         """Return the penalties, (batch,) or (1,), each with a dimension more if Z has one."""
-        Z = Z.nan_to_num(0.0)
+        Z, brought = Z.nan_to_num(0.0), iter(partners)
         batch = PenalizedBatch(output.code, output.reconstruction, Z, weight, self._encode[0])
         results = []
         for part in self.penalties:
-            result = part.penalize(batch)
+            own = next(brought) if asks_for_partners(part) else None
+            result = part.penalize(batch._replace(partners=own))
             shape = tuple(getattr(result, "shape", ()))
             if not isinstance(result, Tensor) or shape not in (Z.shape[:-2], Z.shape[:-1]):
                 raise ValueError(

@@ -303,5 +303,5 @@ class LossSideBySide(RowLoss):
         self._sum, self._n_rows = 0.0, 0
         return means
 
-    def rows(self, output: Any, aim: Tensor) -> Tensor:
-        return self.loss.rows(output, aim)
+    def rows(self, output: Any, aim: Tensor, *more: Tensor) -> Tensor:
+        return self.loss.rows(output, aim, *more)

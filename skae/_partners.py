@@ -1,0 +1,200 @@
+"""Partners: another row for each row of a batch, brought for parts that have asked for them.
+
+A part asks by a method ``partners(rows, among)``, which says who may be whose partner, once for
+the rows of a training and once for those held out; the batches then draw one for each row, anew
+each time that it is seen. Partners are rows of the training only, and come as often as they weigh.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Generator, Tensor
+
+from ._rows import StandardizedRows, fill_holes
+from ._sources import RowSource
+from .nn import PenalizedLoss, Penalty, ReconstructionLoss, asks_for_partners
+
+
+class PartnerRows(NamedTuple):
+    """Rows that are to have partners, or to be some, as a part is shown them.
+
+    ``X`` is in its own units, with the mean of a column in the place of a missing value; if rows
+    have targets, it is these. ``labels`` are numbers of classes, -1 for none, and there are none if
+    the part has no attribute ``needs_labels`` that is true. ``places`` are which of the ``n_given``
+    rows of X in `fit` these are: of equal rows one is there, with the sum of their weights.
+    """
+
+    X: Any  # {ndarray, csr_array} of shape (n_rows, n_features)
+    weight: np.ndarray  # (n_rows,)
+    labels: np.ndarray | None  # (n_rows,) of int
+    places: np.ndarray  # (n_rows,) of int
+    n_given: int
+
+
+class Steps:
+    """A step from each of some nodes to one of others, drawn by the shares of a sparse matrix.
+
+    Parameters
+    ----------
+    shares : csr_array of shape (n_from, n_to)
+        Not negative; the rows need not add up to 1.
+    """
+
+    def __init__(self, shares: sp.csr_array) -> None:
+        shares.eliminate_zeros()
+        shares.sum_duplicates()  # and so in order, whatever order they came in
+        n_from = shares.shape[0]
+        counts = np.diff(shares.indptr)
+        node = np.repeat(np.arange(n_from), counts)
+        total = np.bincount(node, weights=shares.data, minlength=n_from)
+        passed = np.concatenate([[0.0], np.cumsum(shares.data / total[node])])
+        # Those of node i lie between i and i + 1, so that one search is that of all nodes.
+        passed = node + np.minimum(passed[1:] - passed[shares.indptr[node]], 1.0)
+        self.passed = torch.from_numpy(passed)
+        self.to = torch.from_numpy(shares.indices.astype(np.int64))
+        self.first, self.last = (
+            torch.from_numpy(ends.astype(np.int64))
+            for ends in (shares.indptr[:-1], shares.indptr[1:])
+        )
+
+    def draw(self, nodes: Tensor, generator: Generator) -> Tensor:
+        """Return where a step from each node leads to, or -1 if there is none, (n_nodes,)."""
+        begin = nodes.clamp(min=0)
+        number = torch.rand(len(nodes), generator=generator, dtype=torch.float64)
+        place = torch.searchsorted(self.passed, begin + number, right=True)
+        first, last = self.first[begin], self.last[begin]
+        nowhere = (nodes < 0) | (first == last)
+        place = torch.minimum(torch.maximum(place, first), last - 1)
+        return torch.where(nowhere, -1, self.to[place.clamp(min=0)] if len(self.to) else -1)
+
+
+class Partners:
+    """What draws partners of some rows among those of a training, for one part.
+
+    Parameters
+    ----------
+    part : penalty
+        With a method `partners`.
+    training : StandardizedRows
+        Whom to draw from.
+    labels : ndarray of int of shape (n_samples,) or None
+        Of all rows of the fit.
+    found : dict
+        Walks that have been found before: candidates of one fit have the same rows.
+    rows : StandardizedRows, optional
+        Those that are to have partners, if they are not those of the training.
+    """
+
+    def __init__(
+        self,
+        part: Any,
+        training: StandardizedRows,
+        labels: np.ndarray | None,
+        found: dict[Any, list[Steps]],
+        rows: StandardizedRows | None = None,
+    ) -> None:
+        self.part, self.training, self.labels, self.found = part, training, labels, found
+        self.rows = training if rows is None else rows
+
+    def of(self, others: StandardizedRows) -> "Partners":
+        """Return what draws those of other rows."""
+        return Partners(self.part, self.training, self.labels, self.found, others)
+
+    def draw(self, index: Tensor | slice, generator: Generator) -> Tensor:
+        """Return a partner of each row, (batch, n_features), as a network takes rows.
+
+        A row that has none is its own.
+        """
+        partner = torch.arange(len(self.rows))[index]  # (batch,)
+        for steps in self.walk():
+            partner = steps.draw(partner, generator)
+        rows = self.training[partner.clamp(min=0)][0]
+        alone = partner < 0
+        if alone.any():
+            rows[alone] = self.rows[index][0][alone]
+        return rows
+
+    def walk(self) -> list[Steps]:
+        """Return the steps from a row to its partner, which are found when they are first asked."""
+        arrays = (self.rows.indices, self.training.indices, self.training.sample_weight)
+        key = tuple(array.tobytes() for array in arrays)
+        if key not in self.found:
+            self.found[key] = self._find()
+        return self.found[key]
+
+    def _find(self) -> list[Steps]:
+        rows, among = self._shown(self.rows), self._shown(self.training)
+        answer = self.part.partners(rows, among)
+        shares = [answer] if sp.issparse(answer) else list(answer)
+        _check(self.part, shares, len(rows.weight), len(among.weight))
+        *before, last = [sp.csr_array(matrix, dtype=np.float64, copy=True) for matrix in shares]
+        last.data *= among.weight[last.indices]
+        if not before:
+            here = np.repeat(rows.places, np.diff(last.indptr))
+            last.data[here == among.places[last.indices]] = 0  # no row is its own
+        return [Steps(matrix) for matrix in (*before, last)]
+
+    def _shown(self, rows: StandardizedRows) -> PartnerRows:
+        X = rows.X[rows.indices]
+        X = X[:, X.shape[1] - len(rows.mean) :]  # a target stands behind its row
+        labels = self.labels if getattr(self.part, "needs_labels", False) else None
+        return PartnerRows(
+            fill_holes(X, rows.mean),
+            rows.sample_weight,
+            None if labels is None else labels[rows.indices],
+            rows.indices,
+            rows.X.shape[0],
+        )
+
+
+def _check(part: Any, shares: Sequence[Any], n_rows: int, n_among: int) -> None:
+    """Raise an error for what is no walk from rows to partners."""
+    is_sparse = bool(shares) and all(sp.issparse(matrix) for matrix in shares)
+    shapes = [tuple(getattr(matrix, "shape", ())) for matrix in shares]
+    ends = [n for shape in shapes for n in shape]
+    leads = is_sparse and (ends[0], ends[-1]) == (n_rows, n_among) and ends[1:-1:2] == ends[2:-1:2]
+    if not leads:
+        kinds = [type(matrix).__name__ for matrix in shares]
+        raise ValueError(
+            f"{part!r} returned {kinds} of shapes {shapes} as partners of {n_rows} rows among "
+            f"{n_among}; its method partners must return a sparse matrix of shape "
+            f"({n_rows}, {n_among}) with what each may be drawn with, or several to walk along."
+        )
+    if any((matrix.data < 0).any() or not np.isfinite(matrix.data).all() for matrix in shares):
+        raise ValueError(
+            f"{part!r} returned negative or infinite shares of partners; they must be numbers from "
+            "0 on."
+        )
+
+
+def penalized(
+    loss: ReconstructionLoss,
+    penalties: Sequence[Penalty],
+    encode: Callable[[Tensor], Tensor],
+    rows: StandardizedRows,
+    fit: Any,
+) -> ReconstructionLoss:
+    """Return a loss plus penalties, and have the batches bring the partners that they ask for.
+
+    Parameters
+    ----------
+    loss : ReconstructionLoss
+    penalties : sequence of Penalty
+    encode : callable
+        The encoder, as a function of standardized rows.
+    rows : StandardizedRows
+        Those of the training.
+    fit : FitRows
+        All rows of the fit, with their labels, and what has been found of them before.
+    """
+    asking = [part for part in penalties if asks_for_partners(part)]
+    if asking and isinstance(rows.X, RowSource):
+        rows.X.refuse_whole(f"have partners, which {asking[0]!r} looks for among all rows")
+    rows.partners = [
+        Partners(part, rows, fit.labels, fit.found.setdefault(number, {}))
+        for number, part in enumerate(asking)
+    ]
+    return PenalizedLoss(loss, penalties, encode) if penalties else loss
