@@ -16,6 +16,7 @@ __all__ = [
     "TableEncoder",
     "VariationalAutoencoderTransformer",
     "activation",
+    "cluster",
     "compare",
     "comparison",
     "datasets",
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import (
         activation,
+        cluster,
         comparison,
         datasets,
         exceptions,

@@ -22,7 +22,7 @@ LAYERS = [
     {"comparison"},
     {"onnx"},
     {"_model_files", "_standalone"},
-    {"_convolutional", "_imputer", "_outliers", "_tables"},
+    {"_convolutional", "_imputer", "_outliers", "_tables", "cluster"},
     {"_autoencoder", "_stacked", "_variational"},
     {"_new_rows"},
     {
@@ -42,6 +42,7 @@ LAYERS = [
     {"_files", "_table_encoder"},
     {
         "_checked_rows",
+        "_code_groups",
         "_views",
         "_frames",
         "_mixed_loss",

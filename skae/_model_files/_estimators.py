@@ -12,6 +12,7 @@ from torch import nn
 
 from .._autoencoder import AutoencoderTransformer
 from .._calibration import TypicalScores
+from .._code_groups import Islands, Mixture
 from .._conditions import CodesGivenCondition, LabelCondition, NumberCondition
 from .._convolutional import ConvolutionalAutoencoderTransformer
 from .._frames import Layout
@@ -35,6 +36,7 @@ from .._value_files import (
 )
 from .._variational import VariationalAutoencoderTransformer
 from .._views import Views
+from ..cluster import AutoencoderClustering
 from ..exceptions import ModelFileError
 from ..nn import (
     AutoencoderNetwork,
@@ -126,6 +128,15 @@ FITTED: dict[type[BaseEstimator], dict[str, Any]] = {
         "_holes": object,
     },
     AutoencoderImputer: {**_ROWS, "autoencoder_": object},
+    AutoencoderClustering: {
+        **_ROWS,
+        "autoencoder_": object,
+        "labels_": np.ndarray,
+        "cluster_centers_": np.ndarray,
+        "n_clusters_": int,
+        "_groups": (Mixture, Islands),
+        "_n_features_out": int,
+    },
     TableEncoder: {
         **_ROWS,
         "kinds_": dict,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .._calibration import CodeSpace, HoleCalibration, TypicalScores
+from .._code_groups import Islands, Mixture
 from .._conditions import CodesGivenCondition, LabelCondition, NumberCondition
 from .._frames import Layout, Type
 from .._holding_out import FoldsOfRows
@@ -105,6 +106,8 @@ RECORDS: dict[str, Record] = {
         Record(TableLikelihood, {"columns": TableColumns}),
         Record(CodeMixture, {"means": _ARRAY, "factors": _ARRAY, "shares": _ARRAY}),
         Record(Ranks, {"repeats": bool, "drawn": _ARRAY, "seen": _ARRAY}),
+        Record(Mixture, {"shares": _ARRAY, "centers": _ARRAY, "roots": _ARRAY}),
+        Record(Islands, {"codes": _ARRAY, "numbers": _ARRAY, "centers": _ARRAY}),
         Record(NewRows, {"codes": CodeMixture, "ranks": list}),
         Record(Softmax, {}),
         Record(Logistic, {"weight": torch.Tensor}),

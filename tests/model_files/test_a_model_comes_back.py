@@ -26,6 +26,7 @@ from skae import (
     VariationalAutoencoderTransformer,
 )
 from skae.activation import TopK
+from skae.cluster import AutoencoderClustering
 from skae.joint import Ladder
 from skae.noise import GaussianNoise, MaskingNoise, SaltAndPepperNoise, SwapNoise
 from skae.penalty import Contraction, KLSparsity, L1Sparsity
@@ -104,6 +105,8 @@ MODELS = {
         variational(), criterion="log_likelihood", contamination="auto", n_folds=2
     ),
     "imputer": AutoencoderImputer(random_state=0),
+    "clustering": AutoencoderClustering(3, autoencoder=dense(), n_init=1),
+    "clustering of unknown number": AutoencoderClustering(None, autoencoder=dense()),
     "imputer of a given one": AutoencoderImputer(dense(noise=GaussianNoise(0.1), missing="mask")),
 }
 METHODS = (

@@ -1,0 +1,107 @@
+"""AutoencoderClustering: groups among codes; oracles are labels that are known, and a mixture."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skae import AutoencoderTransformer
+from skae._code_groups import Islands, Mixture
+from skae.cluster import AutoencoderClustering
+from skae.penalty import NeighborPreservation
+
+QUICK = AutoencoderTransformer(
+    2, penalty=NeighborPreservation(), hidden_layer_sizes=16, init="pca", noise=None, max_iter=20,
+    early_stopping=False,
+)  # fmt: skip
+
+
+@parametrize_with_checks(
+    [AutoencoderClustering(3, autoencoder=QUICK), AutoencoderClustering(None, autoencoder=QUICK)]
+)
+def test_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    return make_blobs([90, 60, 30], n_features=5, cluster_std=0.5, random_state=0)
+
+
+def test_groups_are_found_the_largest_first_and_new_rows_have_them(blobs):
+    X, y = blobs
+    fitted = AutoencoderClustering(3, autoencoder=QUICK, random_state=0).fit(X[::2])
+    np.testing.assert_array_equal(fitted.labels_, fitted.predict(X[::2]))
+    assert adjusted_rand_score(y[::2], fitted.labels_) == 1
+    assert adjusted_rand_score(y[1::2], fitted.predict(X[1::2])) == 1
+    assert (np.diff(np.bincount(fitted.labels_)) <= 0).all()
+    assert fitted.n_clusters_ == 3
+
+
+def test_a_center_decodes_to_what_its_members_look_like(blobs):
+    X, _ = blobs
+    fitted = AutoencoderClustering(3, autoencoder=QUICK, random_state=0).fit(X)
+    typical = fitted.inverse_transform(fitted.cluster_centers_)
+    means = [X[fitted.labels_ == group].mean(axis=0) for group in range(3)]
+    between = np.linalg.norm(means[0] - means[1])
+    assert np.linalg.norm(typical - means, axis=1).max() < 0.3 * between
+
+
+def test_the_number_of_groups_is_found(blobs):
+    X, y = blobs
+    fitted = AutoencoderClustering(None, autoencoder=QUICK, random_state=0).fit(X)
+    inside = fitted.labels_ >= 0
+    assert fitted.n_clusters_ == 3
+    assert inside.mean() > 0.8
+    assert adjusted_rand_score(y[inside], fitted.labels_[inside]) == 1
+    assert fitted.inverse_transform(fitted.cluster_centers_).shape == (3, 5)
+
+
+def test_probabilities_are_those_of_the_mixture():
+    codes = np.random.RandomState(0).normal(size=(200, 2)) * [1, 3]
+    ours = Mixture.of(codes, 3, 2, seed=0)
+    theirs = GaussianMixture(3, n_init=2, random_state=0).fit(codes)
+    order = np.argsort(-np.bincount(theirs.predict(codes), minlength=3), kind="stable")
+    np.testing.assert_allclose(
+        ours.probabilities(codes), theirs.predict_proba(codes)[:, order], atol=1e-9
+    )
+
+
+def test_codes_without_groups_belong_to_none():
+    codes = np.random.RandomState(0).uniform(size=(300, 2))
+    islands = Islands.of(codes)
+    assert (islands.labels(codes) == islands.numbers).all()
+    assert islands.centers.shape[1] == 2
+
+
+def test_the_same_seed_gives_the_same_clusters(blobs):
+    X, _ = blobs
+    first, second = (
+        AutoencoderClustering(3, autoencoder=QUICK, random_state=1).fit(X) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.labels_, second.labels_)
+    np.testing.assert_array_equal(first.cluster_centers_, second.cluster_centers_)
+
+
+def test_digits_are_told_apart_without_labels():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[y < 5], y[y < 5]
+    autoencoder = QUICK.set_params(hidden_layer_sizes=(64, 32))
+    fitted = AutoencoderClustering(5, autoencoder=autoencoder, random_state=0).fit(X)
+    assert adjusted_rand_score(y, fitted.labels_) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("estimator", "X", "message"),
+    [
+        (AutoencoderClustering(5, autoencoder=QUICK), np.eye(4), "have 4 different codes"),
+        (AutoencoderClustering(None, autoencoder=QUICK), np.eye(4), "groups of 5 rows or more"),
+        (AutoencoderClustering(0), np.eye(9), "'n_clusters' parameter"),
+    ],
+)
+def test_too_few_rows_and_wrong_parameters_are_errors(estimator, X, message):
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X)
+    assert not hasattr(estimator, "labels_")
