@@ -935,9 +935,8 @@ class StackedAutoencoderClassifier(
                 return [], None
             network.freeze(self.freeze_encoder or not self.fine_tune)
             if self.fine_tune:
-                name = "fine-tuning"
-                beside = {"noise": self.noise, "stage": name if self.pretrain else "last"}
-                settings = self._settings_for_labels(len(data), seed, **beside)
+                name, stage = "fine-tuning", "fine-tuning" if self.pretrain else "last"
+                settings = self._settings_for_labels(len(data), seed, self.noise, stage=stage)
             else:
                 name, settings = "softmax layer", self._softmax_settings(len(data), seed)
         settings = replace(settings, view=view)
