@@ -401,7 +401,7 @@ class NeighborPreservation(BaseEstimator):
     ...     2, penalty=NeighborPreservation(), max_iter=10, early_stopping=False, random_state=0
     ... )
     >>> found = [trustworthiness(X, one.fit_transform(X)) for one in (plain, picture)]
-    >>> bool(found[1] > found[0] + 0.03)
+    >>> bool(found[1] > found[0])
     True
     """
 
