@@ -53,7 +53,7 @@ class AutoencoderClustering(
     autoencoder_ : estimator
         The fitted autoencoder.
 
-    cluster_centers_ : ndarray of shape (n_clusters_, n_components)
+    cluster_centers_ : ndarray of shape (`n_clusters_`, n_components)
         Codes of the centers; `inverse_transform` makes rows of them.
 
     labels_ : ndarray of int of shape (n_samples,)

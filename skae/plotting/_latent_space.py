@@ -35,7 +35,8 @@ class LatentSpaceDisplay:
     """Codes as points, colored by a label or by a value.
 
     One code is drawn against the value, in a lane for each class, or as a histogram; two codes in
-    the plane, and three or more in space, by their first three principal axes.
+    the plane, and three or more in space, by their first three principal axes. Columns may be drawn
+    among two codes as arrows, a biplot [1]_.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ class LatentSpaceDisplay:
             enough apart.
 
         arrows : int, default=0
-            How many columns to draw in the plane as arrows (a biplot [1]_), at most: those that
+            How many columns to draw in the plane as arrows (a biplot), at most: those that
             change most with the codes, each to where it grows, as `skae.inspection.loadings` has it
             on average over rows. The estimator needs `inverse_transform` for them.
 
