@@ -42,7 +42,7 @@ def rows_of(name, smoke):
             np.arange(len(X)), test_size=0.25, random_state=0, stratify=y
         )
         if smoke:
-            training, test = training[:300], test[:100]
+            training, test = training[:150], test[:100]
         return X[training], y[training], X[test], y[test]
     return (
         *FETCH[name](subset="train", return_X_y=True),
@@ -128,10 +128,11 @@ def main():
     parser.add_argument("--sets", nargs="+", default=["digits", *FETCH], metavar="SET")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--smoke", action="store_true", help="a few digits, one seed")
+    parser.add_argument("--smoke", action="store_true", help="a few digits, one fit each")
     arguments = parser.parse_args()
     if arguments.smoke:
         arguments.sets, arguments.seeds = ["digits"], 1
+        arguments.methods = ["pca", "neighbor_autoencoder", "tsne", "opentsne", "umap", "pacmap"]
 
     table, absent = [], set()
     for name in arguments.sets:
