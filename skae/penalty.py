@@ -477,7 +477,7 @@ class NeighborPreservation(BaseEstimator):
             (np.ones(len(members)), (among.labels[members], members)), shape=(n_classes, n_among)
         )
         first = sp.hstack([neighbors, classes], format="csr")
-        return first, sp.vstack([sp.eye_array(n_among), of_classes], format="csr")
+        return first, sp.vstack([sp.csr_array(sp.eye(n_among)), of_classes], format="csr")
 
     def _nearest(self, rows, among) -> sp.csr_array:
         """Return the nearest rows of each, but for itself and those of no weight."""

@@ -94,6 +94,8 @@ def test_some_rows_of_many_are_taken(network):
     np.testing.assert_allclose(few.mean, by_hand.mean, rtol=1e-2, atol=1e-4)
 
 
+# Older versions of scikit-learn ask polars by a protocol that it is to lose.
+@pytest.mark.filterwarnings("ignore:Support for the dataframe interchange:DeprecationWarning")
 def test_frames_of_both_libraries_and_a_search_give_the_same():
     pca = make_pipeline(StandardScaler(), PCA(2))
     search = GridSearchCV(pca, {"pca__n_components": [2]}, cv=2).fit(X)

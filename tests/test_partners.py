@@ -213,7 +213,7 @@ def test_penalties_that_ask_stand_beside_those_that_do_not():
         (sp.csr_array((150, 3)), r"of shapes \[\(150, 3\)\]"),
         ([sp.csr_array((150, 3)), sp.csr_array((4, 150))], r"several to walk along"),
         ([], r"returned \[\]"),
-        (-sp.eye_array(149, format="csr"), "negative or infinite shares"),
+        (-sp.csr_array(sp.eye(149)), "negative or infinite shares"),
     ],
 )
 def test_an_answer_that_names_no_partners_is_refused(answer, message):

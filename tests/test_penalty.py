@@ -300,7 +300,10 @@ class Wrong(BaseEstimator):
         ({"penalty": NeighborPreservation(metric="cosin")}, "metric"),
         ({"penalty": NeighborPreservation(supervised=2)}, "supervised"),
         ({"penalty": NeighborPreservation(supervised=0.5)}, "needs labels, but y has none"),
-        ({"penalty": NeighborPreservation(graph=sp.eye_array(9))}, r"graph has shape \(9, 9\)"),
+        (
+            {"penalty": NeighborPreservation(graph=sp.csr_array(sp.eye(9)))},
+            r"graph has shape \(9, 9\)",
+        ),
         ({"penalty": Wrong()}, r"Wrong\(\) returned Tensor of shape \(\d+, 2\)"),
         ({"penalty": [L1Sparsity]}, r"L1Sparsity is a class"),
         ({"penalty": "contraction", "normalization": "batch"}, "batch normalization"),
