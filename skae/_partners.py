@@ -98,6 +98,7 @@ class Partners:
     ) -> None:
         self.part, self.training, self.labels, self.found = part, training, labels, found
         self.rows = training if rows is None else rows
+        self.steps: list[Steps] | None = None
 
     def of(self, others: StandardizedRows) -> "Partners":
         """Return what draws those of other rows."""
@@ -119,11 +120,13 @@ class Partners:
 
     def walk(self) -> list[Steps]:
         """Return the steps from a row to its partner, which are found when they are first asked."""
-        arrays = (self.rows.indices, self.training.indices, self.training.sample_weight)
-        key = tuple(array.tobytes() for array in arrays)
-        if key not in self.found:
-            self.found[key] = self._find()
-        return self.found[key]
+        if self.steps is None:
+            arrays = (self.rows.indices, self.training.indices, self.training.sample_weight)
+            key = tuple(array.tobytes() for array in arrays)
+            if key not in self.found:
+                self.found[key] = self._find()
+            self.steps = self.found[key]
+        return self.steps
 
     def _find(self) -> list[Steps]:
         rows, among = self._shown(self.rows), self._shown(self.training)
