@@ -115,6 +115,11 @@ def literal(text):
     return text.replace("$", r"\$")
 
 
+def cut(text, longest):
+    """Return text of so many characters at most."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def shortened(name, longest=LONGEST_NAME):
     """Return a name cut to so many characters; without more said, to what fits into a legend."""
-    return literal(name if len(name) <= longest else f"{name[: longest - 1]}…")
+    return literal(cut(name, longest))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skae._drawing import DARK, GREY, ORANGE, literal
+from skae._drawing import DARK, GREY, ORANGE, cut, literal
 from skae._frames import library_of
 from skae._labels import is_unlabeled
 from skae._table_encoder import TableEncoder
@@ -128,7 +128,7 @@ def draw_table_rows(names, originals, reconstructions, column_errors, titles, ax
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     texts = _Texts(
-        [_shortened(name, LONGEST_COLUMN) for name in names],
+        [cut(name, LONGEST_COLUMN) for name in names],
         [[_text(value) for value in row] for row in originals],
         [[_text(value) for value in row] for row in reconstructions],
     )
@@ -191,8 +191,4 @@ def _text(value: Any) -> str:
         return f"{value:%Y-%m-%d}" if is_day else f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
-    return _shortened(str(value), LONGEST_VALUE)
-
-
-def _shortened(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return cut(str(value), LONGEST_VALUE)
