@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skae._frames import UnusableColumn, as_category, frame_of, is_of_flags, tells_rows_apart
+from skae._sources import DEFAULT_MEMORY
 from skae._table_values import Values
 
 # Names that pandas gives to an index without a name, in CSV files read and written again and in
@@ -27,7 +28,7 @@ class Wanted(NamedTuple):
     drop: tuple[str, ...] = ()  # names or numbers
     keep_index: bool = False
     categories: tuple[str, ...] = ()  # names or numbers, of columns whose numbers name levels
-    memory: int | str = "1GB"  # that rows may take, beyond which some of them are read
+    memory: int | str = DEFAULT_MEMORY  # that rows may take, beyond which some of them are read
 
 
 class Roles(NamedTuple):

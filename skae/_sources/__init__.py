@@ -4,10 +4,11 @@
 from is an engine, a small class for each kind of file and array that is not in memory.
 """
 
-from ._engines import below, open_rows, source_of
+from ._engines import DEFAULT_MEMORY, below, open_rows, source_of
 from ._source import RowChoice, RowSource, all_rows, bytes_of, told_bytes
 
 __all__ = [
+    "DEFAULT_MEMORY",
     "RowChoice",
     "RowSource",
     "all_rows",

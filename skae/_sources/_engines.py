@@ -13,11 +13,11 @@ import scipy.sparse as sp
 
 from ._source import RowSource, bytes_of
 
-_DEFAULT_MEMORY = "1GB"
+DEFAULT_MEMORY = "1GB"
 _BATCH_VALUES = 2**18  # of Parquet that are decoded at one time
 
 
-def open_rows(data, *, columns=None, key=None, memory=_DEFAULT_MEMORY) -> RowSource:
+def open_rows(data, *, columns=None, key=None, memory=DEFAULT_MEMORY) -> RowSource:
     """Open rows that memory need not hold, for an autoencoder to learn from.
 
     Parameters
@@ -120,7 +120,7 @@ def source_of(X) -> RowSource | None:
     of_numbers = getattr(getattr(X, "dtype", None), "kind", "") in tuple("biuf")
     if _is_parquet(X) or (is_array and of_numbers and getattr(X, "ndim", 0) == 2 and X.shape[0]):
         engine = _engine_of(X)
-        return None if engine is None else RowSource(engine, bytes_of(_DEFAULT_MEMORY))
+        return None if engine is None else RowSource(engine, bytes_of(DEFAULT_MEMORY))
     return None
 
 
