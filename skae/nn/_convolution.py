@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from ._image_shape import MapShape
-from ._mlp import ACTIVATIONS, linear
+from ._mlp import ACTIVATIONS, linear, without_start
 from ._random import Dropout
 
 
@@ -229,16 +229,8 @@ def convolution(
     It starts as `linear` does, uniform up to ``1 / sqrt(n_in)`` for as many numbers as each
     number comes from, or at zero.
     """
-    # skip_init: the constructors of torch draw from its global generator.
-    layer = nn.utils.skip_init(
-        TransposedConvolution if transposed else Convolution,
-        in_channels,
-        out_channels,
-        kernel_size,
-        size,
-        stride,
-        dtype=torch.float32,
-    )
+    kind = TransposedConvolution if transposed else Convolution
+    layer = without_start(kind, in_channels, out_channels, kernel_size, size, stride)
     n_in = layer.weight.numel() / out_channels / (math.prod(stride) if transposed else 1)
     with torch.no_grad():
         bound = 0.0 if zero else 1 / math.sqrt(n_in)
