@@ -357,6 +357,58 @@ class StandardizedRows(Dataset):
         return np.clip(Z, -_LARGEST, _LARGEST, out=Z)
 
 
+class Units:
+    """What standardizes rows, and brings them back into their own units.
+
+    Rows keep their precision, and lose nothing by it: in single precision the mean is the sum of
+    two numbers, unless one is as good, so that a row less a mean that is far from zero is what it
+    is in double precision.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,)
+    scale : float
+    """
+
+    def __init__(self, mean: np.ndarray, scale: float) -> None:
+        self.mean, self.scale = mean, scale
+        # Single precision has to have room for what is some times a mean or a scale.
+        self._fit_single = np.abs(mean).max() < 1e30 and 1e-30 < scale < 1e30
+        if self._fit_single:
+            high = mean.astype(np.float32)
+            low = (mean - high).astype(np.float32)
+            has_rest = np.abs(low).max() > np.finfo(np.float32).epsneg * scale
+            self._single = [high, low] if has_rest else [high]
+
+    def standardize(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows less the mean and over the scale.
+
+        Columns beside the features, which the features are to be rebuilt as, have their means.
+        """
+        parts, scale = self._parts(rows.dtype)
+        if rows.shape[1] > len(self.mean):
+            parts = [np.tile(part, rows.shape[1] // len(part)) for part in parts]
+        Z = rows - parts[0]
+        for part in parts[1:]:
+            Z -= part
+        Z /= scale
+        return Z
+
+    def restore(self, Z: np.ndarray) -> np.ndarray:
+        """Return rows in their own units."""
+        parts, scale = self._parts(Z.dtype)
+        rows = Z * scale
+        for part in reversed(parts):  # the small one first
+            rows += part
+        return rows
+
+    def _parts(self, dtype) -> tuple[list[np.ndarray], Any]:
+        """Return what sums up to the mean, and the scale, for rows of a dtype."""
+        if dtype == np.float32 and self._fit_single:
+            return self._single, np.float32(self.scale)
+        return [self.mean], np.float64(self.scale)
+
+
 def standardized(X, indices, weight, mean, scale) -> StandardizedRows:
     """Return the rows that are trained on: with a target beside them if X has one for each column.
 

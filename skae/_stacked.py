@@ -56,8 +56,8 @@ from ._labels import (
 from ._pretraining import Level, blocks, encoded_rows, explained, levels_of, pretrain
 from ._progress import View, Watchable, report_of_fit
 from ._racing import Candidate, Contest, train_with_validation
-from ._reconstruction import decoded, encoded, standardization_of
-from ._rows import LabeledRows, PartlyLabeledRows, has_holes
+from ._reconstruction import decoded, encoded
+from ._rows import LabeledRows, PartlyLabeledRows, Units, has_holes
 from ._seeding import torch_generator
 from ._training import apply, evaluate, train
 from ._unit_interval import lies_in_unit_interval, to_unit_interval
@@ -1049,8 +1049,8 @@ class StackedAutoencoderClassifier(
         """Apply the network to rows, after validation."""
         check_is_fitted(self)
         X = self._validate_rows(X)
-        function, before = partial(function, self._outputs), standardization_of(self)
-        return apply(function, self.module_, X, device=self.device, before=before)
+        function, before = partial(function, self._outputs), Units(self.mean_, self.scale_)
+        return apply(function, self.module_, X, device=self.device, before=before.standardize)
 
     def _validate_rows(self, X):
         return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")

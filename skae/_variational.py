@@ -50,13 +50,14 @@ from ._probabilistic_pca import STARTS
 from ._progress import Watchable
 from ._reconstruction import (
     by_column,
+    decoded,
     dtype_of_squares,
     explained_share,
     holes_to_fill,
     in_columns,
     known_share,
 )
-from ._rows import StandardizedRows, beside, fill_holes, mean_and_scale
+from ._rows import StandardizedRows, Units, beside, fill_holes, mean_and_scale
 from ._seeding import torch_generator
 from ._training import apply, evaluate, train
 from ._unit_interval import to_unit_interval
@@ -718,7 +719,7 @@ class VariationalAutoencoderTransformer(
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
-        both = self._apply(_posterior, X, before=self._standardized)
+        both = self._apply(_posterior, X)
         codes, deviations = np.split(both, 2, axis=1)
         return (codes, deviations) if return_std else codes
 
@@ -757,10 +758,10 @@ class VariationalAutoencoderTransformer(
         self._refuse_idle_condition(y)
         if y is None and isinstance(self._condition, LabelCondition):
             return sum(
-                share * self._decoded(self._with_condition(X, labels))
+                share * decoded(self, self._with_condition(X, labels))
                 for labels, share in self._condition.alternatives(len(X))
             )
-        return self._decoded(self._with_condition(X, y))
+        return decoded(self, self._with_condition(X, y))
 
     def sample(self, n_samples=1, y=None, *, noise=False, random_state=None) -> np.ndarray:
         """Draw new rows: codes, decoded.
@@ -809,7 +810,7 @@ class VariationalAutoencoderTransformer(
         if self._condition is not None:
             y = self._condition.for_each(y, n_samples, generator)
             codes = self._codes.draw(self._encoded_condition(codes, y), codes)
-        rows = self._decoded(self._with_condition(codes, y))
+        rows = decoded(self, self._with_condition(codes, y))
         if noise:
             draw = self.module_.likelihood.draw
             rows = draw(torch.from_numpy(rows), self.scale_, generator).numpy()
@@ -842,8 +843,7 @@ class VariationalAutoencoderTransformer(
         rebuilt = self._apply(
             _rebuild,
             self._with_condition(X, y),
-            before=self._standardized,
-            after=lambda Z: Z * self.scale_ + self.mean_,
+            after=Units(self.mean_, self.scale_).restore,
         )
         return in_columns(self, np.where(np.isnan(X), rebuilt, X), given)
 
@@ -970,7 +970,6 @@ class VariationalAutoencoderTransformer(
         errors = self._apply(
             _squared_error if per_feature is False else _squared_errors,
             X,
-            before=self._standardized,
             after=lambda error: error.astype(np.float64) * self.scale_**2,
             result_dtype=dtype_of_squares(X, self.scale_),
         )
@@ -985,22 +984,12 @@ class VariationalAutoencoderTransformer(
         evidence = self._apply(
             partial(function, noise=noise),
             self._with_condition(X, y),
-            before=self._standardized,
             result_dtype=np.float64,
         )[:, 0]
         if self.module_.likelihood.is_density:  # whose unit is that of the known values
             n_known = known_share(X) * self.n_features_in_
             evidence -= n_known * math.log(self.scale_)
         return evidence.astype(X.dtype)
-
-    def _decoded(self, codes):
-        """Return the rows of codes, with the condition beside them if there is one."""
-        if self.module_.decoder.activation is not None:
-            return self._apply(_decode, codes)
-        # The mean is added in double precision, which it may need where it is far from zero.
-        return self._apply(
-            _decode_standardized, codes, after=lambda Z: Z * self.scale_ + self.mean_
-        )
 
     def _validate_rows(self, X):
         return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")
@@ -1029,12 +1018,13 @@ class VariationalAutoencoderTransformer(
     def _standardized(self, rows):
         """Standardize rows, but for the columns of a condition."""
         n_features = len(self.mean_)
-        Z = (rows[:, :n_features] - self.mean_) / self.scale_
+        Z = Units(self.mean_, self.scale_).standardize(rows[:, :n_features])
         return Z if rows.shape[1] == n_features else np.hstack([Z, rows[:, n_features:]])
 
     def _apply(self, function, X, **steps):
-        """Apply a part of the network."""
-        return apply(function, self.module_, X, device=self.device, **steps)
+        """Apply a part of the network to rows, which are standardized before."""
+        before = self._standardized
+        return apply(function, self.module_, X, device=self.device, before=before, **steps)
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -1067,14 +1057,6 @@ class _ConditionedRows(_Rows):
 def _posterior(network, Z):
     mean, log_variance = network.encoder.posterior(Z)
     return torch.cat([mean, (0.5 * log_variance).exp()], dim=1)
-
-
-def _decode(network, codes):
-    return network.decoder(codes)
-
-
-def _decode_standardized(network, codes):
-    return network.decoder.body(codes)
 
 
 def _squared_errors(network, rows):

@@ -19,6 +19,7 @@ from skae._rows import (
     PairedRows,
     PartlyLabeledRows,
     StandardizedRows,
+    Units,
     beside,
     dense_chunks,
     fill_holes,
@@ -406,6 +407,36 @@ def test_rows_far_beyond_those_that_the_scale_comes_from_stay_finite():
     Z, _ = rows[slice(None)]
     assert torch.isfinite(Z.square()).all()
     np.testing.assert_allclose(Z[1], 1)
+
+
+FAR, NEAR = np.array([1e6 + 0.3, -0.1, 0.0]), np.array([0.5, 2.0, 1.0])
+
+
+@pytest.mark.parametrize("units", [Units(FAR, 0.7), Units(NEAR, 3.0)])
+@pytest.mark.parametrize("n_times", [1, 2])
+def test_single_precision_loses_no_more_than_its_rounding(units, n_times):
+    mean = np.tile(units.mean, n_times)
+    rows = np.random.default_rng(0).normal(mean, units.scale, (50, 3 * n_times))
+    rows = rows.astype(np.float32)
+    expected = (rows.astype(float) - mean) / units.scale
+    Z = units.standardize(rows)
+    assert Z.dtype == np.float32
+    np.testing.assert_allclose(Z, expected, rtol=1e-6, atol=1e-7)
+    if n_times == 1:
+        restored = units.restore(Z)
+        assert restored.dtype == np.float32
+        np.testing.assert_allclose(
+            restored, Z.astype(float) * units.scale + units.mean, rtol=3e-7, atol=1e-7
+        )
+
+
+@pytest.mark.parametrize(("mean", "scale"), [(0.0, 1e-40), (3e38, 1e37), (0.0, 1e35)])
+def test_units_beyond_single_precision_are_those_of_double(mean, scale):
+    rows = (mean + scale * np.array([[-1.0, 0.5], [2.0, 1.0]])).astype(np.float32)
+    units = Units(np.full(2, mean), scale)
+    Z = units.standardize(rows)
+    np.testing.assert_array_equal(Z, (rows.astype(float) - mean) / scale)
+    np.testing.assert_array_equal(units.restore(Z), Z * scale + mean)
 
 
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])

@@ -268,13 +268,13 @@ def compare(
     methods : str, list of str or dict, default=None
         Names of built-in methods, or a dictionary from a name of your choice to an unfitted
         transformer (or to the name of a built-in method). None compares "pca", "kernel_pca",
-        "isomap", "lle", "tsne", "neighbor_autoencoder", "autoencoder", "deep_autoencoder" and
-        "random_autoencoder"; of a table with other columns than numbers, "famd" in the place of
-        "pca", which is the same there: factor analysis of mixed data [1]_ is PCA of the matrix. (Of
-        rows of numbers, "famd" is PCA of standardized columns.)
-        There also are "denoising_autoencoder", "sparse_autoencoder", "kl_sparse_autoencoder",
-        "k_sparse_autoencoder", "contractive_autoencoder", "tied_autoencoder",
-        "dropout_autoencoder", "pretrained_autoencoder", "ordered_autoencoder",
+        "isomap", "lle", "tsne", "neighbor_autoencoder", "autoencoder" and "deep_autoencoder"; of a
+        table with other columns than numbers, "famd" in the place of "pca", which is the same
+        there: factor analysis of mixed data [1]_ is PCA of the matrix. (Of rows of numbers, "famd"
+        is PCA of standardized columns.)
+        There also are "random_autoencoder", "denoising_autoencoder", "sparse_autoencoder",
+        "kl_sparse_autoencoder", "k_sparse_autoencoder", "contractive_autoencoder",
+        "tied_autoencoder", "dropout_autoencoder", "pretrained_autoencoder", "ordered_autoencoder",
         "convolutional_autoencoder" (for rows that are images) and "variational_autoencoder"; and,
         where the package in brackets is installed, "umap" (umap-learn), "pacmap" (pacmap),
         "phate" (phate) and "trimap" (trimap).

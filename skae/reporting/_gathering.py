@@ -27,7 +27,7 @@ MOST_COMPARED = 400  # rows in each small picture of a method
 MOST_HOLES = 50
 N_UNUSUAL = 10
 # Of the autoencoder, which take as long as it does and tell a reader of tables no more.
-_VARIANTS = {"deep_autoencoder", "neighbor_autoencoder", "random_autoencoder"}
+_VARIANTS = {"deep_autoencoder", "neighbor_autoencoder"}
 STEPS = ("codes", "what codes mean", "unusual rows", "methods")
 
 Begin = Callable[[str], None]
