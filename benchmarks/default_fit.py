@@ -7,10 +7,9 @@ The held-out R² is that of the split of `skae.compare` with random_state=0.
 Starts: held-out R² of the default and of both explicit starts, in the units of the columns and
 standardized, k = 1, 2, 4, 8; how far the default is short of the better one.
 
-Loop: seconds of a fit of 20 000 rows of 784 columns, 2 epochs, all of it, over those of a torch
-loop written by hand: the same layers, whole tensors sliced, the same fused solver.
+What fits of many rows cost, beside a loop written by hand: `speed.py`.
 
-    python benchmarks/default_fit.py [--parts tables starts loop] [--rounds 3] [--seeds 1] [--smoke]
+    python benchmarks/default_fit.py [--parts tables starts] [--rounds 3] [--seeds 1] [--smoke]
 """
 
 import argparse
@@ -19,7 +18,6 @@ import time
 import warnings
 
 import numpy as np
-import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -28,7 +26,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from tabulate import tabulate
-from torch import nn
 
 from skae import AutoencoderTransformer
 from skae.metrics import reconstruction_r2_scorer
@@ -121,64 +118,9 @@ def starts(names, n_seeds, components):
     )
 
 
-class Residual(nn.Module):
-    """A linear path beside layers, as the estimator has it."""
-
-    def __init__(self, sizes):
-        super().__init__()
-        layers = []
-        for n_in, n_out in itertools.pairwise(sizes):
-            layers += [nn.Linear(n_in, n_out), nn.SiLU()]
-        self.layers = nn.Sequential(*layers[:-1])
-        self.path = nn.Linear(sizes[0], sizes[-1])
-
-    def forward(self, X):
-        return self.path(X) + self.layers(X)
-
-
-def loop_by_hand(X, sizes, batch_size, n_epochs):
-    """Standardize rows and train on them, with nothing else around it."""
-    Z = torch.from_numpy((X - X.mean(axis=0)) / np.sqrt(X.var(axis=0).mean()))
-    network = nn.Sequential(Residual(sizes), Residual(sizes[::-1])).train()
-    solver = torch.optim.AdamW(network.parameters(), lr=0.003, weight_decay=0.0, fused=True)
-    for _ in range(n_epochs):
-        for index in torch.randperm(len(Z)).split(batch_size):
-            batch = Z[index]
-            loss = (network(batch) - batch).square().mean()
-            solver.zero_grad()
-            loss.backward()
-            solver.step()
-
-
-def loop(n_rows, n_rounds, n_epochs=2):
-    """Print the seconds of a fit over those of a loop written by hand."""
-    X = np.random.RandomState(0).uniform(size=(n_rows, 784)).astype(np.float32)
-    lines = []
-    for batch_size in (64, 256):
-        autoencoder = AutoencoderTransformer(
-            10,
-            hidden_layer_sizes=(256, 128),
-            init="pca",
-            noise=None,
-            batch_size=batch_size,
-            max_iter=n_epochs,
-            early_stopping=False,
-            random_state=0,
-        )
-        by_hand = (X, (784, 256, 128, 10), batch_size, n_epochs)
-        rounds = [
-            (seconds_of(autoencoder.fit, X), seconds_of(loop_by_hand, *by_hand))
-            for _ in range(n_rounds)
-        ]
-        fit, hand = np.median(rounds, axis=0)
-        ratios = [first / second for first, second in rounds]
-        lines.append([batch_size, fit, hand, float(np.median(ratios))])
-    print(tabulate(lines, headers=["batch", "fit, s", "by hand, s", "ratio"], floatfmt=".3g"))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    kinds = ["tables", "starts", "loop"]
+    kinds = ["tables", "starts"]
     parser.add_argument("--parts", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=1, help="splits of the starts' comparison")
@@ -192,8 +134,6 @@ def main():
         tables(names, 1 if smoke else arguments.rounds)
     if "starts" in arguments.parts:
         starts(names, arguments.seeds, [1] if smoke else [1, 2, 4, 8])
-    if "loop" in arguments.parts:
-        loop(2000 if smoke else 20_000, 1 if smoke else arguments.rounds)
 
 
 if __name__ == "__main__":
