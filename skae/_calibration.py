@@ -5,7 +5,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
 
 from ._rows import chunks, known_values, mean_and_scale, places_among
 from ._warnings import warn
@@ -15,7 +14,7 @@ ERROR_VALUES = 2**20  # errors of single values that are held at one time
 _LEAST_SHARE = 0.01  # of the mean variance of codes, that one is divided by
 _LEAST_ERROR = 0.01  # of the mean error, that the error of a column is divided by
 _NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
-_ALARMS = 0.05  # of rows like those without outliers, for contamination="auto"
+_ALARMS = 0.05  # p-value from which on rows are outliers, for contamination="auto"
 _LEVEL_ROWS = 2000  # rows that holes are made in, to see what they do to scores
 _LEVELS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1)  # shares of values that are known
 
@@ -59,6 +58,14 @@ class TypicalScores(NamedTuple):
     def p_values(self, scores: np.ndarray) -> np.ndarray:
         """Return the share of rows, with the one itself, whose score is no higher, (n_rows,)."""
         return self.share[np.searchsorted(self.scores, scores, side="right")]
+
+    def threshold(self, level: float) -> float:
+        """Return the score below which p-values are at most a level.
+
+        Where the rows are too few for such a p-value, those below all of them have the least.
+        """
+        place = max(0, int(np.searchsorted(self.share, level, side="right")) - 1)
+        return float(self.scores[place])
 
 
 class HoleCalibration(NamedTuple):
@@ -202,9 +209,12 @@ def average(parts, weight: np.ndarray) -> np.ndarray:
     return np.einsum("pn,pn...->n...", weight / weight.sum(axis=0), np.asarray(parts))
 
 
-def threshold(
-    scores: np.ndarray, weight: np.ndarray, contamination: float | str, *, power: float
-) -> float:
+def share_below(contamination: float | str) -> float:
+    """Return the share of rows that a contamination puts below the threshold."""
+    return _ALARMS if isinstance(contamination, str) else contamination
+
+
+def threshold(scores: np.ndarray, weight: np.ndarray, contamination: float | str) -> float:
     """Return the score that outliers are below.
 
     Parameters
@@ -213,35 +223,10 @@ def threshold(
     weight : ndarray of shape (n_rows,)
     contamination : float or "auto"
         As the detector takes it.
-    power : float
-        Of minus the scores, which scatters evenly: 0 stands for the logarithm, and 1 is for scores
-        of any sign.
     """
     if isinstance(contamination, str):  # "auto"
-        return _threshold_of_typical_rows(scores, weight, power)
+        return TypicalScores.of(scores, weight).threshold(_ALARMS)
     return _threshold_of_a_share(scores, weight, contamination)
-
-
-def share_below(contamination: float | str) -> float:
-    """Return the share of rows that a contamination puts below the threshold."""
-    return _ALARMS if isinstance(contamination, str) else contamination
-
-
-def _threshold_of_typical_rows(scores, weight, power: float) -> float:
-    """Return the score that a twentieth of the rows would be below if none was an outlier.
-
-    From the median and the upper quartile of what is unusual about the rows, which outliers do not
-    reach as long as they are fewer than a quarter, and the normal distribution through both.
-    """
-    unusual = -scores
-    if power < 1:
-        unusual = np.maximum(unusual, np.finfo(float).tiny)
-        unusual = unusual**power if power else np.log(unusual)
-    order = np.argsort(unusual)
-    place = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
-    middle, upper = np.interp([0.5, 0.75], place, unusual[order])
-    limit = middle + (upper - middle) * norm.ppf(1 - _ALARMS) / norm.ppf(0.75)
-    return -float(limit ** (1 / power) if power else np.exp(limit))
 
 
 def _threshold_of_a_share(scores: np.ndarray, weight: np.ndarray, share: float) -> float:

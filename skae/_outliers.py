@@ -44,8 +44,6 @@ from ._views import Views
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
 # Of the default autoencoder. More epochs rebuild rows better, and tell no more of them apart.
 _OF_DEFAULT = {"init": "pca", "noise": None, "max_iter": 30, "missing": "mask"}
-# Of scores with a minus, by criterion, which scatter evenly; the logarithms of all others do.
-_POWERS = {"combined": 0.5, "log_likelihood": 1}
 
 
 class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
@@ -98,9 +96,11 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
     contamination : float or "auto", default=0.1
         The share of outliers among the rows of X, in (0, 0.5], which decides the threshold:
         that share of X is predicted to be outliers, rounded to a whole row and at least one.
-        "auto" is for who does not know it: the threshold is where one row in twenty would be
-        below if there were no outliers, as far as the more typical three quarters of X tell, which
-        outliers leave alone. So about 5 % of new rows like most of X are false alarms.
+        "auto" is for who does not know it: outliers are the rows with a p-value of at most 0.05,
+        as `score_p_values` has it. So of new rows like those of X no more than 5 % are false
+        alarms, on average over fits and whatever the distribution of the scores; outliers among
+        the rows of X make it fewer. Where X has fewer than 19 rows, none of which could have such a
+        p-value, new rows are outliers that are below all of them.
 
     n_folds : int or splitter, default=3
         Number of folds, and of autoencoders. More folds train each of them on more rows, and
@@ -277,9 +277,9 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
             self._holes = HoleCalibration.by_others(
                 self._raw_scores, autoencoders, X, held_out, share_below(self.contamination), seed
             )
-        scores, power = self._scores(X), _POWERS.get(self.criterion, 0)
+        scores = self._scores(X)
         self._typical = TypicalScores.of(scores, weight)
-        self.offset_ = threshold(scores, weight, self.contamination, power=power)
+        self.offset_ = threshold(scores, weight, self.contamination)
         return self
 
     def _check_combination(self):

@@ -323,15 +323,25 @@ def test_the_share_of_outliers_among_the_rows_of_X_is_the_one_asked_for(contamin
     assert (predicted == -1).sum() == 200 * contamination
 
 
-def test_who_does_not_know_the_share_has_few_false_alarms_and_the_outliers():
+def test_who_does_not_know_the_share_has_the_rows_of_small_p_values():
     X, new = table(400), table(1000, seed=1)
-    detector = AutoencoderOutlierDetector(contamination="auto", random_state=0).fit(X)
-    assert 0.01 < (detector.predict(new) == -1).mean() < 0.1
     strange = np.random.RandomState(2).permutation(new.ravel()).reshape(new.shape) * 2
-    mixed = AutoencoderOutlierDetector(contamination="auto", random_state=0)
-    mixed.fit(np.concatenate([X, strange[:40]]))
-    assert (mixed.predict(new) == -1).mean() < 0.1
-    assert (mixed.predict(strange[40:]) == -1).mean() > 0.5
+    detector = quick(contamination="auto").fit(X)
+    for rows in (X, new, strange):
+        expected = detector.score_p_values(rows) <= 0.05
+        np.testing.assert_array_equal(detector.predict(rows) == -1, expected)
+    mixed = quick(contamination="auto").fit(np.concatenate([X, strange[:15]]))
+    assert (mixed.predict(new) == -1).mean() < 0.05  # outliers of the fit make it fewer
+    assert (mixed.predict(strange[15:]) == -1).mean() > 0.5
+
+
+def test_automatic_thresholds_raise_one_false_alarm_in_twenty_on_average():
+    alarms, parameters = [], {"contamination": "auto", "criterion": "squared_error"}
+    for seed in range(16):
+        X, new = np.split(table(819, seed=seed), [119])
+        detector = quick(small(2, max_iter=1), random_state=seed, **parameters).fit(X)
+        alarms.append((detector.predict(new) == -1).mean())
+    assert np.mean(alarms) == pytest.approx(0.05, abs=0.015)  # the error of the mean is 0.005
 
 
 def test_at_least_one_row_is_an_outlier():
