@@ -7,15 +7,17 @@ import numpy as np
 
 @dataclass(repr=False, eq=False)
 class OutlierExplanation:
-    """What makes rows unusual, for `AutoencoderOutlierDetector.explain`.
+    """What makes rows unusual: `AutoencoderOutlierDetector.explain`, `inspection.explain_outliers`.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples, n_features)
-        The rows.
+        The rows; those of a table as objects (levels, numbers and dates), None where one is
+        missing.
 
     expected : ndarray of shape (n_samples, n_features)
-        What the autoencoders that have not seen a row make of it.
+        What the autoencoders that have not seen a row make of it; of a category the level that is
+        nearest.
 
     contributions : ndarray of shape (n_samples, n_features)
         The part of each column in what its errors and its values say.
@@ -65,6 +67,7 @@ class OutlierExplanation:
             the column in what all columns together say.
         """
         total = self.contributions.sum(axis=1)
+        values, expected = self.values.tolist(), self.expected.tolist()
         records = []
         for i, columns in enumerate(self.top_columns(n_columns)):
             for j in columns:
@@ -73,8 +76,8 @@ class OutlierExplanation:
                     {
                         "row": i,
                         "column": self.feature_names[j],
-                        "value": float(self.values[i, j]),
-                        "expected": float(self.expected[i, j]),
+                        "value": values[i][j],
+                        "expected": expected[i][j],
                         "share": float(share),
                     }
                 )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._labels import is_unlabeled
 from ._table_values import Values, in_order
 
 _MANY_WORDS = 20  # different ones, below which a column of words is a category however few rows
@@ -405,6 +406,19 @@ _TYPES = {"pandas": _type_in_pandas, "polars": _type_in_polars}
 def write(table: Sequence[Values], layout: Layout) -> Any:
     """Return a table in the container and the types of a layout."""
     return _WRITERS[layout.library](table, layout)
+
+
+def objects_of(X: Any, names: list) -> np.ndarray:
+    """Return the values of a table's columns as objects, (n_rows, n_columns), None for a hole."""
+    is_array = library_of(X) == "numpy"
+    X = np.asarray(X) if is_array else X
+    if is_array and X.dtype.kind == "M":
+        X = X.astype("datetime64[us]")  # those of nanoseconds are integers as objects
+    result = np.empty((len(X), len(names)), dtype=object)
+    for i, name in enumerate(names):
+        result[:, i] = X[:, i].tolist() if is_array else list(X[name])
+        result[is_unlabeled(result[:, i], np.nan), i] = None
+    return result
 
 
 def with_index_of(X: Any, table: Any) -> Any:

@@ -1,22 +1,28 @@
-"""What codes are made of: the derivatives between columns and codes, averaged over rows.
+"""What codes are made of, and what makes rows unusual.
 
-The answer of PCA to "which columns is axis 1 made of?" is its loadings. Those of a nonlinear method
-differ from row to row; their mean says the same, and their spread where the mean hides a curve.
+Codes are made of columns by the derivatives between the two, averaged over rows. The answer of PCA
+to "which columns is axis 1 made of?" is its loadings. Those of a nonlinear method differ from row
+to row; their mean says the same, and their spread where the mean hides a curve.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.base import OneToOneFeatureMixin
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
+from ._explanations import OutlierExplanation
 from ._frames import like
 from ._rows import places_among
-from ._table_estimators import codes_of
+from ._table_estimators import codes_of, encoder_of
+from ._table_explanations import of_table
 
-__all__ = ["Loadings", "loadings"]
+__all__ = ["Loadings", "explain_outliers", "loadings"]
 
 _DIRECTIONS = ("decoder", "encoder")
 _STEP = 1e-3  # of a difference, in standard deviations
@@ -239,3 +245,83 @@ def _derivatives(function: Callable, start: np.ndarray, deviation: np.ndarray):
         means.append(slopes.mean(axis=1))
         spreads.append(slopes.std(axis=1))
     return np.concatenate(means), np.concatenate(spreads)
+
+
+def explain_outliers(estimator, X) -> OutlierExplanation:
+    """Tell what makes rows unusual, by the columns and in the units that they have in X.
+
+    Parameters
+    ----------
+    estimator : AutoencoderOutlierDetector or Pipeline
+        Fitted: a detector, or a pipeline that ends in one. Behind a `TableEncoder`, columns are
+        those of the table: a category is one column. Behind steps that change each column by
+        itself and back, as a `sklearn.preprocessing.StandardScaler` does, they are those of X.
+        Behind others they are what the detector sees.
+
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Rows as the estimator takes them, such as those that `predict` calls outliers.
+
+    Returns
+    -------
+    OutlierExplanation
+        What each view says, what each column contributes, and what was expected: of a table the
+        level of a category, a number in its units, a date.
+
+    Raises
+    ------
+    TypeError
+        If the estimator, or the last step of a pipeline, explains no rows.
+    ValueError
+        If X is not what is expected, or the detector's criterion is not "combined".
+
+    See Also
+    --------
+    skae.AutoencoderOutlierDetector.explain : The same for a detector alone.
+    skae.plotting.OutlierDisplay : The most unusual rows, as a figure.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skae import AutoencoderOutlierDetector, TableEncoder
+    >>> from skae.inspection import explain_outliers
+    >>> table = pandas.DataFrame({"size": [1, 2, 8, 9] * 25, "name": [*"SSLL"] * 25})
+    >>> table.loc[[7, 30], "name"] = "S", "L"
+    >>> finding = make_pipeline(TableEncoder(), AutoencoderOutlierDetector(random_state=0))
+    >>> why = explain_outliers(finding.fit(table), table.loc[[7]])
+    >>> why.rows(1)[0]["column"]
+    'name'
+    """
+    check_is_fitted(estimator)
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    steps = [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else []
+    *before, detector = [one for one in steps if one not in (None, "passthrough")] or [estimator]
+    if not hasattr(detector, "explain"):
+        raise TypeError(
+            f"{type(detector).__name__} has no explain; give an AutoencoderOutlierDetector, or a "
+            "pipeline that ends in one."
+        )
+    inputs = [X]
+    for step in before:
+        inputs.append(step.transform(inputs[-1]))
+    explanation = detector.explain(inputs.pop())
+    encoder = encoder_of(estimator) if before else None
+    changed = before if encoder is None else before[1:]
+    if not all(_is_reversible(step) for step in changed):
+        return explanation
+    expected = explanation.expected
+    for step, given in zip(reversed(changed), reversed(inputs), strict=False):
+        expected = np.asarray(step.inverse_transform(like(given, expected)))
+    explanation = replace(explanation, expected=expected)
+    if encoder is not None:
+        return of_table(explanation, encoder, X)
+    if not changed:
+        return explanation
+    rows = _numbers(X)
+    names = np.array(getattr(X, "columns", explanation.feature_names), dtype=object)
+    return replace(explanation, values=rows, feature_names=names)
+
+
+def _is_reversible(step) -> bool:
+    """Whether a step changes each column by itself, and back."""
+    return isinstance(step, OneToOneFeatureMixin) and hasattr(step, "inverse_transform")

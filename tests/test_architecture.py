@@ -38,7 +38,7 @@ LAYERS = [
     },
     {"_code_effects", "_fitting", "inspection"},
     {"_racing"},
-    {"_holding_out", "_principal_axes", "_table_estimators", "_training"},
+    {"_holding_out", "_principal_axes", "_table_estimators", "_table_explanations", "_training"},
     {"_files", "_table_encoder"},
     {
         "_checked_rows",

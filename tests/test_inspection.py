@@ -10,10 +10,15 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
-from skae import AutoencoderTransformer, TableAutoencoderTransformer
-from skae.inspection import loadings
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    TableAutoencoderTransformer,
+    TableEncoder,
+)
+from skae.inspection import explain_outliers, loadings
 
 X = load_wine(as_frame=True).data
 ROWS = X.to_numpy()
@@ -145,3 +150,73 @@ def test_a_method_without_a_way_back_is_an_error():
         loadings(tsne, ROWS[:30])
     with pytest.raises(TypeError, match="TSNE has no transform"):
         loadings(tsne, ROWS[:30], direction="encoder")
+
+
+# Unusual rows
+
+
+def detector():
+    small = AutoencoderTransformer(
+        2, hidden_layer_sizes=8, max_iter=3, early_stopping=False, missing="mask"
+    )
+    return AutoencoderOutlierDetector(small, n_folds=2, random_state=0)
+
+
+def mixed_table(seed=0):
+    """Return a table in which the word follows from the numbers, with a contradiction in row 5."""
+    random = np.random.RandomState(seed)
+    size = random.normal(size=200)
+    table = pd.DataFrame(
+        {
+            "size": 50 + 10 * size,
+            "weight": 900 + 100 * size + 5 * random.normal(size=200),
+            "kind": np.where(size > 0, "large", "small"),
+            "noise": random.normal(size=200),
+        }
+    )
+    table.loc[5, ["size", "weight"]] = 90.0, 500.0
+    table.loc[3, "kind"] = None
+    return table
+
+
+def test_a_row_of_a_table_is_explained_by_the_columns_of_the_table():
+    table = mixed_table()
+    finding = make_pipeline(TableEncoder(), detector()).fit(table)
+    why = explain_outliers(finding, table)
+    matrix = finding[0].transform(table)
+    by_matrix = finding[1].explain(matrix)
+    assert why.feature_names.tolist() == list(table.columns)
+    np.testing.assert_allclose(why.contributions.sum(axis=1), by_matrix.contributions.sum(axis=1))
+    assert why.values[0].tolist() == table.iloc[0].tolist()
+    assert why.values[3, 2] is None
+    assert set(why.expected[:, 2]) == {"large", "small"}
+    sizes = why.expected[:, 0].astype(float)
+    assert np.corrcoef(sizes, table["size"])[0, 1] > 0.8  # in its own units
+    assert set(why.feature_names[why.top_columns(2)[5]]) == {"size", "weight"}
+    assert why.to_frame(2).shape == (400, 5)
+
+
+@pytest.mark.parametrize("frame", [True, False])
+def test_columns_are_in_their_units_behind_a_scaler(frame):
+    rows = X if frame else ROWS
+    finding = make_pipeline(MinMaxScaler(), StandardScaler(), detector()).fit(rows)
+    why = explain_outliers(finding, rows)
+    standard = finding[-1].explain(finding[:-1].transform(rows))
+    np.testing.assert_allclose(why.values, ROWS)
+    again = pd.DataFrame(why.expected, columns=X.columns) if frame else why.expected
+    np.testing.assert_allclose(finding[:-1].transform(again), standard.expected)
+    np.testing.assert_array_equal(why.contributions, standard.contributions)
+    assert why.feature_names[0] == ("alcohol" if frame else "x0")
+
+
+def test_behind_other_steps_they_are_what_the_detector_sees():
+    finding = make_pipeline(StandardScaler(), PCA(5), detector()).fit(ROWS)
+    assert explain_outliers(finding, ROWS[:3]).values.shape == (3, 5)
+    alone = detector().fit(X)
+    expected = alone.explain(X[:3])
+    np.testing.assert_array_equal(explain_outliers(alone, X[:3]).expected, expected.expected)
+
+
+def test_what_explains_no_rows_is_an_error():
+    with pytest.raises(TypeError, match="PCA has no explain; give an AutoencoderOutlierDetector"):
+        explain_outliers(make_pipeline(StandardScaler(), PCA(2)).fit(ROWS), ROWS)

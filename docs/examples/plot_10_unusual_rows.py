@@ -63,28 +63,30 @@ plt.show()
 
 # %%
 # In a table, columns have names. The detector of benign tumors is asked about malignant ones:
-# ``explain`` tells what each of its three views says of a row (off the surface that the others lie
-# on, far from their codes, out in single columns; 1 is typical), and which columns are unexpected.
+# ``explain_outliers`` tells what each of its three views says of a row (off the surface that the
+# others lie on, far from their codes, out in single columns; 1 is typical), which columns are
+# unexpected, and what was expected in their place, in the units that they have in the table.
 
 from sklearn.datasets import load_breast_cancer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae.inspection import explain_outliers
 
 tumors = load_breast_cancer(as_frame=True)
 benign, malignant = (tumors.data[tumors.target == label] for label in (1, 0))
-center, spread = benign.mean(), benign.std()
-detector = AutoencoderOutlierDetector(contamination=0.02, random_state=0)
-detector.fit((benign - center) / spread)
-why = detector.explain(((malignant - center) / spread)[:3])
-for row, columns in enumerate(why.top_columns(3)):
+finding = make_pipeline(
+    StandardScaler(), AutoencoderOutlierDetector(contamination=0.02, random_state=0)
+).fit(benign)
+why = explain_outliers(finding, malignant[:3])
+for row in range(3):
     said = ", ".join(f"{view} {value[row]:.1f}" for view, value in why.views.items())
     print(f"tumor {row}: {said}")
-    for column in columns:
-        expected = why.expected[row, column] * spread.iloc[column] + center.iloc[column]
-        value = malignant.iloc[row, column]
-        print(f"    {tumors.feature_names[column]} is {value:.3g}, expected was {expected:.3g}")
+print(why.to_frame(3).round(2).to_string(index=False))
 
 # %%
 # ``OutlierDisplay`` draws that: the part of each column in what is unusual, its value and, in
-# brackets, what was expected, in standard deviations of benign tumors here.
+# brackets, what was expected.
 
 OutlierDisplay(why).plot()
 plt.show()

@@ -5,9 +5,12 @@ from typing import Self
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skae._drawing import BLUE, DARK, GREY, shortened
+from skae._drawing import BLUE, DARK, GREY, literal, shortened
 from skae._explanations import OutlierExplanation
+from skae.inspection import explain_outliers
 from skae.plotting._canvas import LARGEST_WIDTH, panels, put_title, tidy
+from skae.plotting._estimators import fitted
+from skae.plotting._table_rows import text_of
 
 LONGEST_NAME = 24  # characters of a column
 LEAST = 1e-6  # probability that is told
@@ -24,7 +27,8 @@ class OutlierDisplay:
     Parameters
     ----------
     explanation : OutlierExplanation
-        What `AutoencoderOutlierDetector.explain` tells of the rows, the most unusual first.
+        What `AutoencoderOutlierDetector.explain` or `inspection.explain_outliers` tells of the
+        rows, the most unusual first.
 
     rows : ndarray of int of shape (n_samples,), default=None
         What the rows are called; None numbers them from 0.
@@ -40,6 +44,7 @@ class OutlierDisplay:
     See Also
     --------
     skae.AutoencoderOutlierDetector.explain : The numbers.
+    skae.inspection.explain_outliers : Those of a pipeline, by the columns of its table.
     ReconstructionDisplay : Rows beside what they are rebuilt as.
 
     Examples
@@ -67,10 +72,11 @@ class OutlierDisplay:
 
         Parameters
         ----------
-        detector : AutoencoderOutlierDetector
-            Fitted, with ``criterion="combined"``.
+        detector : AutoencoderOutlierDetector or Pipeline
+            Fitted, with ``criterion="combined"``. Behind a `TableEncoder`, bars stand for columns
+            of the table.
 
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             Rows, of which the most unusual are explained.
 
         n_shown : int, default=3
@@ -94,8 +100,9 @@ class OutlierDisplay:
         """
         if not n_shown >= 1:
             raise ValueError(f"n_shown={n_shown}, but some rows are needed: 1 or more.")
+        detector = fitted(detector, "score_samples")
         order = np.argsort(detector.score_samples(X), kind="stable")[: int(n_shown)]
-        explanation = detector.explain(_safe_indexing(X, order))
+        explanation = explain_outliers(detector, _safe_indexing(X, order))
         return cls(explanation, order).plot(ax=ax, n_columns=n_columns)
 
     def plot(self, ax=None, *, n_columns=5) -> Self:
@@ -138,12 +145,12 @@ class OutlierDisplay:
         heights = np.arange(len(places))
         ax.barh(heights, shares, height=0.55, color=BLUE)
         for height, share, j in zip(heights, shares, places, strict=True):
-            text = f"{found.values[i, j]:.4g} ({found.expected[i, j]:.4g})"
-            if np.isnan(found.values[i, j]):
-                text = f"missing ({found.expected[i, j]:.4g})"
+            value = found.values[i, j]
+            there = "missing" if value is None or value != value else text_of(value)
+            text = f"{there} ({text_of(found.expected[i, j])})"
             ax.annotate(
-                text, (share, height), xytext=(4, 0), textcoords="offset points", va="center",
-                fontsize="small", color=DARK,
+                literal(text), (share, height), xytext=(4, 0), textcoords="offset points",
+                va="center", fontsize="small", color=DARK,
             )  # fmt: skip
         labels = [shortened(str(found.feature_names[j]), LONGEST_NAME) for j in places]
         ax.set_yticks(heights, labels)

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skae._drawing import DARK, GREY, ORANGE, cut, literal
-from skae._frames import library_of
-from skae._labels import is_unlabeled
+from skae._frames import objects_of
 from skae._table_encoder import TableEncoder
 from skae._table_estimators import codes_of, encoder_of
 from skae.plotting._canvas import LARGEST_WIDTH, color_bar, panels, size_in_points
@@ -72,22 +71,9 @@ def _measured(encoder: TableEncoder, X: Any, rebuilt: np.ndarray) -> RebuiltTabl
     names = list(encoder.kinds_)
     back = encoder.inverse_transform(rebuilt)
     return RebuiltTable(
-        [str(name) for name in names], _objects(X, names), _objects(back, names), column_errors,
+        [str(name) for name in names], objects_of(X, names), objects_of(back, names), column_errors,
         errors,
     )  # fmt: skip
-
-
-def _objects(X: Any, names: list) -> np.ndarray:
-    """Return the values of columns, None where one is missing."""
-    is_array = library_of(X) == "numpy"
-    X = np.asarray(X) if is_array else X
-    if is_array and X.dtype.kind == "M":
-        X = X.astype("datetime64[us]")  # those of nanoseconds are integers as objects
-    result = np.empty((len(X), len(names)), dtype=object)
-    for i, name in enumerate(names):
-        result[:, i] = X[:, i].tolist() if is_array else list(X[name])
-        result[is_unlabeled(result[:, i], np.nan), i] = None
-    return result
 
 
 class _Texts(NamedTuple):
@@ -129,8 +115,8 @@ def draw_table_rows(names, originals, reconstructions, column_errors, titles, ax
 
     texts = _Texts(
         [cut(name, LONGEST_COLUMN) for name in names],
-        [[_text(value) for value in row] for row in originals],
-        [[_text(value) for value in row] for row in reconstructions],
+        [[text_of(value) for value in row] for row in originals],
+        [[text_of(value) for value in row] for row in reconstructions],
     )
     n_rows, n_side, height = len(originals), texts.n_side, texts.height
     n_blocks = math.ceil(n_rows / n_side)
@@ -182,7 +168,7 @@ def _write(panel: Any, x: float, y: float, text: str, size: float, **how: Any) -
     panel.text(x, y, literal(text), fontsize=size, va="center", ha="left", **how)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Return a value as it is written in a cell."""
     if value is None:
         return HOLE

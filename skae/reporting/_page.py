@@ -427,11 +427,12 @@ def _unusual(findings: Findings) -> str:
         else ""
     )
     return (
-        "<p>Each row is judged by autoencoders that were trained without it. The <b>score</b> is "
-        "its error, in units of the errors that rows have on average, and how far its codes lie "
-        f"from those of most rows; the middle row has {number_text(round(unusual.median, 1))}. "
-        "Beside it are the columns with the largest shares of the error: the value, and what was "
-        "expected, of a category the probabilities of levels. Unusual need not mean wrong.</p>"
+        "<p>Each row is judged by autoencoders that were trained without it. The <b>score</b> says "
+        "how improbable it is: by its errors, by how far its codes lie from others, and by how far "
+        "its values are from the middle of their columns; the middle row has "
+        f"{number_text(round(unusual.median, 1))}. Beside it are the columns with the largest "
+        "parts in that: the value, and what was expected, of a category the probabilities of "
+        "levels. Unusual need not mean wrong.</p>"
         '<table class="cards"><thead><tr><th scope="col">Row</th><th scope="col">Score</th>'
         f'<th scope="col">Because of</th></tr></thead><tbody>{rows}</tbody></table>'
         f"{empty}{_notes(unusual.notes)}"
@@ -441,7 +442,7 @@ def _unusual(findings: Findings) -> str:
 def _part(part) -> str:
     return (
         f"<li><b>{escape(part.column)}</b> is {escape(part.value)}; expected "
-        f'{escape(part.expected)} <span class="remark">({percent(part.share)} of the error)</span>'
+        f'{escape(part.expected)} <span class="remark">({percent(part.share)} of it)</span>'
         "</li>"
     )
 

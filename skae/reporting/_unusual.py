@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skae._calibration import average
 from skae._frames import Layout, read
 from skae._outliers import AutoencoderOutlierDetector
+from skae._table_explanations import by_columns_of_table
 from skae._table_values import Values
 from skae.reporting._words import level_text, percent, shortened, text_in, texts_of
 
@@ -15,10 +15,10 @@ N_PARTS = 3  # columns shown of a row
 
 
 class Part(NamedTuple):
-    """What one column adds to a row's error."""
+    """What one column adds to what is unusual about a row."""
 
     column: str
-    share: float  # of the row's reconstruction error
+    share: float  # of what all columns add
     value: str
     expected: str
 
@@ -75,28 +75,24 @@ def unusual_rows(
     scores = -detector.score_samples(some)
     top = np.lexsort((judged, -scores))[:n_rows]
 
-    # Columns of the matrix, by the places of the table's columns that they come from.
-    sources = np.repeat(
-        np.arange(len(table)), [column.width for column in encoder._columns.columns]
-    )
-    errors = detector.reconstruction_error(some[top], per_feature=sources)
-    shown = np.unique(sources)
+    explanation = detector.explain(some[top])
+    contributions = by_columns_of_table(explanation.contributions, encoder)
     of_top = [values._replace(numbers=values.numbers[judged[top]]) for values in table]
-    expected = _expected(detector, encoder, some[top], of_top, layout)
+    expected = _expected(encoder, explanation.expected, of_top, layout)
     actual = [texts_of(values) for values in of_top]
     rows = []
     for i, place in enumerate(top):
-        total = errors[i].sum()
-        largest = np.argsort(-errors[i], kind="stable")[:N_PARTS]
+        total = contributions[i].sum()
+        largest = np.argsort(-contributions[i], kind="stable")[:N_PARTS]
         parts = [
             Part(
-                shortened(table[shown[j]].name),
-                float(errors[i, j] / total),
-                text_in(actual[shown[j]], i),
-                expected[shown[j]][i],
+                shortened(table[j].name),
+                float(contributions[i, j] / total),
+                text_in(actual[j], i),
+                expected[j][i],
             )
             for j in largest
-            if errors[i, j] > 0
+            if contributions[i, j] > 0
         ]
         row = int(judged[place])
         rows.append(UnusualRow(row, labels[row], float(scores[place]), parts))
@@ -107,16 +103,14 @@ def unusual_rows(
     return Unusual(rows, all_scores, float(np.median(scores)), len(matrix) - len(judged), notes)
 
 
-def _expected(detector, encoder, rows: np.ndarray, table: list[Values], layout: Layout):
-    """Return what autoencoders that were not trained on rows expect, a list of texts by column."""
-    rebuilt = [one.inverse_transform(one.transform(rows)) for one in detector.autoencoders_]
-    matrix = average(rebuilt, detector._folds.unseen(rows))
+def _expected(encoder, matrix: np.ndarray, table: list[Values], layout: Layout):
+    """Return what rows of the matrix stand for, a list of texts for each column of the table."""
     probabilities = encoder.level_probabilities(matrix)
     result = []
     for values, actual in zip(read(encoder.inverse_transform(matrix), layout), table, strict=True):
         if actual.levels is None:
             texts = texts_of(values)
-            result.append([text_in(texts, i) for i in range(len(rows))])
+            result.append([text_in(texts, i) for i in range(len(matrix))])
         else:
             levels = encoder.categories_[actual.name].tolist()
             pairs = zip(probabilities[actual.name], actual.numbers, strict=True)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_wine
+from sklearn.pipeline import make_pipeline
 
-from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer, TableEncoder
 from skae.plotting import OutlierDisplay
 
 QUICK = AutoencoderTransformer(
@@ -61,6 +62,22 @@ def test_what_is_missing_says_so_and_rows_have_numbers(wine, detector):
     (ax,) = display.axes_[0]
     assert ax.get_title(loc="left") == "row 0\n"
     assert sum(text.get_text().startswith("missing (") for text in ax.texts) == 1
+
+
+def test_behind_an_encoder_bars_stand_for_columns_of_the_table(wine):
+    table = wine[["ash", "alcohol", "hue"]].copy()
+    table["kind"] = np.where(table["alcohol"] > 0, "a$b", "c")
+    table.loc[7, "kind"] = None
+    detector = AutoencoderOutlierDetector(QUICK, n_folds=2, random_state=0)
+    finding = make_pipeline(TableEncoder(), detector).fit(table)
+    display = OutlierDisplay.from_estimator(finding, table, n_shown=1)
+    (ax,) = display.axes_[0]
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert sorted(labels) == ["alcohol", "ash", "hue", "kind"]
+    texts = dict(zip(labels, (text.get_text() for text in ax.texts), strict=False))
+    assert texts["ash"].startswith("12 (")
+    assert texts["kind"] in (r"missing (a\$b)", "missing (c)")
+    display.figure_.canvas.draw()
 
 
 @pytest.mark.parametrize("how", [{"n_shown": 0}, {"n_columns": 0}])
