@@ -178,6 +178,16 @@ def error_scale(autoencoders, X, weight: np.ndarray, held_out: np.ndarray) -> np
     return np.maximum(errors, _LEAST_ERROR * errors.mean() or 1.0)
 
 
+def trained_on(held_out: np.ndarray) -> np.ndarray:
+    """Return which rows each autoencoder was trained on; all, where it has seen none of them.
+
+    Parameters
+    ----------
+    held_out : ndarray of bool of shape (n_autoencoders, n_rows)
+    """
+    return ~held_out | held_out.all(axis=1, keepdims=True)
+
+
 def errors_of_others(autoencoders, X, known: np.ndarray, unseen: np.ndarray) -> np.ndarray:
     """Return the mean error of each value by the autoencoders that have not seen the row.
 

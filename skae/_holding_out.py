@@ -1,5 +1,6 @@
 """The rows of a fit: which differ, and which are held out to judge the epochs by."""
 
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -443,6 +444,24 @@ class FoldsOfRows:
         hashes = row_hashes(X.astype(self.dtype, copy=False))
         place = np.searchsorted(self.hashes, hashes).clip(max=len(self.hashes) - 1)
         return self.held_out[:, place] | (self.hashes[place] != hashes)
+
+    def to_hold_out(self, X) -> np.ndarray:
+        """Return which folds are not to train on which rows: one of them for a new row.
+
+        It is the same one whenever the row comes, as its values decide it.
+        """
+        unseen = self.unseen(X)
+        mixed = _mixed(row_hashes(X.astype(self.dtype, copy=False)), np.uint64(0))
+        fold = mixed % np.uint64(len(unseen)) == np.arange(len(unseen), dtype=np.uint64)[:, None]
+        return np.where(unseen.all(axis=0), fold, unseen)
+
+    def joined(self, X, held_out: np.ndarray) -> "FoldsOfRows":
+        """Return the same for other rows, too, (n_folds, n_rows) of them, which come before."""
+        hashes = np.concatenate([row_hashes(X.astype(self.dtype, copy=False)), self.hashes])
+        result = copy(self)
+        result.hashes, first = np.unique(hashes, return_index=True)
+        result.held_out = np.concatenate([held_out, self.held_out], axis=1)[:, first]
+        return result
 
 
 def _keys(*kinds: np.ndarray | None) -> np.ndarray | None:

@@ -4,49 +4,36 @@ from numbers import Integral, Real
 from typing import ClassVar, Self
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._autoencoder import AutoencoderTransformer
-from ._calibration import (
-    ERROR_VALUES,
-    CodeSpace,
-    HoleCalibration,
-    TypicalScores,
-    average,
-    error_scale,
-    errors_of_others,
-    share_below,
-    threshold,
-)
 from ._checked_rows import check_rows, refuse_target, validated_rows
 from ._contract import OutlierMixin, _fit_context
 from ._explanations import OutlierExplanation
 from ._fitting import fit_each, fit_seed, fitting
 from ._holding_out import FoldsOfRows, folds, group_numbers
 from ._idle import warn_of_idle
+from ._outlier_stream import OutlierStream
 from ._principal_axes import n_principal_axes
 from ._progress import Watchable
 from ._reconstruction import ColumnsOut, by_column, known_share
 from ._rows import (
     canonical,
-    chunks,
     fill_holes,
     known_values,
     mean_and_scale,
     merge_equal_rows,
 )
-from ._views import Views
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
 # Of the default autoencoder. More epochs rebuild rows better, and tell no more of them apart.
 _OF_DEFAULT = {"init": "pca", "noise": None, "max_iter": 30, "missing": "mask"}
 
 
-class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
+class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watchable):
     """Outlier detection by the reconstruction errors and the codes of autoencoders.
 
     An autoencoder learns what most rows have in common, so a row that it reconstructs badly,
@@ -107,6 +94,12 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         take longer. A splitter of scikit-learn, such as `sklearn.model_selection.PredefinedSplit`,
         must hold each row out at least once.
 
+    half_life : float, default=None
+        Of rows in a stream, for `partial_fit`, as a number of rows, at least 50: a row counts for
+        what is typical until a newer one takes its place, which half of the rows have lost when so
+        many others have come. At most 2048 rows are kept, chosen at random. None keeps none, and
+        there is no `partial_fit`.
+
     random_state : int, RandomState instance or None, default=None
         Decides the folds, and is that of the autoencoders unless they have one of their own.
         None takes theirs for the folds too; without any, each fit is different, without a
@@ -140,7 +133,8 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
     Notes
     -----
     A row of X is recognized by 64 bits that are computed from its values and kept; X itself
-    is not. If it comes back changed, be it in the last digit, it is a new row.
+    is not, but for a few rows with `half_life`. If it comes back changed, be it in the last digit,
+    it is a new row.
 
     Equal rows of X are never on both sides of a split, and count with the sum of their
     weights.
@@ -176,6 +170,7 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         ],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
         "n_folds": [Interval(Integral, 2, None, closed="left"), HasMethods("split")],
+        "half_life": [Interval(Real, 50, None, closed="left"), None],
         "random_state": ["random_state"],
     }
 
@@ -186,12 +181,14 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
         criterion="combined",
         contamination=0.1,
         n_folds=3,
+        half_life=None,
         random_state=None,
     ):
         self.autoencoder = autoencoder
         self.criterion = criterion
         self.contamination = contamination
         self.n_folds = n_folds
+        self.half_life = half_life
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -255,31 +252,9 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
             # Columns are checked here, and rows are arrays from here on.
             vars(autoencoder).pop("feature_names_in_", None)
 
-        self.autoencoders_ = autoencoders
-        self.__dict__.pop("error_scale_", None)
-        self._folds = FoldsOfRows(X, indices, held_out)
-        X = X[indices]
-        if self.criterion != "log_likelihood":
-            scale = error_scale(autoencoders, X, weight, held_out)
-            if self.criterion != "squared_error":
-                self.error_scale_ = scale
-        if self.criterion == "mahalanobis":
-            self._code_spaces = [
-                CodeSpace.of(autoencoder.transform(X[kept]), weight[kept])
-                for autoencoder, kept in zip(autoencoders, ~held_out, strict=True)
-            ]
-        if self.criterion == "combined":
-            errors = self._total_errors(X, known_values(X), held_out)
-            self._views = Views.of(autoencoders, X, weight, held_out, errors)
-        may_have_holes = self._takes_nan() and not sp.issparse(X)
-        self._holes = None
-        if may_have_holes:
-            self._holes = HoleCalibration.by_others(
-                self._raw_scores, autoencoders, X, held_out, share_below(self.contamination), seed
-            )
-        scores = self._scores(X)
-        self._typical = TypicalScores.of(scores, weight)
-        self.offset_ = threshold(scores, weight, self.contamination)
+        self.autoencoders_, self._folds = autoencoders, FoldsOfRows(X, indices, held_out)
+        self._keep_rows(X[indices], weight, held_out, seed)
+        self._calibrate(X[indices], weight, held_out, seed)
         return self
 
     def _check_combination(self):
@@ -450,45 +425,10 @@ class AutoencoderOutlierDetector(ColumnsOut, OutlierMixin, Watchable):
             return self._total_errors(X, *state)
         return by_column(self, self._errors(X, *state), given, per_feature)
 
-    def _scores(self, X):
-        scores = self._raw_scores(X, known_values(X), unseen=self._folds.unseen(X))
-        return scores if self._holes is None else self._holes.comparable(scores, known_share(X))
-
-    def _raw_scores(self, X, known, unseen):
-        """Return scores by the errors of known values, whatever their number."""
-        if self.criterion == "log_likelihood":
-            return average([ae.score_samples(X) for ae in self.autoencoders_], unseen)
-        errors = self._total_errors(X, known, unseen)
-        if self.criterion == "combined":
-            return self._views.scores(self.autoencoders_, X, known, unseen, errors)
-        if self.criterion == "mahalanobis":
-            pairs = zip(self.autoencoders_, self._code_spaces, strict=True)
-            parts = [space.squared_distance(ae.transform(X)) for ae, space in pairs]
-            errors += average(parts, unseen) / X.shape[1]
-        return -errors
-
-    def _total_errors(self, X, known, unseen):
-        """Return the error of each row, (n_samples,)."""
-        errors = np.empty(X.shape[0])
-        for chunk in chunks(X.shape[0], X.shape[1], ERROR_VALUES):
-            of_values = self._errors(X[chunk], known[chunk], unseen[:, chunk])
-            errors[chunk] = of_values.sum(axis=1)
-        return errors
-
-    def _errors(self, X, known, unseen):
-        """Return the error of each value, (n_samples, n_features)."""
-        errors = errors_of_others(self.autoencoders_, X, known, unseen)
-        if hasattr(self, "error_scale_"):
-            errors /= self.error_scale_ * X.shape[1]
-        return errors
-
     def _validate_rows(self, X):
         X = validated_rows(self, X, reset=False, allow_nan=self._takes_nan())
         known_share(X)  # refuses rows without any known value
         return canonical(X)
-
-    def _takes_nan(self):
-        return self.autoencoder is None or get_tags(self.autoencoder).input_tags.allow_nan
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial.distance import cdist
 
-from ._calibration import CodeSpace, average
+from ._calibration import CodeSpace, average, trained_on
 from ._explanations import OutlierExplanation
 from ._rows import chunks, dense_chunks, known_values, places_among
 
@@ -187,7 +187,7 @@ class Views(NamedTuple):
         """
         neighbors = [
             CodeNeighbors.of(autoencoder.transform(X[kept]), weight[kept])
-            for autoencoder, kept in zip(autoencoders, ~held_out, strict=True)
+            for autoencoder, kept in zip(autoencoders, trained_on(held_out), strict=True)
         ]
         views = cls(neighbors, ColumnDeviations.of(X, weight), [])
         measured = views._measured(autoencoders, X, known_values(X), held_out, errors)

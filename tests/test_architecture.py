@@ -24,7 +24,7 @@ LAYERS = [
     {"_model_files", "_standalone"},
     {"_convolutional", "_imputer", "_outliers", "_tables", "cluster"},
     {"_autoencoder", "_stacked", "_variational"},
-    {"_new_rows"},
+    {"_new_rows", "_outlier_stream"},
     {
         "_assembly",
         "_candidates",
@@ -32,6 +32,7 @@ LAYERS = [
         "_column_order",
         "_conditions",
         "_ordered_codes",
+        "_outlier_scores",
         "_pretraining",
         "_probabilistic_pca",
         "_reconstruction",

@@ -43,6 +43,9 @@ CHECKED = [
     ),
     AutoencoderOutlierDetector(small(missing="mask"), criterion="scaled_error", n_folds=4),
     AutoencoderOutlierDetector(
+        small(), contamination="auto", n_folds=2, half_life=50, random_state=0
+    ),
+    AutoencoderOutlierDetector(
         VariationalAutoencoderTransformer(
             1, hidden_layer_sizes=8, max_iter=3, early_stopping=False, random_state=0
         ),
@@ -272,7 +275,7 @@ def test_errors_of_values_tell_the_column_that_makes_a_row_unusual():
 def test_large_tables_are_scored_piece_by_piece(monkeypatch):
     X = table()
     whole = fitted().score_samples(X)
-    monkeypatch.setattr("skae._outliers.ERROR_VALUES", 50)
+    monkeypatch.setattr("skae._outlier_scores.ERROR_VALUES", 50)
     np.testing.assert_allclose(quick().fit(X).score_samples(X), whole)
 
 

@@ -19,6 +19,7 @@ from .._frames import Layout
 from .._holding_out import FoldsOfRows
 from .._imputer import AutoencoderImputer
 from .._new_rows import NewRows
+from .._outlier_stream import KeptRows
 from .._outliers import AutoencoderOutlierDetector
 from .._stacked import StackedAutoencoderClassifier
 from .._table_columns import TableColumns
@@ -125,6 +126,7 @@ FITTED: dict[type[BaseEstimator], dict[str, Any]] = {
         "_code_spaces": list,
         "_views": Views,
         "_typical": TypicalScores,
+        "_kept": KeptRows,
         "_holes": object,
     },
     AutoencoderImputer: {**_ROWS, "autoencoder_": object},
@@ -159,6 +161,9 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {kind.__name__: kind for kind in FI
 
 # Of a fit and its machine, not of a model: a path that a fit writes to.
 _NOT_KEPT = "checkpoint"
+
+# Parameters that files lack which were written before there were any, and what they are there.
+_ADDED: dict[str, dict[str, Any]] = {"AutoencoderOutlierDetector": {"half_life": None}}
 
 # Of an estimator that another one is made of; in the fitted ones the same parameters are missing.
 _INNER = "autoencoder__"
@@ -428,6 +433,7 @@ class _ModelReader(ValueReader):
             raise ValueError(f"{name!r} is not among the estimators")
         kind: Any = ESTIMATORS[name]
         parameters = {key: self.value(value) for key, value in node["parameters"].items()}
+        parameters = _ADDED.get(name, {}) | parameters
         if {*parameters} != {*kind._get_param_names()} - {_NOT_KEPT}:
             raise ValueError(f"a {name} has the parameters {sorted(parameters)}")
         fitted = {key: self.value(value) for key, value in node["fitted"].items()}

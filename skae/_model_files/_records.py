@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 from .._calibration import CodeSpace, HoleCalibration, TypicalScores
 from .._code_groups import Islands, Mixture
@@ -16,6 +17,7 @@ from .._holding_out import FoldsOfRows
 from .._level_embedding import EmbeddedColumn
 from .._mixed_loss import TableLikelihood, TableLoss
 from .._new_rows import CodeMixture, NewRows, Ranks
+from .._outlier_stream import KeptRows
 from .._stacked import Stage
 from .._table_columns import CategoryColumn, DateColumn, NumberColumn, TableColumns
 from .._views import CodeNeighbors, ColumnDeviations, Tail, Views
@@ -76,6 +78,13 @@ RECORDS: dict[str, Record] = {
             },
         ),
         Record(FoldsOfRows, {"dtype": np.dtype, "hashes": _ARRAY, "held_out": _ARRAY}),
+        Record(
+            KeptRows,
+            {
+                **{"X": (_ARRAY, csr_array), "weight": _ARRAY, "held_out": _ARRAY},
+                **{"folds": FoldsOfRows, "n_seen": int, "seed": int},
+            },
+        ),
         Record(LabelCondition, {"classes": _ARRAY, "counts": _ARRAY}),
         Record(NumberCondition, {"mean": _ARRAY, "scale": _ARRAY}),
         Record(CodesGivenCondition, {"squares": _ARRAY, "products": _ARRAY, "scatter": _ARRAY}),
