@@ -13,7 +13,9 @@ AutoencoderOutlierDetector has codes, and the autoencoder of PyOD 3.6.7 with its
 (pyod/models/auto_encoder.py, base_dl.py and utils/torch_utility.py), written down here so
 that PyOD need not be installed.
 
-    SKAE_DATA=folder python benchmarks/outliers.py [--seeds 3] [--jobs 2] [--smoke]
+--times has the seconds of one core, of the process and not of the clock, that a fit takes.
+
+    SKAE_DATA=folder python benchmarks/outliers.py [--seeds 3] [--jobs 2] [--smoke] [--times]
 
 Without SKAE_DATA, MNIST and Fashion-MNIST come from OpenML; --bundled leaves them out.
 """
@@ -221,13 +223,29 @@ def case(name, inliers, outliers, method, seed):
     }
 
 
+def show_times(sizes):
+    """Print how long fits to rows around a curved surface of five dimensions take."""
+    torch.set_num_threads(1)
+    for n_rows, n_columns in sizes:
+        random = np.random.RandomState(0)
+        codes = random.normal(size=(n_rows, 5))
+        X = np.tanh(codes @ random.normal(size=(5, n_columns))) + 0.3 * codes[:, :1] ** 2
+        X += 0.3 * random.normal(size=X.shape)
+        begun = time.process_time()
+        AutoencoderOutlierDetector(random_state=0).fit(X)
+        print(f"{n_rows} x {n_columns}: {time.process_time() - begun:.1f} s", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--bundled", action="store_true", help="only what ships with scikit-learn")
     parser.add_argument("--smoke", action="store_true", help="two small data sets, one seed")
+    parser.add_argument("--times", action="store_true", help="only how long fits take")
     arguments = parser.parse_args()
+    if arguments.times:
+        return show_times([(300, 10)] if arguments.smoke else [(3500, 36), (100_000, 30)])
     sets = data_sets(arguments.bundled or arguments.smoke)
     if arguments.smoke:
         arguments.seeds = 1
@@ -258,6 +276,7 @@ def main():
     table = [[method, *(mean(column, method=method) for column in columns)] for method in METHODS]
     print(f"\nmeans over {len(sets)} data sets and {arguments.seeds} seeds\n")
     print(tabulate(table, ["detector", *columns], floatfmt=".3f"))
+    return None
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ class HoleCalibration(NamedTuple):
         return cls(np.array(counts) / n_features, middle, np.maximum(spread, np.finfo(float).tiny))
 
     @classmethod
-    def by_others(
+    def of_others(
         cls, score, autoencoders, X, held_out: np.ndarray, below: float, seed: int
     ) -> "HoleCalibration":
         """Measure the scores of rows by the autoencoders that were not trained on them.
@@ -135,7 +135,7 @@ class HoleCalibration(NamedTuple):
         """
         some = places_among(len(X), _LEVEL_ROWS)
         X, unseen = X[some], held_out[:, some]
-        filled = average([one.inverse_transform(one.transform(X)) for one in autoencoders], unseen)
+        filled = by_others(rebuilt, autoencoders, X, unseen)
         return cls.of(partial(score, unseen=unseen), X, filled, below, seed)
 
     def comparable(self, scores: np.ndarray, known_share: np.ndarray) -> np.ndarray:
@@ -208,15 +208,32 @@ def errors_of_others(autoencoders, X, known: np.ndarray, unseen: np.ndarray) -> 
     return errors
 
 
-def average(parts, weight: np.ndarray) -> np.ndarray:
-    """Return the weighted mean of what several say of rows, (n_rows, ...).
+def by_others(says, autoencoders, X, unseen: np.ndarray) -> np.ndarray:
+    """Return the mean of what the autoencoders that have not seen a row say of it, (n_rows, ...).
 
     Parameters
     ----------
-    parts : sequence of n_parts ndarrays of shape (n_rows, ...)
-    weight : ndarray of shape (n_parts, n_rows)
+    says : callable
+        ``says(autoencoder, rows)``, of shape (n_rows, ...).
+    autoencoders : sequence of estimators
+    X : {ndarray, csr_array} of shape (n_rows, n_features)
+    unseen : ndarray of bool of shape (n_autoencoders, n_rows)
     """
-    return np.einsum("pn,pn...->n...", weight / weight.sum(axis=0), np.asarray(parts))
+    total: np.ndarray | None = None
+    for autoencoder, counts in zip(autoencoders, unseen, strict=True):
+        some = np.flatnonzero(counts)
+        if len(some):
+            said = says(autoencoder, X if len(some) == X.shape[0] else X[some])
+            if total is None:
+                total = np.zeros((X.shape[0], *said.shape[1:]))
+            total[some] += said
+    assert total is not None  # each row has one that has not seen it
+    return total / unseen.sum(axis=0).reshape(-1, *[1] * (total.ndim - 1))
+
+
+def rebuilt(autoencoder, rows) -> np.ndarray:
+    """Return what an autoencoder makes of rows."""
+    return autoencoder.inverse_transform(autoencoder.transform(rows))
 
 
 def share_below(contamination: float | str) -> float:

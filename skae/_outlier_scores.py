@@ -11,7 +11,7 @@ from ._calibration import (
     CodeSpace,
     HoleCalibration,
     TypicalScores,
-    average,
+    by_others,
     error_scale,
     errors_of_others,
     share_below,
@@ -52,7 +52,7 @@ class OutlierScores(BaseEstimator):
         may_have_holes = self._takes_nan() and not sp.issparse(X)
         self._holes = None
         if may_have_holes:
-            self._holes = HoleCalibration.by_others(
+            self._holes = HoleCalibration.of_others(
                 self._raw_scores, autoencoders, X, held_out, share_below(self.contamination), seed
             )
         scores = self._scores(X)
@@ -70,14 +70,13 @@ class OutlierScores(BaseEstimator):
     def _raw_scores(self, X, known, unseen):
         """Return scores by the errors of known values, whatever their number."""
         if self.criterion == "log_likelihood":
-            return average([ae.score_samples(X) for ae in self.autoencoders_], unseen)
+            return by_others(_log_likelihood, self.autoencoders_, X, unseen)
         errors = self._total_errors(X, known, unseen)
         if self.criterion == "combined":
             return self._views.scores(self.autoencoders_, X, known, unseen, errors)
         if self.criterion == "mahalanobis":
-            pairs = zip(self.autoencoders_, self._code_spaces, strict=True)
-            parts = [space.squared_distance(ae.transform(X)) for ae, space in pairs]
-            errors += average(parts, unseen) / X.shape[1]
+            pairs = list(zip(self.autoencoders_, self._code_spaces, strict=True))
+            errors += by_others(_squared_distance, pairs, X, unseen) / X.shape[1]
         return -errors
 
     def _total_errors(self, X, known, unseen):
@@ -97,3 +96,12 @@ class OutlierScores(BaseEstimator):
 
     def _takes_nan(self):
         return self.autoencoder is None or get_tags(self.autoencoder).input_tags.allow_nan
+
+
+def _log_likelihood(autoencoder, rows) -> np.ndarray:
+    return autoencoder.score_samples(rows)
+
+
+def _squared_distance(pair, rows) -> np.ndarray:
+    autoencoder, space = pair
+    return space.squared_distance(autoencoder.transform(rows))

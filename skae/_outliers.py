@@ -29,8 +29,11 @@ from ._rows import (
 )
 
 _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes explain as PCA's
-# Of the default autoencoder. More epochs rebuild rows better, and tell no more of them apart.
-_OF_DEFAULT = {"init": "pca", "noise": None, "max_iter": 30, "missing": "mask"}
+# Of the default autoencoder. More epochs rebuild rows better, and tell no more of them apart; of
+# many rows, whose epochs have more steps, fewer do.
+_OF_DEFAULT = {"init": "pca", "noise": None, "missing": "mask", "validation_fraction": 0.1}
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 30
+_ROWS_SEEN = 500_000  # in all epochs, where they are between these
 
 
 class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watchable):
@@ -59,8 +62,9 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
         An unfitted autoencoder, such as `AutoencoderTransformer`; each fold has a clone of it.
         What counts for detection is that it can't reconstruct everything: few codes. None is
         an `AutoencoderTransformer` with as many codes as PCA needs for half of the variance
-        (though fewer than columns), ``init="pca"``, ``noise=None``, 30 epochs and
-        ``validation_fraction=0.1``: what it takes to tell rows apart is soon learnt.
+        (though fewer than columns), ``init="pca"``, ``noise=None``, 30 epochs (of more than 16 000
+        rows fewer, to 5) and ``validation_fraction=0.1``: what it takes to tell rows apart is soon
+        learnt.
 
     criterion : {"combined", "mahalanobis", "scaled_error", "squared_error", \
             "log_likelihood"}, default="combined"
@@ -281,7 +285,8 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
         mean, _ = mean_and_scale(X, indices, weight)
         X = fill_holes(X, mean)
         n_codes = min(n_principal_axes(X, indices, weight, mean, _SHARE_OF_PCA), X.shape[1] - 1)
-        return AutoencoderTransformer(n_codes, validation_fraction=0.1, **_OF_DEFAULT)
+        n_epochs = int(np.clip(_ROWS_SEEN // len(indices), _FEWEST_EPOCHS, _MOST_EPOCHS))
+        return AutoencoderTransformer(n_codes, max_iter=n_epochs, **_OF_DEFAULT)
 
     def predict(self, X) -> np.ndarray:
         """Tell outliers from inliers.

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial.distance import cdist
 
-from ._calibration import CodeSpace, average, trained_on
+from ._calibration import CodeSpace, by_others, rebuilt, trained_on
 from ._explanations import OutlierExplanation
 from ._rows import chunks, dense_chunks, known_values, places_among
 
@@ -221,8 +221,8 @@ class Views(NamedTuple):
         return -np.sqrt(sum((_excess(one) ** 2 for one in others), surface**2))
 
     def _measured(self, autoencoders, X, known, unseen, errors) -> list[np.ndarray]:
-        pairs = zip(autoencoders, self.neighbors, strict=True)
-        distances = average([near.distance(one.transform(X)) for one, near in pairs], unseen)
+        pairs = list(zip(autoencoders, self.neighbors, strict=True))
+        distances = by_others(_distance_of_codes, pairs, X, unseen)
         return [errors, distances, self.columns.total(X, known)]
 
     def explain(self, autoencoders, X, known, unseen, errors, names) -> OutlierExplanation:
@@ -234,9 +234,15 @@ class Views(NamedTuple):
             of_rows[:, None] * part / np.maximum(part.sum(axis=1, keepdims=True), 1e-300)
             for of_rows, part in said
         ]
-        rebuilt = average([one.inverse_transform(one.transform(X)) for one in autoencoders], unseen)
+        expected = by_others(rebuilt, autoencoders, X, unseen)
         views = dict(zip(NAMES, by_view, strict=True))
-        return OutlierExplanation(values, rebuilt, parts[0] + parts[1], views, np.asarray(names))
+        return OutlierExplanation(values, expected, parts[0] + parts[1], views, np.asarray(names))
+
+
+def _distance_of_codes(pair, rows) -> np.ndarray:
+    """Return how far rows are from the neighbors of their codes, by an autoencoder and these."""
+    autoencoder, neighbors = pair
+    return neighbors.distance(autoencoder.transform(rows))
 
 
 def _excess(improbable: np.ndarray) -> np.ndarray:

@@ -405,6 +405,13 @@ def test_the_default_autoencoder_has_fewer_codes_than_columns():
     assert detector.autoencoders_[0].n_components == 1
 
 
+@pytest.mark.parametrize(("n_rows", "n_epochs"), [(100, 30), (25_000, 20), (10**6, 5)])
+def test_of_many_rows_the_default_sees_each_less_often(n_rows, n_epochs):
+    X, indices = table(100), np.arange(n_rows) % 100
+    template = AutoencoderOutlierDetector()._template(X, indices, np.ones(n_rows))
+    assert template.max_iter == n_epochs
+
+
 def test_digits_that_were_not_in_X_are_found():
     X, y = load_digits(return_X_y=True)
     zeros = X[y == 0]

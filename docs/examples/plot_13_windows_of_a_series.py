@@ -160,5 +160,5 @@ for place in sorted(peaks(-np.log10(p_values), 4)):
 # %%
 # Such p-values are not independent, as windows overlap, and what is unusual lasts for as many days
 # as a window has: where one alarm an event is wanted, take the first of each run. And windows of a
-# stream are held out one by one, so what is typical is told by networks that know the windows beside
-# them, and somewhat more than a twentieth are alarms.
+# stream are held out one by one, so what is typical is told by networks that know the windows
+# beside them, and somewhat more than a twentieth are alarms.
