@@ -231,6 +231,7 @@ def show_times(sizes):
         codes = random.normal(size=(n_rows, 5))
         X = np.tanh(codes @ random.normal(size=(5, n_columns))) + 0.3 * codes[:, :1] ** 2
         X += 0.3 * random.normal(size=X.shape)
+        AutoencoderOutlierDetector(random_state=0).fit(X[:100])  # what is only slow at first
         begun = time.process_time()
         AutoencoderOutlierDetector(random_state=0).fit(X)
         print(f"{n_rows} x {n_columns}: {time.process_time() - begun:.1f} s", flush=True)
