@@ -19,6 +19,7 @@ __all__ = [
     "cluster",
     "compare",
     "comparison",
+    "data_parallel",
     "datasets",
     "exceptions",
     "inspection",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from ._imputer import AutoencoderImputer
     from ._model_files import load, save
     from ._outliers import AutoencoderOutlierDetector
+    from ._processes import data_parallel
     from ._stacked import StackedAutoencoderClassifier
     from ._table_encoder import TableEncoder
     from ._tables import TableAutoencoderTransformer
@@ -85,6 +87,7 @@ else:
         "TableEncoder": "._table_encoder",
         "VariationalAutoencoderTransformer": "._variational",
         "compare": ".comparison",
+        "data_parallel": "._processes",
         "report": ".reporting",
         "to_onnx": ".onnx",
         "load": "._model_files",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._set_output import _safe_set_output
 from torch import nn
@@ -29,6 +29,7 @@ from ._journal import (
     keeping_journal,
 )
 from ._labels import known_class_numbers
+from ._processes import processes_of_fit
 from ._progress import (
     GivenRows,
     Moment,
@@ -199,6 +200,11 @@ def fitting(
     They may judge the fitted estimator by the training rows if these are all that there are. The
     journal, which only a whole fit has, is that of all fits of an autoencoder that it is made of.
     """
+    if processes_of_fit().are_several and is_classifier(estimator):
+        raise ValueError(
+            f"{type(estimator).__name__} is not trained by several processes together. Fit it "
+            "outside of data_parallel()."
+        )
     trained = getattr(estimator, "autoencoder", estimator)
     checkpoint = getattr(trained, "checkpoint", None) if whole else None
     validation = validation_set(estimator) if hasattr(estimator, "early_stopping") else None
@@ -360,7 +366,7 @@ def training_settings(
     if batch_size == "auto":
         batch_size = int(np.clip(n_rows // (20 if averaged else 40), 32, largest_batch))
     batch_size = min(batch_size, n_rows)
-    report = report_of_fit()
+    report, processes = report_of_fit(), processes_of_fit()
     max_iter = estimator.max_iter if max_iter is None else max_iter
     if max_iter == "auto":
         n_steps, least, most = _STEPS["averaged" if averaged and stage == "last" else stage]
@@ -381,13 +387,14 @@ def training_settings(
         shuffle=estimator.shuffle,
         device=resolve_device(estimator.device),
         precision=estimator.precision,
-        verbose=bool(estimator.verbose) and not report.is_drawn,
+        verbose=bool(estimator.verbose) and not report.is_drawn and processes.is_main,
         seed=fit_seed(estimator.random_state),
         callbacks=check_callbacks(estimator.callbacks),
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None or is_auto(noise) else part_of(noise, NOISES, "noise"),
         report=report,
         journal=journal_of_fit(),
+        processes=processes,
     )
 
 
@@ -478,7 +485,7 @@ def undisturbed(parts: Sequence[Any], seed: int) -> Iterator[None]:
 
 def fit_seed(random_state) -> int:
     """Return the seed of a fit, without moving numpy's global generator."""
-    return journal_of_fit().seed(lambda: _drawn_seed(random_state))
+    return processes_of_fit().first(journal_of_fit().seed(lambda: _drawn_seed(random_state)))
 
 
 def _drawn_seed(random_state) -> int:

@@ -23,6 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 from torch import nn
 
+from ._processes import processes_of_fit
 from ._seeding import global_draws, go_on_drawing
 from ._sources import RowChoice, RowSource
 from ._value_files import FORMAT, ValueReader, ValueWriter, hold, package_versions, read, write
@@ -110,6 +111,8 @@ class Training:
 class Journal:
     """What a fit has done so far; silent without a path.
 
+    Of several processes that train together, the main one reads and writes it, and all know it.
+
     Parameters
     ----------
     path : str, optional
@@ -126,8 +129,12 @@ class Journal:
         self._n_asked = {"fits": 0, "seeds": 0, "trainings": 0}
         self._draws_globally = False
         self._written, self._took = 0.0, 0.0
-        if path is not None and os.path.lexists(path):
+        self._file = path if processes_of_fit().is_main else None
+        if self._file is not None and os.path.lexists(self._file):
             self._read()
+        if path is not None:
+            known = self.fits, self.seeds, self.trainings
+            self.fits, self.seeds, self.trainings = processes_of_fit().first(known)
 
     def seed(self, draw: Callable[[], int]) -> int:
         """Return the seed that was drawn at this place, or what is drawn now."""
@@ -189,7 +196,7 @@ class Journal:
 
     def is_due(self) -> bool:
         """Whether it is time to write; never without a path."""
-        if self.path is None:
+        if self._file is None:
             return False
         pause = _SHARE_OF_TIME * self._took if self.every is None else self.every
         return perf_counter() - self._written >= pause
@@ -199,6 +206,8 @@ class Journal:
 
     def write(self) -> None:
         """Put a file of all that is known in the place of the last one."""
+        if self._file is None:
+            return
         begin, writer = perf_counter(), ValueWriter()
         last = self.trainings[-1] if self.trainings else None
         told = {
@@ -217,9 +226,9 @@ class Journal:
 
     def remove(self) -> None:
         """Take the file away."""
-        if self.path is not None:
+        if self._file is not None:
             with suppress(FileNotFoundError):
-                os.unlink(self.path)
+                os.unlink(self._file)
 
     def _next(self, known: list, name: str, new: Any) -> Any:
         """Return what was noted at this place of a list, or note what is new."""
@@ -290,7 +299,7 @@ def keeping_journal(checkpoint: Any) -> Iterator[None]:
     if path is not None and journal_of_fit().path == path:
         yield
         return
-    with hold(path):
+    with hold(path if processes_of_fit().is_main else None):
         journal = Journal(path, every)
         token = _OF_THIS_FIT.set(journal)
         try:

@@ -16,7 +16,8 @@ from skorch.callbacks import Callback, InputShapeSetter
 from skorch.exceptions import SkorchException
 from torch import Tensor, nn
 
-from ._journal import Journal
+from ._journal import Journal, digest
+from ._processes import Processes, SharedBatches, sum_gradients
 from ._progress import Epochs, Moment, Report, View, epochs_of
 from ._rows import (
     CHUNK_VALUES,
@@ -31,11 +32,12 @@ from ._seeding import torch_generator
 from ._threads import single_thread
 from .nn import (
     LossSideBySide,
-    RandomLayer,
+    PenalizedLoss,
     RowLoss,
     fixed_draws,
     multiplications,
     part_of,
+    random_layers,
     seed_layers,
     side_by_side,
     values_per_row,
@@ -125,6 +127,7 @@ class TrainingSettings:
     report: Report = field(default_factory=Report)  # where the fit tells of what it does
     journal: Journal = field(default_factory=Journal)  # where it writes down how far it is
     view: View | None = None  # how scikit-learn's callbacks may look at an epoch
+    processes: Processes = Processes()  # noqa: RUF009  (it is frozen)
 
     @property
     def shares_a_solver(self) -> bool:
@@ -307,7 +310,12 @@ class Run:
         if entries[0].held_out is not None:
             watch = _Validation([entry.held_out for entry in entries], settings, judge)
         self.watch = watch
-        n_batches = len(self._batches(self.rows, settings.batch_size))
+        n_batches = len(self.rows.batches(settings.batch_size, **self._how()))
+        self.shared = None
+        if settings.processes.are_several:
+            _refuse_what_is_not_shared(self.entries, settings, len(self.rows) // n_batches)
+            settings.processes.begin_alike(network)
+            self.shared = _Shared(settings.processes)
         self.average = _Average(n_batches) if settings.learning_rate == "averaged" else None
         self.stopped = False
         self.schedule = _Schedule(settings, n_batches, watch)
@@ -322,6 +330,7 @@ class Run:
             iterator_train=self._batches,
             train_split=None,
             callbacks=[
+                *([] if self.shared is None else [("shared", self.shared)]),
                 *([] if self.average is None else [("average", self.average)]),
                 *([] if watch is None else [("validation", watch)]),
                 ("schedule", self.schedule),
@@ -344,9 +353,12 @@ class Run:
             return self.entries[0].rows
         return RowsSideBySide([entry.rows for entry in self.entries])
 
+    def _how(self) -> dict[str, Any]:
+        return {name: one[0] for name, one in self.how.items()} if self.alone else self.how
+
     def _batches(self, rows, batch_size: int):
-        how = {name: one[0] for name, one in self.how.items()} if self.alone else self.how
-        return rows.batches(batch_size, **how)
+        batches = rows.batches(batch_size, **self._how())
+        return batches if self.shared is None else self.shared.of(batches)
 
     def epoch(self) -> dict[tuple[int, int], float]:
         """Train for one epoch and return the mean training losses."""
@@ -423,7 +435,7 @@ class Run:
 
     def _generators(self) -> list[torch.Generator]:
         """Return all that draws: orders of rows, partners, noise, and layers, which share one."""
-        layers = [layer for layer in self.network.modules() if isinstance(layer, RandomLayer)]
+        layers = random_layers(self.network)
         corrupt = [noise.generator for noise in self.how["corrupt"] if noise is not None]
         drawn = [*self.how["generator"], *self.how["draw"]]
         drawn = [generator for generator in drawn if generator is not None]
@@ -540,6 +552,92 @@ def _parts_of(
     return parts
 
 
+class _Shared(Callback):
+    """Train with the shares that several processes have of each batch as with the whole batches.
+
+    The loss of a share counts as it has rows, and gradients are the sums of those of all shares
+    before a step. What is recorded of a batch is what the whole of it has.
+    """
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+
+    def of(self, batches: Any) -> SharedBatches:
+        """Return the shares of batches that the next epoch is trained with."""
+        self.batches_ = SharedBatches(batches, self.processes)
+        return self.batches_
+
+    def on_train_begin(self, net, **kwargs) -> None:
+        self.layers_ = random_layers(net.module_)
+        self.hook_ = net.criterion_.register_forward_hook(self._share_of_loss)
+
+    def on_train_end(self, net, **kwargs) -> None:
+        self.hook_.remove()
+
+    def on_batch_begin(self, net, training=False, **kwargs) -> None:
+        if training:
+            share = self.batches_.share
+            for layer in self.layers_:
+                layer.share = share.start, share.n_rows
+
+    def _share_of_loss(self, criterion, given, loss: Tensor) -> Tensor:
+        share = self.batches_.share
+        self.loss_ = loss * (share.n_own / share.n_rows)
+        return self.loss_
+
+    def on_grad_computed(self, net, **kwargs) -> None:
+        groups = net.optimizer_.param_groups
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        self.loss_ = sum_gradients(self.processes, parameters, self.loss_)
+
+    def on_batch_end(self, net, training=False, **kwargs) -> None:
+        if training:
+            net.history.record_batch("train_loss", self.loss_.item())
+            net.history.record_batch("train_batch_size", self.batches_.share.n_rows)
+            for layer in self.layers_:
+                del layer.share
+
+    def on_epoch_end(self, net, **kwargs) -> None:
+        if isinstance(net.criterion_, LossSideBySide):
+            net.criterion_.gather(self.processes.sum)
+
+
+def _refuse_what_is_not_shared(entries, settings: TrainingSettings, least_batch: int) -> None:
+    """Raise an error for what several processes can't train as one would."""
+    number, refusal = settings.processes.number, None
+    if settings.callbacks or settings.report.is_heard:
+        refusal = (
+            "callbacks, which see one process and may end it before the others. Leave them out"
+        )
+    for entry in entries:
+        for module in [*entry.network.modules(), *entry.loss.modules()]:
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                refusal = "batch normalization, which sees a batch as a whole. Use 'layer'"
+            for part in module.penalties if isinstance(module, PenalizedLoss) else ():
+                if not getattr(part, "by_row", False):
+                    refusal = (
+                        f"{part!r}, which sees a batch as a whole, as far as is known. Take "
+                        "another penalty, or say by_row = True in the class of yours if what it "
+                        "returns for a row depends on that row alone"
+                    )
+    if refusal is not None:
+        raise ValueError(f"{number} processes together do not train with {refusal}.")
+    if least_batch < number:
+        raise ValueError(
+            f"{number} processes can't share batches of {least_batch} rows "
+            f"(batch_size={settings.batch_size}): each needs one at least."
+        )
+    rows = [some for entry in entries for some in (entry.rows, entry.held_out) if some is not None]
+    settings.processes.refuse_difference("rows", "; ".join(map(_recognized, rows)))
+
+
+def _recognized(rows: StandardizedRows) -> str:
+    """Return what rows are recognized by: which they are, and in which units."""
+    center = round(float(np.linalg.norm(rows.mean)) / rows.scale, 6)
+    which = digest(rows.indices, rows.sample_weight)
+    return f"{len(rows)} rows ({which}, center {center}, scale {rows.scale:.9g})"
+
+
 class _Average(Callback):
     """Keep an average of the weights that a training goes through, and show it between epochs.
 
@@ -612,7 +710,7 @@ class _Validation(Callback):
     ) -> None:
         self.parts = list(parts)
         self.alone = len(self.parts) == 1  # what stood side by side does so to the last
-        self.seed = settings.seed
+        self.seed, self.processes = settings.seed, settings.processes
         self.noise = settings.noise if judge is None else None
         self.judge = judge
 
@@ -649,11 +747,20 @@ class _Validation(Callback):
             )
             for part in self.parts
         ]
+        several: Any = batches[0] if self.alone else BatchesSideBySide(batches)
+        # Processes take turns, but where what is drawn for a batch depends on those before.
+        turns = Processes() if random_layers(net.module_) else self.processes
         with torch.no_grad(), fixed_draws(net.module_, self.seed, net.device):
-            for Z, (target, _, *more) in batches[0] if self.alone else BatchesSideBySide(batches):
+            for number, (Z, (target, weight, *more)) in enumerate(several):
+                if number % turns.number != turns.rank:
+                    losses.append(torch.zeros_like(weight))
+                    continue
                 Z, target, *more = (tensor.to(net.device) for tensor in (Z, target, *more))
                 losses.append(loss.rows(net.module_(Z), target, *more).cpu())
-        return torch.cat(losses, dim=-1).double().numpy().reshape(len(batches), -1)
+        of_all = torch.cat(losses, dim=-1).double()
+        if turns.are_several:
+            of_all = turns.sum(of_all.to(net.device)).cpu()
+        return of_all.numpy().reshape(len(batches), -1)
 
 
 class _Schedule(Callback):

@@ -14,6 +14,9 @@ once a training, for the rows trained on and for those held out, who of the rows
 drawn with, or several whose product it is. Both arguments have ``X``, ``weight``, ``places`` (which
 rows of X in `fit` they are) and, if the penalty has an attribute ``needs_labels`` that is true,
 ``labels``: the ``y`` of `fit` as numbers of classes, -1 for none.
+
+A penalty whose number for a row depends on that row alone (and its partner) says so by an attribute
+``by_row = True``; several processes train with no others (`skae.data_parallel`).
 """
 
 from collections.abc import Callable
@@ -71,6 +74,7 @@ class L1Sparsity(BaseEstimator):
     True
     """
 
+    by_row = True
     _parameter_constraints: ClassVar[dict] = {"weight": _WEIGHT}
 
     def __init__(self, weight=1e-3):
@@ -207,6 +211,7 @@ class Contraction(BaseEstimator):
     (1797, 2)
     """
 
+    by_row = True
     _parameter_constraints: ClassVar[dict] = {"weight": _WEIGHT}
 
     def __init__(self, weight=1e-3):

@@ -66,6 +66,7 @@ LAYERS = [
         "_explanations",
         "_labels",
         "_neighbors",
+        "_processes",
         "_seeding",
         "_sources",
         "_table_values",

@@ -71,7 +71,14 @@ from ._network import (
     SkipConnection,
     Standardize,
 )
-from ._random import Dropout, NestedDropout, RandomLayer, fixed_draws, seed_layers
+from ._random import (
+    Dropout,
+    NestedDropout,
+    RandomLayer,
+    fixed_draws,
+    random_layers,
+    seed_layers,
+)
 from ._reorder import Reorder, ReorderedNetwork
 from ._side_by_side import LossSideBySide, likeness, part_of, side_by_side
 from ._variational import (
@@ -175,6 +182,7 @@ __all__ = [
     "multiplications",
     "part_of",
     "pool_sizes",
+    "random_layers",
     "read_image_shape",
     "seed_layers",
     "side_by_side",

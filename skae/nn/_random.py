@@ -1,6 +1,6 @@
 """Layers that draw random numbers, each from the generator of its training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,18 +16,33 @@ class RandomLayer(nn.Module):
 
     generator: Generator | None = None
     side_by_side = False  # whether it belongs to several networks
+    # Of a batch that several processes share: the first of the rows here, and how many all have.
+    share: tuple[int, int] | None = None
 
-    def _of_one(self, X: Tensor) -> Tensor:
-        """Return what one network has of a tensor: generators of one seed draw the same for all."""
-        return X[0] if self.side_by_side else X
+    def _drawn(self, X: Tensor, draw: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return what is drawn for each number of a tensor, by a function that fills an empty one.
+
+        Networks side by side have the same, as generators of one seed would draw for each.
+        """
+        of_one = X[0] if self.side_by_side else X
+        if self.share is None:
+            return draw(torch.empty_like(of_one))
+        start, n_rows = self.share
+        return draw(of_one.new_empty(n_rows, *of_one.shape[1:])).narrow(0, start, len(of_one))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "generator"}
+        kept = vars(self).items()
+        return {name: value for name, value in kept if name not in ("generator", "share")}
+
+
+def random_layers(network: nn.Module) -> list[RandomLayer]:
+    """Return the layers of a network that draw random numbers."""
+    return [layer for layer in network.modules() if isinstance(layer, RandomLayer)]
 
 
 def seed_layers(network: nn.Module, seed: int, device: str = "cpu") -> None:
     """Give all layers of a network that draw random numbers one generator with this seed."""
-    layers = [layer for layer in network.modules() if isinstance(layer, RandomLayer)]
+    layers = random_layers(network)
     if layers:
         generator = Generator(device)
         generator.manual_seed(seed)
@@ -38,7 +53,7 @@ def seed_layers(network: nn.Module, seed: int, device: str = "cpu") -> None:
 @contextmanager
 def fixed_draws(network: nn.Module, seed: int, device: str = "cpu") -> Iterator[None]:
     """Let the layers of a network draw from this seed in a block, and go on after it."""
-    layers = [layer for layer in network.modules() if isinstance(layer, RandomLayer)]
+    layers = random_layers(network)
     generators = [layer.generator for layer in layers]
     seed_layers(network, seed, device)
     try:
@@ -61,7 +76,7 @@ class Dropout(RandomLayer):
     def forward(self, X: Tensor) -> Tensor:
         if not self.training:
             return X
-        kept = torch.empty_like(self._of_one(X)).bernoulli_(1 - self.rate, generator=self.generator)
+        kept = self._drawn(X, lambda room: room.bernoulli_(1 - self.rate, generator=self.generator))
         return X * kept / (1 - self.rate)
 
     def extra_repr(self) -> str:
@@ -79,7 +94,9 @@ class NestedDropout(RandomLayer):
     def forward(self, code: Tensor) -> Tensor:
         if not self.training:
             return code
-        n_rows, n_components = self._of_one(code).shape
-        draw = torch.empty(n_rows, 1, dtype=torch.float32, device=code.device)
-        draw.uniform_(0, 2 * n_components, generator=self.generator)
+        n_components = code.shape[-1]
+        draw = self._drawn(
+            code[..., :1].float(),
+            lambda room: room.uniform_(0, 2 * n_components, generator=self.generator),
+        )
         return code * (torch.arange(n_components, device=code.device) <= draw)

@@ -1,7 +1,7 @@
 """Networks side by side: several that are alike, as one module that trains all of them at once."""
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
@@ -296,6 +296,11 @@ class LossSideBySide(RowLoss):
         self._sum = self._sum + losses.detach() * weight.shape[1]
         self._n_rows += weight.shape[1]
         return losses.sum()
+
+    def gather(self, sum_of_all: Callable[[Tensor], Tensor]) -> None:
+        """Let the means be those of the rows of several processes, by what sums up a tensor."""
+        self._sum = sum_of_all(self._sum)
+        self._n_rows = int(sum_of_all(self._sum.new_tensor([self._n_rows], dtype=torch.int64)))
 
     def take_means(self) -> Tensor:
         """Return the mean losses of the batches since the last call, (n_networks,)."""

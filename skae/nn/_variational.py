@@ -60,7 +60,7 @@ class DrawCode(RandomLayer):
     """Draw codes from normal distributions, such that gradients reach their parameters."""
 
     def forward(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        noise = torch.empty_like(self._of_one(mean)).normal_(generator=self.generator)
+        noise = self._drawn(mean, lambda room: room.normal_(generator=self.generator))
         return mean + noise * (0.5 * log_variance).exp()
 
 
@@ -75,7 +75,7 @@ class Binarize(RandomLayer):
         self.standardize = standardize
 
     def forward(self, Z: Tensor) -> Tensor:
-        draws = torch.empty_like(self._of_one(Z)).uniform_(generator=self.generator)
+        draws = self._drawn(Z, lambda room: room.uniform_(generator=self.generator))
         drawn = self.standardize((draws < self.standardize.inverse(Z)).to(Z.dtype))
         return torch.where(Z.isnan(), Z, drawn)
 
