@@ -6,6 +6,7 @@ The oracle is the array that holds all of them.
 import os
 import subprocess
 import sys
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -852,3 +853,55 @@ def test_a_fit_takes_a_quarter_of_the_memory_of_its_rows(kind, tmp_path):
         [*call, str(rows.nbytes // 4)], capture_output=True, text=True, env=environment, check=False
     )
     assert done.stdout == "(200000, 2)\nthe limit holds\n", done.stderr
+
+
+# Blocks of Dask
+
+
+class CountingStore:
+    """What blocks are stored in, which only counts them."""
+
+    def __init__(self):
+        self.n_rows = []
+
+    def __setitem__(self, place, block):
+        self.n_rows.append(len(block))
+
+
+def test_blocks_of_dask_are_transformed_one_by_one_and_none_is_gathered():
+    da = pytest.importorskip("dask.array")
+    n_blocks, n_rows = 30, 4000
+    autoencoder = quick().fit(X)
+    made = []
+
+    def block(block_id):
+        made.append(block_id)
+        return np.full((n_rows, P), block_id[0] / n_blocks)
+
+    rows = da.map_blocks(
+        block, chunks=((n_rows,) * n_blocks, (P,)), dtype=float, meta=np.empty((0, P))
+    )
+    codes = rows.map_blocks(
+        autoencoder.transform, chunks=(rows.chunks[0], (2,)), meta=np.empty((0, 2))
+    )
+    assert codes.shape == (n_blocks * n_rows, 2)
+    assert made == []
+    store = CountingStore()
+    tracemalloc.start()
+    codes.store(store, scheduler="synchronous", lock=False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert store.n_rows == [n_rows] * n_blocks
+    assert peak < n_blocks * n_rows * P * 8 / 5
+    first = codes[:n_rows].compute(scheduler="synchronous")
+    np.testing.assert_array_equal(first, autoencoder.transform(np.zeros((n_rows, P))))
+
+
+def test_partitions_of_a_dask_frame_are_transformed_to_frames():
+    dd = pytest.importorskip("dask.dataframe")
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(X, columns=NAMES)
+    autoencoder = quick(max_iter=1).set_output(transform="pandas").fit(table)
+    frame = dd.from_pandas(table, npartitions=3)
+    codes = frame.map_partitions(autoencoder.transform, meta=autoencoder.transform(table[:1]))
+    pd.testing.assert_frame_equal(codes.compute(), autoencoder.transform(table))
