@@ -179,6 +179,18 @@ def test_a_module_imports_only_from_below(module):
     assert violations(source, module, is_package=path.stem == "__init__") == []
 
 
+def test_one_part_knows_other_processes():
+    knowing = set()
+    for module, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                before = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+                names = [before + alias.name for alias in node.names]
+                if any(name.startswith("torch.distributed") for name in names):
+                    knowing.add(part_of(module))
+    assert knowing == {"_processes"}
+
+
 @pytest.mark.parametrize(
     ("module", "source"),
     [
