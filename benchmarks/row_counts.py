@@ -1,12 +1,13 @@
-"""What a fit costs by the number of its rows: CPU time of a row and epoch, of all else, and memory.
+"""What rows cost by their number: CPU time of fits and codes, and memory.
 
 Rows of ten columns in single precision, as an array and as an .npy file of which 100 MB may be in
 memory, and AutoencoderTransformer with (128, 64) and one candidate, on one thread. Each number of
-rows is fitted for one epoch and for some more (of 200 000 rows at least), in processes of their
+rows is fitted for one epoch and for some more (of 100 000 rows at least), in processes of their
 own: the difference is that of epochs, what is left of the first is what comes before and after.
-Peaks are those of the resident set beyond the imports.
+Peaks of the fit are those of the resident set beyond the imports.
 
-    OMP_NUM_THREADS=1 python benchmarks/row_counts.py [--rows 1000 10000] [--smoke]
+    OMP_NUM_THREADS=1 python benchmarks/row_counts.py [--rows 1000 10000] [--ways array npy]
+        [--batch-size 4096] [--smoke]
 """
 
 import argparse
@@ -25,7 +26,7 @@ from skae import AutoencoderTransformer
 from skae.datasets import open_rows
 
 N_COLUMNS = 10
-LEAST_ROWS = 200_000  # of the epochs that are measured
+LEAST_ROWS = 100_000  # of the epochs that are measured
 WAYS = ("array", "npy")
 
 
@@ -40,29 +41,33 @@ def write_rows(path, n_rows):
         out[start:stop] = np.tanh(codes @ weights) + 0.1 * random.normal(size=(len(codes), 10))
 
 
-def cost(path, way, n_epochs):
-    """Return CPU seconds and megabytes of a fit, of this process."""
+def cost(path, way, n_epochs, batch_size):
+    """Return CPU seconds and megabytes of a fit of this process, and seconds of `transform`."""
     before = peak()
     rows = np.load(path) if way == "array" else open_rows(path, memory="100MB")
     start = time.process_time()
-    AutoencoderTransformer(
+    autoencoder = AutoencoderTransformer(
         2,
         hidden_layer_sizes=(128, 64),
         init="pca",
         noise=None,
         max_iter=n_epochs,
+        batch_size=batch_size,
         n_iter_no_change=n_epochs,
         random_state=0,
     ).fit(rows)
-    return time.process_time() - start, peak() - before
+    fitted, memory = time.process_time(), peak() - before
+    autoencoder.transform(rows)
+    return fitted - start, memory, time.process_time() - fitted
 
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def in_own_process(*arguments):
-    call = [sys.executable, "-W", "ignore", __file__, "--one", *map(str, arguments)]
+def in_own_process(batch_size, *arguments):
+    call = [sys.executable, "-W", "ignore", __file__, "--batch-size", batch_size]
+    call += ["--one", *map(str, arguments)]
     return json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
 
 
@@ -70,12 +75,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[10**n for n in range(3, 7)])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--batch-size", default="auto")
     parser.add_argument("--smoke", action="store_true", help="one small set")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         path, way, n_epochs = options.one
-        print(json.dumps(cost(path, way, int(n_epochs))))
+        batch_size = options.batch_size if options.batch_size == "auto" else int(options.batch_size)
+        print(json.dumps(cost(path, way, int(n_epochs), batch_size)))
         return
     table = []
     with tempfile.TemporaryDirectory() as folder:
@@ -84,13 +91,16 @@ def main():
             write_rows(path, n_rows)
             for way in options.ways:
                 n_more = max(1, LEAST_ROWS // n_rows)
-                once, _ = in_own_process(path, way, 1)
-                all_of_them, memory = in_own_process(path, way, 1 + n_more)
+                size = options.batch_size
+                once, _, coded = in_own_process(size, path, way, 1)
+                all_of_them, memory, _ = in_own_process(size, path, way, 1 + n_more)
                 epoch = (all_of_them - once) / n_more
-                table.append([n_rows, way, 1e6 * epoch / n_rows, once - epoch, memory])
+                a_row = [1e6 * seconds / n_rows for seconds in (epoch, coded)]
+                table.append([n_rows, way, *a_row, once - epoch, memory])
                 print(*table[-1], file=sys.stderr, flush=True)
             path.unlink()
-    print(tabulate(table, ["rows", "as", "µs a row and epoch", "s beside", "MB"], floatfmt=".3g"))
+    columns = ["rows", "as", "µs a row and epoch", "µs a row, transform", "s beside", "MB"]
+    print(tabulate(table, columns, floatfmt=".3g"))
 
 
 if __name__ == "__main__":

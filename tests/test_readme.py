@@ -30,6 +30,7 @@ PAGES = [
 LINKED = [
     *PAGES,
     "docs/index.md",
+    "docs/how_much_data.md",
     "docs/reliability.md",
     "CODE_OF_CONDUCT.md",
     "CONTRIBUTING.md",
