@@ -90,7 +90,7 @@ def main():
             path = Path(folder) / f"{n_rows}.npy"
             write_rows(path, n_rows)
             for way in options.ways:
-                n_more = max(1, LEAST_ROWS // n_rows)
+                n_more = 1 if options.smoke else max(1, LEAST_ROWS // n_rows)
                 size = options.batch_size
                 once, _, coded = in_own_process(size, path, way, 1)
                 all_of_them, memory, _ = in_own_process(size, path, way, 1 + n_more)
