@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy.special import logit
 from torch import nn
+from torch.nn import functional as F
 
 from ._principal_axes import principal_axes
 from ._rows import dense_chunks, fill_holes, places_among
@@ -25,6 +26,7 @@ from .nn import (
     Encoder,
     Huber,
     LogLoss,
+    MissingFlags,
     ReconstructionLoss,
     SkipConnection,
     SquaredError,
@@ -69,6 +71,7 @@ class Layers(NamedTuple):
     encode: nn.Module | None
     decode: nn.Module | None
     tied: bool = False  # whether the decoder's weights are the encoder's, transposed
+    flags: MissingFlags | None = None  # before the encoder's
 
 
 class ColumnGroups(NamedTuple):
@@ -212,7 +215,7 @@ def assemble(
     between : torch.nn.Module or None
     """
     standardize = standardization(mean, scale)
-    encode, decode, tied = layers
+    encode, decode, tied, flags = layers
     if isinstance(latent_activation, str):
         activation = ACTIVATIONS[latent_activation]()
     else:
@@ -220,7 +223,8 @@ def assemble(
     axes = None
     if pca:
         X = fill_holes(X, mean)
-        into = linear(len(mean), n_components, generator=torch.Generator(), zero=True)
+        n_flags = 0 if flags is None else len(flags.columns)
+        into = linear(len(mean) + n_flags, n_components, generator=torch.Generator(), zero=True)
         out_of: nn.Module = TransposedLinear(into)
         if not tied:
             out_of = linear(n_components, len(mean), generator=torch.Generator(), zero=True)
@@ -228,6 +232,8 @@ def assemble(
         axes = principal_axes(X, indices, weight, mean, n_components)
     assert encode is not None  # where there is no linear path
     assert decode is not None
+    if flags is not None:
+        encode = nn.Sequential(flags, encode)
     encoder = Encoder(standardize, encode, activation)
     plain = all(output.activation is nn.Identity for output in outputs)
     if plain and latent_activation == "identity":
@@ -311,7 +317,7 @@ def _start_at_axes(into, out_of, axes):
     Where the rank is less than the number of codes, the other codes start at zero.
     """
     with torch.no_grad():
-        into.weight[: len(axes)] = torch.from_numpy(axes)
+        into.weight[: len(axes), : axes.shape[1]] = torch.from_numpy(axes)
         if isinstance(out_of, nn.Linear):
             out_of.weight[:, : len(axes)] = torch.from_numpy(axes.T)
 
@@ -340,8 +346,10 @@ def _start_near_axes(into, out_of, activation, axes, Z, target, weight):
         spread = (Z @ axes.T).std(axis=0)
         axes = axes / np.where(spread > 0, spread, 1)[:, None]
     with torch.no_grad():
-        into.weight[: len(axes)] = torch.from_numpy(axes)
-        codes = activation(into(torch.from_numpy(Z).float())).double().numpy()
+        into.weight[: len(axes), : axes.shape[1]] = torch.from_numpy(axes)
+        without_flags = into.weight[:, : axes.shape[1]]
+        codes = F.linear(torch.from_numpy(Z).float(), without_flags, into.bias)
+        codes = activation(codes).double().numpy()
         design = np.column_stack([codes, np.ones(len(codes))])
         root = np.sqrt(weight)[:, None]
         solution = np.linalg.lstsq(root * design, root * target, rcond=None)[0]
@@ -357,6 +365,17 @@ def _start_tied(into, out_of, axes, Z, target, decoder):
             linear_map = Z @ axes.T @ axes
             gain = (linear_map * target).sum() / max(np.square(linear_map).sum(), 1e-12)
             decoder.argument.scale *= max(gain, 1e-3)
+
+
+def missing_flags(estimator, n_features: int) -> tuple[MissingFlags | None, int]:
+    """Return flags of missing values, if there are any, and how many columns an encoder has then.
+
+    With the loss of a table there is one for each column of the table.
+    """
+    if estimator.missing != "flag":
+        return None, n_features
+    columns = torch.tensor(getattr(estimator.loss, "first_columns", range(n_features)))
+    return MissingFlags(columns), n_features + len(columns)
 
 
 def check_module(name, module, n_in, n_out):

@@ -19,6 +19,7 @@ from ._assembly import (
     assemble,
     check_module,
     column_groups,
+    missing_flags,
     n_codes_of,
     outputs_of,
     reconstruction_loss,
@@ -67,6 +68,7 @@ from .nn import (
     Gate,
     NestedDropout,
     ObservedLoss,
+    knows_missing,
     mlp,
     transposed_mlp,
 )
@@ -192,10 +194,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         `skae.penalty` with its defaults; a part of your own is an object with a method
         ``penalize(batch)``.
 
-    missing : {"error", "mask"}, default="error"
+    missing : {"error", "mask", "flag"}, default="error"
         What to do with missing values (NaN) in dense X. "mask" takes the mean of the column
         for them, and counts no error where nothing is known; `impute` fills them. Training
-        with masking noise then teaches the network to do without some values.
+        with masking noise then teaches the network to do without some values. With "flag" the
+        encoder is told, too, which values are missing, by columns of 0 and 1 beside the row [10]_;
+        what masking noise hides is missing for it. That is best for filling.
 
     encoder : torch.nn.Module or callable, default=None
         Takes the place of the encoder's layers: a module from standardized rows
@@ -391,6 +395,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
        Learning Research 11, 3371-3408. https://jmlr.org/papers/v11/vincent10a.html
     .. [9] Shamir, O. & Zhang, T. (2013). Stochastic gradient descent for non-smooth optimization:
        convergence results and optimal averaging schemes. ICML. :arxiv:`1212.1824`
+    .. [10] Lipton, Z. C., Kale, D. C. & Wetzel, R. (2016). Modeling missing data in clinical time
+       series with RNNs. :arxiv:`1606.04130`
 
     Examples
     --------
@@ -455,7 +461,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         "normalization": [StrOptions(set(NORMALIZATIONS)), None],
         "noise": [StrOptions({"auto"}), *NOISE_CONSTRAINT],
         "penalty": PENALTY_CONSTRAINT,
-        "missing": [StrOptions({"error", "mask"})],
+        "missing": [StrOptions({"error", "mask", "flag"})],
         "encoder": [nn.Module, callable, None],
         "decoder": [nn.Module, callable, None],
         **TRAINING_CONSTRAINTS,
@@ -690,7 +696,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     def _paired(self, X, y, sample_weight, *, reset):
         """Return rows with their targets beside them, if they have any, and the rows' weights."""
-        masked = self.missing == "mask"
+        masked = self.missing != "error"
         X, weight = check_rows(self, X, sample_weight, reset=reset, allow_nan=masked)
         target = target_of(X, y, allow_nan=masked)
         return X if target is None else beside(X, target), weight
@@ -710,6 +716,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         if self.encoder is not None or self.decoder is not None:
             for name in ("tied_weights", "pretrain"):
                 refuse(name, "it needs the layers of both encoder and decoder to be skae's own")
+        for name in ("encoder", "tied_weights", "pretrain") if self.missing == "flag" else ():
+            refuse(name, "missing='flag' gives the encoder columns that the decoder has not")
         if self.tied_weights:
             refuse("decoder_layer_sizes", "tied_weights=True mirrors the encoder")
         if self.pretrain and decoder_sizes != encoder_sizes[::-1]:
@@ -811,9 +819,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _parts(self):
         """Return what may be of the user's making, and draw random numbers."""
         penalties = self.penalty if isinstance(self.penalty, list | tuple) else [self.penalty]
-        losses = self.loss if isinstance(self.loss, dict) else [self.loss]
-        parts = [self.noise, self.callbacks, self.latent_activation, *penalties, *losses]
-        return parts + self._given_layers()
+        parts = [self.noise, self.callbacks, self.latent_activation, *self._given_layers()]
+        return [*parts, *penalties, *(self.loss if isinstance(self.loss, dict) else [self.loss])]
 
     def _own(self, part):
         """Return a part such that it sees the columns of X, in whatever order the layers do."""
@@ -868,9 +875,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 between=NestedDropout() if self._is_ordered() else None,
             )
         loss = reconstruction_loss(network.encoder.standardize, self._own(self.loss), groups)
-        if self.missing == "mask" and has_holes(X):
+        if self.missing != "error" and has_holes(X):
             loss = ObservedLoss(loss)
-        rows = standardized(X, indices, weight, mean, scale)
+        rows = standardized(X, indices, weight, mean, scale, knows_missing(network.encoder))
         if not resumed:
             self._pretrain(network, loss, rows, settings, pretraining)
         penalties = [self._own(part) for part in penalties_of(self.penalty)]
@@ -879,21 +886,19 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     def _layers(self, n_features, n_codes, generator) -> Layers:
         """Return the nonlinear layers, which start at zero beside a linear path."""
-        sizes = (n_features, *layer_sizes(self.hidden_layer_sizes), n_codes)
+        flags, n_in = missing_flags(self, n_features)
+        sizes = (n_in, *layer_sizes(self.hidden_layer_sizes), n_codes)
         encode = self._body("encoder", sizes, generator)
         if self.tied_weights and encode is not None:
             decode = transposed_mlp(
-                encode,
-                self.activation,
-                normalization=self.normalization,
-                dropout=self.dropout,
+                encode, self.activation, normalization=self.normalization, dropout=self.dropout
             )
         else:
             sizes = (n_codes, *self._decoder_sizes(), n_features)
             decode = self._body("decoder", sizes, generator)
         if self.tied_weights and self.init == "pca" and encode is not None:
             _give_zero(decode, n_codes)
-        return Layers(encode, decode, tied=self.tied_weights)
+        return Layers(encode, decode, self.tied_weights, flags)
 
     def _body(self, name, sizes, generator):
         """Return the layers of the encoder or the decoder: ours, or those the user gives."""
@@ -910,8 +915,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
                 normalization=self.normalization,
                 dropout=self.dropout,
             )
-        is_module = isinstance(given, nn.Module)
-        body = copy.deepcopy(given) if is_module else given(sizes[0], sizes[-1])
+        body = copy.deepcopy(given) if isinstance(given, nn.Module) else given(sizes[0], sizes[-1])
         check_module(name, body, sizes[0], sizes[-1])
         return Gate(body, sizes[-1]) if pca else body
 

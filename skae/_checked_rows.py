@@ -83,7 +83,7 @@ def says_way_out(X, estimator: BaseEstimator | None = None) -> Iterator[None]:
         if "contains NaN" in message and missing is not None:
             where = "missing" if inner is None else "autoencoder__missing"
             way_out = f"With {where}='mask' it takes missing values, and learns from the others."
-            if missing == "mask":
+            if missing != "error":
                 way_out = "It takes missing values in dense rows: X.toarray()."
             raise ValueError(f"{message}\n{type(estimator).__name__}: {way_out}") from error
         if not message.startswith("Found array with dim"):

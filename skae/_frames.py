@@ -122,6 +122,24 @@ def is_plain(X: Any) -> bool:
     return True
 
 
+def is_mixed(X: Any) -> bool:
+    """Whether a DataFrame has a column of anything but numbers, which may be missing."""
+    library = library_of(X)
+    if library == "pandas":
+        return not all(_holds_numbers(X.iloc[:, i]) for i in range(X.shape[1]))
+    return library == "polars" and not all(kind.is_numeric() for kind in X.dtypes)
+
+
+def _holds_numbers(column: Any) -> bool:
+    import pandas as pd
+
+    if pd.api.types.is_object_dtype(column.dtype):
+        values = [value for value in column.tolist() if not is_missing(value)]
+        return all(isinstance(one, Number) and not isinstance(one, bool) for one in values)
+    kind = column.dtype
+    return bool(pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind))
+
+
 def _is_plain_in_pandas(column: Any) -> bool:
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""AutoencoderImputer: holes in rows filled by an autoencoder, as a step of a Pipeline."""
+"""AutoencoderImputer: holes in rows and tables filled by an autoencoder, in a Pipeline."""
 
 from typing import ClassVar, Self
 
@@ -11,9 +11,12 @@ from ._autoencoder import AutoencoderTransformer
 from ._checked_rows import check_rows, validated_rows
 from ._contract import TransformerMixin, _fit_context
 from ._fitting import fit_seed, fitting
+from ._frames import is_mixed
 from ._idle import warn_of_idle
 from ._progress import Watchable, fit_within
 from ._reconstruction import refuse_sparse
+from ._tables import TableAutoencoderTransformer
+from ._variational import VariationalAutoencoderTransformer
 
 
 class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
@@ -21,20 +24,24 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
 
     An autoencoder learns how columns go together from the values that are there [1]_, and what it
     reconstructs in a hole is what the hole is filled with. It is trained to undo masking noise:
-    values that are there are hidden from it, and it learns to tell them from the others [2]_.
+    values that are there are hidden from it, and it learns to tell them from the others [2]_. Which
+    values are hidden or missing it is told by columns of 0 and 1 beside the row [3]_.
 
-    A network that sees large numbers cares little for small ones: put a
-    `sklearn.preprocessing.StandardScaler` before it, which leaves holes as they are, where columns
-    have different units.
+    A DataFrame with words, flags or dates beside the numbers comes back as one, with the same
+    columns, types and categories: it is a table, in which each column has the same say (see
+    `TableAutoencoderTransformer`). Of rows of numbers alone, a network that sees large ones cares
+    little for small ones: where columns have different units, put a
+    `sklearn.preprocessing.StandardScaler` before it, which leaves holes as they are.
 
     Parameters
     ----------
     autoencoder : estimator, default=None
         An unfitted autoencoder that takes missing values and has a method ``impute``, such as
-        ``AutoencoderTransformer(missing="mask", noise="masking")``; a clone of it is fitted.
-        None is this one, with half as many codes as columns and ``early_stopping=False``: noise
-        keeps it from learning rows by heart, and the start, which early stopping returns to if
-        few rows confirm no other, fills holes with little more than means.
+        ``AutoencoderTransformer(missing="flag", noise="masking")``; a clone of it is fitted, to a
+        table within a `TableAutoencoderTransformer`. One of those may be given itself. None is the
+        former, with as many codes as there are columns and ``early_stopping=False``: noise keeps it
+        from learning rows by heart, and the start, which early stopping returns to if few rows
+        confirm no other, fills holes with little more than means.
 
     random_state : int, RandomState instance or None, default=None
         That of the autoencoder, unless it has one of its own. None is different each time,
@@ -43,7 +50,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
     Attributes
     ----------
     autoencoder_ : estimator
-        The fitted autoencoder.
+        The fitted autoencoder; of a table a `TableAutoencoderTransformer`.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -56,6 +63,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
     sklearn.impute.IterativeImputer : Each column by a regression on the others.
     sklearn.impute.KNNImputer : Holes filled from the nearest rows.
     AutoencoderTransformer : The autoencoder, which has codes of rows with holes, too.
+    TableAutoencoderTransformer : The same of tables.
 
     References
     ----------
@@ -63,6 +71,8 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
        PAKDD. :arxiv:`1705.02737`
     .. [2] Vincent, P. et al. (2008). Extracting and composing robust features with denoising
        autoencoders. ICML. :doi:`10.1145/1390156.1390294`
+    .. [3] Lipton, Z. C., Kale, D. C. & Wetzel, R. (2016). Modeling missing data in clinical time
+       series with RNNs. :arxiv:`1606.04130`
 
     Examples
     --------
@@ -92,8 +102,9 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; NaN is a missing value. Each column needs a value.
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows; NaN is a missing value, and in a table None, NA and NaT. Each column of numbers
+            needs a value.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -125,54 +136,80 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
     def _fit(self, X, sample_weight, groups):
         self._check_autoencoder()
         refuse_sparse(X, type(self).__name__)
+        beside = {"sample_weight": sample_weight, "groups": groups}
+        if isinstance(self.autoencoder, TableAutoencoderTransformer) or is_mixed(X):
+            autoencoder = self._of_tables(X.shape[1])
+            self._train(autoencoder, X, beside)
+            self.__dict__.pop("feature_names_in_", None)
+            for name in ("n_features_in_", "feature_names_in_"):
+                if hasattr(autoencoder, name):
+                    setattr(self, name, getattr(autoencoder, name))
+            return self
         given = X
         X, _ = check_rows(self, X, sample_weight, reset=True, allow_nan=True)
-        autoencoder = self._template(X.shape[1])
-        if getattr(autoencoder, "random_state", None) is None and self.random_state is not None:
-            autoencoder.set_params(random_state=fit_seed(self.random_state))
         # Names of columns mean something to the autoencoder's parameters.
         rows = given if hasattr(self, "feature_names_in_") else X
-        beside = {"sample_weight": sample_weight, "groups": groups}
+        self._train(self._of_numbers(X.shape[1]), rows, beside)
+        return self
+
+    def _train(self, autoencoder, rows, beside):
+        if getattr(autoencoder, "random_state", None) is None and self.random_state is not None:
+            autoencoder.set_params(random_state=fit_seed(self.random_state))
         fit_within("autoencoder", 1, autoencoder, rows, **beside)
         self.autoencoder_ = autoencoder
-        return self
 
     def _check_autoencoder(self):
         """Refuse an autoencoder that takes no holes, and warn of what is idle."""
         if not self._takes_nan():
             raise ValueError(
                 f"autoencoder={self.autoencoder!r} takes no missing values, so it can't learn from "
-                "rows that have some. Give one with missing='mask'."
+                "rows that have some. Give one with missing='flag'."
             )
         if hasattr(self.autoencoder, "warm_start"):
             idle = [("each fit trains a new clone of the autoencoder", ["warm_start"])]
             warn_of_idle(self.autoencoder, idle)
 
-    def _template(self, n_features):
-        """Return the autoencoder to fit."""
+    def _of_numbers(self, n_features):
+        """Return the autoencoder to fit to rows of numbers."""
         if self.autoencoder is not None:
             return clone(self.autoencoder)
         return AutoencoderTransformer(
-            max(1, n_features // 2), missing="mask", noise="masking", early_stopping=False
+            n_features, missing="flag", noise="masking", early_stopping=False
         )
+
+    def _of_tables(self, n_features):
+        """Return the autoencoder to fit to a table."""
+        autoencoder = self._of_numbers(n_features)
+        if isinstance(autoencoder, TableAutoencoderTransformer):
+            return autoencoder
+        if not isinstance(autoencoder, AutoencoderTransformer | VariationalAutoencoderTransformer):
+            raise ValueError(
+                f"autoencoder={autoencoder!r} takes rows of numbers, but X has columns of words, "
+                "flags or dates. Give one of AutoencoderTransformer, TableAutoencoderTransformer "
+                "or VariationalAutoencoderTransformer, or encode X."
+            )
+        if autoencoder.missing == "mask":
+            autoencoder.set_params(missing="error")  # which a table makes this of
+        return TableAutoencoderTransformer(autoencoder.n_components, autoencoder=autoencoder)
 
     def transform(self, X):
         """Fill missing values.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows in the units of the training rows; NaN is a missing value.
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows like those of `fit`, in their units.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray or DataFrame of shape (n_samples, n_features)
             X with a number for each missing value, in its dtype (float32 or float64); all other
-            values are left as they are.
+            values are left as they are. A table comes back in its container and types.
         """
         check_is_fitted(self)
         refuse_sparse(X, type(self).__name__)
-        validated_rows(self, X, reset=False, allow_nan=True)
+        if not isinstance(self.autoencoder_, TableAutoencoderTransformer):
+            validated_rows(self, X, reset=False, allow_nan=True)
         return self.autoencoder_.impute(X)
 
     def _takes_nan(self):

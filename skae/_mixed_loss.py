@@ -49,6 +49,12 @@ class TableLoss:
         categories = _of_networks(self.columns)
         return MixedLoss(standardize, self.columns.n_columns, categories, weight)
 
+    @property
+    def first_columns(self) -> list[int]:
+        """The first column of each column of the table, which is missing if all of its are."""
+        pairs = zip(self.columns.columns, self.columns.places, strict=True)
+        return [place.start for column, place in pairs if column.width]
+
     def __repr__(self) -> str:
         return f"TableLoss({len(self.columns.columns)} columns)"
 

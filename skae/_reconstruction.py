@@ -17,6 +17,7 @@ from ._rows import Units, beside, dense_chunks, fill_holes, has_holes, mean_and_
 from ._sources import RowSource, all_rows
 from ._training import apply
 from ._warnings import warn
+from .nn import as_encoded
 
 
 class ReconstructionMixin(TransformerMixin):
@@ -35,7 +36,8 @@ class ReconstructionMixin(TransformerMixin):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows in the units of the training rows. With ``missing="mask"`` they may have
-            missing values, which are encoded as the means of their columns.
+            missing values, which are encoded as the means of their columns; with "flag", beside
+            flags that say so.
 
         Returns
         -------
@@ -96,7 +98,7 @@ class ReconstructionMixin(TransformerMixin):
         Raises
         ------
         ValueError
-            If ``missing="mask"`` was not set: the autoencoder then takes no missing values.
+            If ``missing="error"``: the autoencoder then takes no missing values.
         TypeError
             If X is sparse.
         """
@@ -133,7 +135,7 @@ class ReconstructionMixin(TransformerMixin):
         """
         check_is_fitted(self)
         X = self._validate_rows(X)
-        target = target_of(X, y, allow_nan=self.missing == "mask")
+        target = target_of(X, y, allow_nan=self.missing != "error")
         pairs = X if target is None else beside(X, target)
         errors = self._apply(_squared_error, pairs)[:, 0]
         errors = errors.astype(np.float64)
@@ -194,7 +196,7 @@ class ReconstructionMixin(TransformerMixin):
         return errors[:, 0] if per_feature is False else by_column(self, errors, given, per_feature)
 
     def _validate_rows(self, X):
-        return validated_rows(self, X, reset=False, allow_nan=self.missing == "mask")
+        return validated_rows(self, X, reset=False, allow_nan=self.missing != "error")
 
     def _apply(self, function, X, **steps):
         """Apply a part of the network to rows, which are standardized before."""
@@ -204,7 +206,7 @@ class ReconstructionMixin(TransformerMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self.missing == "mask"
+        tags.input_tags.allow_nan = self.missing != "error"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -256,7 +258,7 @@ def by_column(estimator, errors, X, per_feature):
 
 def holes_to_fill(estimator, X):
     """Return rows whose missing values shall be filled, if that can be done."""
-    if estimator.missing != "mask":
+    if estimator.missing == "error":
         raise ValueError(
             f"missing={estimator.missing!r}, but impute needs an autoencoder that knows of missing "
             "values. Fit one with missing='mask'."
@@ -296,7 +298,7 @@ def known_share(X):
 def encoded(estimator, X):
     """Return the codes of validated rows, by the encoder of a fitted network."""
     return apply(
-        _encode_with_holes if estimator.missing == "mask" else _encode,
+        _encode if estimator.missing == "error" else _encode_with_holes,
         estimator.module_,
         X,
         device=estimator.device,
@@ -340,7 +342,7 @@ def _encode(network, Z):
 
 
 def _encode_with_holes(network, Z):
-    return _encode(network, _without_nan(Z))
+    return _encode(network, _as_encoded(network, Z))
 
 
 def _decode(network, code):
@@ -352,7 +354,7 @@ def _decode_standardized(network, code):
 
 
 def _rebuild(network, Z):
-    return network(_without_nan(Z)).reconstruction
+    return network(_as_encoded(network, Z)).reconstruction
 
 
 def _squared_errors(network, Z):
@@ -366,9 +368,9 @@ def _squared_error(network, Z):
     return _squared_errors(network, Z).sum(dim=1, keepdim=True)
 
 
-def _without_nan(Z):
-    """Return standardized rows with the mean of a column in the place of its missing values."""
-    return Z.masked_fill(Z.isnan(), 0.0) if _has_nan(Z) else Z
+def _as_encoded(network, Z):
+    """Return standardized rows as the encoder takes them, which knows what stands for a hole."""
+    return as_encoded(network.encoder, Z) if _has_nan(Z) else Z
 
 
 def _has_nan(Z):

@@ -331,6 +331,7 @@ class StandardizedRows(Dataset):
         """Return other rows of X, standardized as these are, with partners among these."""
         others = type(self)(self.X, indices, weight, self.mean, self.scale)
         others.partners = [partners.of(others) for partners in self.partners]
+        others.shows_holes = self.shows_holes
         return others
 
     def __len__(self) -> int:
@@ -339,11 +340,14 @@ class StandardizedRows(Dataset):
     # Whether a batch has the mean in the place of NaN, or NaN for a network that knows of it.
     fills_holes = True
 
+    # Whether a hole is NaN for noise, too, which makes others, and for the network.
+    shows_holes = False
+
     def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
         """Return a batch as skorch takes it: rows, and the target with its weights."""
         if self._dense is not None:
             Z = self._dense[index]
-            if self._has_holes and self.fills_holes:
+            if self._has_holes and self.fills_holes and not self.shows_holes:
                 return Z.nan_to_num(0.0), [Z, self.weight[index]]
         else:
             rows = self.X[self.indices[index if isinstance(index, slice) else index.numpy()]]
@@ -409,16 +413,17 @@ class Units:
         return [self.mean], np.float64(self.scale)
 
 
-def standardized(X, indices, weight, mean, scale) -> StandardizedRows:
+def standardized(X, indices, weight, mean, scale, shows_holes=False) -> StandardizedRows:
     """Return the rows that are trained on: with a target beside them if X has one for each column.
 
     Of a source they are read anew in each epoch, unless all of them are no more than it shuffles at
     one time.
     """
-    if X.shape[1] > len(mean):
-        return PairedRows(X, indices, weight, mean, scale)
     is_large = isinstance(X, RowSource) and len(indices) > X.n_buffered
-    return (StreamedRows if is_large else StandardizedRows)(X, indices, weight, mean, scale)
+    kind = StreamedRows if is_large else StandardizedRows
+    rows = (PairedRows if X.shape[1] > len(mean) else kind)(X, indices, weight, mean, scale)
+    rows.shows_holes = shows_holes
+    return rows
 
 
 class StreamedRows(StandardizedRows):
@@ -455,7 +460,9 @@ class StreamedRows(StandardizedRows):
 
     def others(self, indices: np.ndarray, weight: np.ndarray) -> StandardizedRows:
         """Return other rows of the source, which stay in memory."""
-        return StandardizedRows(self.X, indices, weight, self.mean, self.scale)
+        others = StandardizedRows(self.X, indices, weight, self.mean, self.scale)
+        others.shows_holes = self.shows_holes
+        return others
 
     def __getitem__(self, index: Tensor | slice) -> tuple[Tensor, list[Tensor]]:
         """Return some rows, which are best those after the last ones."""
@@ -465,7 +472,8 @@ class StreamedRows(StandardizedRows):
 
     def batch_of(self, Z: Tensor, weight: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return standardized rows as a batch."""
-        return Z.nan_to_num(0.0) if self._has_holes else Z, [Z, weight]
+        fills = self._has_holes and not self.shows_holes
+        return Z.nan_to_num(0.0) if fills else Z, [Z, weight]
 
     def weight_of(self, places: slice | np.ndarray) -> Tensor:
         """Return the weights that training sees of the rows at some places."""

@@ -20,6 +20,7 @@ from ._outliers import AutoencoderOutlierDetector
 from ._stacked import StackedAutoencoderClassifier
 from ._variational import VariationalAutoencoderTransformer
 from ._views import TYPICAL, CodeNeighbors
+from .nn import knows_missing
 
 
 class Network(nn.Module):
@@ -33,12 +34,13 @@ class Network(nn.Module):
         self.module = copy.deepcopy(estimator.module_).cpu().float().eval()
         self.register_buffer("mean", torch.as_tensor(estimator.mean_, dtype=torch.float64))
         self.register_buffer("scale", torch.as_tensor(estimator.scale_, dtype=torch.float64))
-        self.takes_nan = estimator.missing == "mask"
+        self.takes_nan = estimator.missing != "error"
 
     def standardize(self, X: Tensor) -> Tensor:
-        """Return standardized rows in single precision, with the mean in the place of holes."""
+        """Return standardized rows in single precision, as the encoder takes them."""
         Z = ((X.double() - self.mean) / self.scale).float()
-        return torch.where(Z.isnan(), 0.0, Z) if self.takes_nan else Z
+        fills = self.takes_nan and not knows_missing(self.module.encoder)
+        return torch.where(Z.isnan(), 0.0, Z) if fills else Z
 
     def encode(self, X: Tensor) -> Tensor:
         return self.module.encoder.from_standardized(self.standardize(X))
@@ -397,7 +399,7 @@ def parts_of(estimator) -> dict[str, Part]:
     if hasattr(estimator, "inverse_transform"):
         parts["inverse_transform"] = Part(InverseTransform, n_codes, n_features, conditional)
         parts["reconstruct"] = Part(Reconstruct, n_features, n_features, conditional)
-    if hasattr(estimator, "impute") and estimator.missing == "mask":
+    if hasattr(estimator, "impute") and estimator.missing != "error":
         parts["impute"] = Part(Impute, n_features, n_features, conditional)
     return parts
 

@@ -19,17 +19,17 @@ from ._table_scores import NO_ERROR, share, summed_errors
 from ._variational import VariationalAutoencoderTransformer
 from .noise import together
 
-# Of the autoencoder, what follows from the table.
-_DECIDED: dict[type, dict[str, Any]] = {
+# Of the autoencoder, what follows from the table: the values that are left, the default first.
+_DECIDED: dict[type, dict[str, tuple]] = {
     AutoencoderTransformer: {
-        "loss": "squared_error",
-        "missing": "error",
-        "output_activation": None,
+        "loss": ("squared_error",),
+        "missing": ("error", "flag"),
+        "output_activation": (None,),
     },
     VariationalAutoencoderTransformer: {
-        "likelihood": "gaussian",
-        "missing": "error",
-        "binarize": False,
+        "likelihood": ("gaussian",),
+        "missing": ("error",),
+        "binarize": (False,),
     },
 }
 
@@ -72,10 +72,11 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     autoencoder : AutoencoderTransformer or VariationalAutoencoderTransformer, default=None
         Its parameters are those of the network and of training; a clone of it is fitted to the
-        matrix of the table. The loss or likelihood and what is done with missing values follow from
-        the table. None is an AutoencoderTransformer with its defaults. A variational autoencoder
-        has normal noise for numbers, with a variance for each, and probabilities for categories; it
-        draws new rows (`sample`), given a condition if it is ``conditional``.
+        matrix of the table. The loss or likelihood follows from the table, and missing values are
+        left out; with ``missing="flag"`` the encoder is told which. None is an
+        AutoencoderTransformer with its defaults. A variational autoencoder has normal noise for
+        numbers, with a variance for each, and probabilities for categories; it draws new rows
+        (`sample`), given a condition if it is ``conditional``.
 
     random_state : int, RandomState instance or None, default=None
         That of the autoencoder, unless it has one of its own.
@@ -103,6 +104,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
     See Also
     --------
     TableEncoder : The matrix alone, for other estimators.
+    AutoencoderImputer : Missing values filled, which it is better at.
     AutoencoderTransformer : For rows of numbers.
     VariationalAutoencoderTransformer : With new rows, as its ``autoencoder``.
 
@@ -216,18 +218,19 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         """Return the autoencoder to fit, but for what follows from the table."""
         template = AutoencoderTransformer() if self.autoencoder is None else clone(self.autoencoder)
         for kind, decided in _DECIDED.items():
-            for name, default in decided.items() if isinstance(template, kind) else ():
-                if getattr(template, name) != default:
+            for name, left in decided.items() if isinstance(template, kind) else ():
+                if getattr(template, name) not in left:
                     raise ValueError(
                         f"autoencoder has {name}={getattr(template, name)!r}, which follows from "
-                        f"the columns of a table. Leave it at {default!r}."
+                        f"the columns of a table. Leave it at {left[0]!r}."
                     )
         if _draws_rows(self) and self.column_weight:
             raise ValueError(
                 f"column_weight={self.column_weight!r} does not go with a variational autoencoder: "
                 "its columns count by how likely their values are. Leave it out."
             )
-        template.set_params(n_components=self.n_components, missing="mask")
+        missing = "mask" if template.missing == "error" else template.missing
+        template.set_params(n_components=self.n_components, missing=missing)
         if template.random_state is None:
             template.set_params(random_state=self.random_state)
         return template

@@ -42,7 +42,7 @@ from .nn import (
     side_by_side,
     values_per_row,
 )
-from .noise import Noise
+from .noise import Noise, corrupted
 
 SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.AdamW, fused=True),
@@ -295,7 +295,7 @@ class Run:
             "generator": [
                 torch_generator(settings.seed) if settings.shuffle else None for _ in entries
             ],
-            "corrupt": [_corruption(entry.noise, settings.seed) for entry in entries],
+            "corrupt": [_corruption(entry.noise, settings.seed, entry.rows) for entry in entries],
             "draw": [
                 torch_generator(settings.seed ^ _OF_PARTNERS) if entry.rows.partners else None
                 for entry in entries
@@ -485,24 +485,26 @@ class Run:
 class _Corruption:
     """A noise with a generator of its own, other than that of the rows' order."""
 
-    def __init__(self, noise: Noise, seed: int) -> None:
+    def __init__(self, noise: Noise, seed: int, shows_holes: bool) -> None:
         self.noise, self.generator = noise, torch_generator(seed ^ 0x5EED)
+        self.shows_holes = shows_holes
 
     def __call__(self, rows: Tensor) -> Tensor:
         noise = self.noise
-        corrupted = noise.corrupt(rows.clone(), self.generator)  # the rows are the target too
-        if not isinstance(corrupted, Tensor) or corrupted.shape != rows.shape:
-            shape = tuple(getattr(corrupted, "shape", ()))
+        given = rows.clone()  # the rows are the target too
+        result = corrupted(noise, given, self.generator, shows_holes=self.shows_holes)
+        if not isinstance(result, Tensor) or result.shape != rows.shape:
+            shape = tuple(getattr(result, "shape", ()))
             raise ValueError(
                 f"{noise!r} turned a batch of shape {tuple(rows.shape)} into "
-                f"{type(corrupted).__name__} of shape {shape}; its method corrupt must return a "
+                f"{type(result).__name__} of shape {shape}; its method corrupt must return a "
                 "torch tensor of the same shape."
             )
-        return corrupted.to(rows.dtype)
+        return result.to(rows.dtype)
 
 
-def _corruption(noise: Noise | None, seed: int) -> _Corruption | None:
-    return None if noise is None else _Corruption(noise, seed)
+def _corruption(noise: Noise | None, seed: int, rows: StandardizedRows) -> _Corruption | None:
+    return None if noise is None else _Corruption(noise, seed, rows.shows_holes)
 
 
 # What a ladder has beside its weights.
@@ -742,7 +744,7 @@ class _Validation(Callback):
             Batches(
                 part,
                 n_rows,
-                corrupt=_corruption(self.noise, self.seed),
+                corrupt=_corruption(self.noise, self.seed, part),
                 draw=torch_generator(self.seed ^ _OF_PARTNERS),
             )
             for part in self.parts

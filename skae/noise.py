@@ -141,7 +141,27 @@ class MaskingNoise(BaseEstimator):
         ValueError
             If ``groups`` has another length than rows have columns.
         """
-        return rows.masked_fill(_drawn(rows, self.level, generator, self.groups), 0.0)
+        return self._masked(rows, generator, 0.0)
+
+    def hide(self, rows: Tensor, generator: Generator) -> Tensor:
+        """Make holes in a batch of rows, for a network that knows of missing values.
+
+        Parameters
+        ----------
+        rows : torch.Tensor of shape (batch, n_features)
+            Standardized rows; NaN is a missing value.
+        generator : torch.Generator
+            Where random numbers come from.
+
+        Returns
+        -------
+        torch.Tensor of shape (batch, n_features)
+            Other rows, with NaN in the places where `corrupt` has means.
+        """
+        return self._masked(rows, generator, torch.nan)
+
+    def _masked(self, rows: Tensor, generator: Generator, value: float) -> Tensor:
+        return rows.masked_fill(_drawn(rows, self.level, generator, self.groups), value)
 
 
 class SaltAndPepperNoise(BaseEstimator):
@@ -284,6 +304,17 @@ def together(noise, groups):
     if getattr(part, "groups", groups) is not None:  # it knows no groups, or has some
         return noise
     return clone(part).set_params(groups=groups)
+
+
+def corrupted(noise: Noise, rows: Tensor, generator: Generator, *, shows_holes: bool) -> Tensor:
+    """Return rows after a noise. Where holes are shown, they stay, and what it hides is one."""
+    if not shows_holes:
+        return noise.corrupt(rows, generator)
+    if isinstance(noise, MaskingNoise):
+        return noise.hide(rows, generator)
+    missing = rows.isnan()
+    result = noise.corrupt(rows.masked_fill(missing, 0.0), generator)
+    return result.masked_fill(missing, torch.nan) if result.shape == rows.shape else result
 
 
 def _drawn(rows: Tensor, share: float, generator: Generator, groups=None) -> Tensor:

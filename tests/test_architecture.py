@@ -22,7 +22,8 @@ LAYERS = [
     {"comparison"},
     {"onnx"},
     {"_model_files", "_standalone"},
-    {"_convolutional", "_imputer", "_outliers", "_tables", "cluster"},
+    {"_imputer"},
+    {"_convolutional", "_outliers", "_tables", "cluster"},
     {"_autoencoder", "_stacked", "_variational"},
     {"_new_rows", "_outlier_stream"},
     {

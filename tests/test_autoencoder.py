@@ -1298,3 +1298,68 @@ def test_groups_change_nothing_where_no_rows_are_held_out(iris):
     groups = np.arange(len(iris)) % 7
     expected = quick(2).fit(iris).transform(iris)
     np.testing.assert_array_equal(quick(2).fit(iris, groups=groups).transform(iris), expected)
+
+
+# Missing values that the encoder knows of
+
+
+def flagged(n_components=2, **parameters):
+    defaults = {"missing": "flag", "early_stopping": False, "max_iter": 5, "noise": "masking"}
+    return quick(n_components, **defaults | parameters)
+
+
+def test_a_start_with_flags_is_pca(iris):
+    nearly_none = {"learning_rate_init": 1e-9, "max_iter": 1, "noise": None}
+    model = flagged(init="pca", **nearly_none).fit(iris)
+    pca = PCA(2).fit(iris)
+    np.testing.assert_allclose(
+        model.inverse_transform(model.transform(iris)),
+        pca.inverse_transform(pca.transform(iris)),
+        atol=1e-5,
+    )
+    bounded = flagged(init="pca", latent_activation="tanh", **nearly_none).fit(iris)
+    assert bounded.score(iris) > 0.8 * pca.explained_variance_ratio_.sum()
+
+
+@pytest.mark.parametrize("missing", ["mask", "flag"])
+def test_the_encoder_tells_a_hole_from_a_mean_if_it_has_flags(iris, missing):
+    holes = iris.copy()
+    holes[::5, 1] = np.nan
+    model = flagged(missing=missing, init="random").fit(holes)
+    mean = np.where(np.isnan(holes), model.mean_, holes)
+    apart = np.abs(model.transform(holes) - model.transform(mean)).max(axis=1)
+    assert (apart[::5] > 1e-4).all() == (missing == "flag")
+    assert not np.delete(apart, np.s_[::5]).any()
+
+
+def test_candidates_with_flags_stand_side_by_side(iris):
+    holes = iris.copy()
+    holes[::5, 1] = np.nan
+    model = flagged(early_stopping=True, noise="auto", init="auto").fit(holes)
+    assert len(model.candidates_["param_init"]) == 4
+    assert np.isfinite(model.transform(holes)).all()
+    assert np.isfinite(model.reconstruction_error(holes)).all()
+    assert flagged(0.9, early_stopping=True).fit(holes).score(holes) > 0.8
+
+
+def test_a_fit_that_goes_on_has_the_flags_that_it_had(iris):
+    holes = iris.copy()
+    holes[::5, 1] = np.nan
+    for missing in ("mask", "flag"):
+        model = flagged(warm_start=True).fit(holes)
+        model.set_params(missing=missing).fit(holes).partial_fit(holes)
+        assert np.isfinite(model.impute(holes)).all()
+
+
+def test_clean_targets_go_with_flags(iris):
+    noisy = iris + np.random.RandomState(0).normal(size=iris.shape)
+    noisy[::5, 1] = np.nan
+    assert np.isfinite(flagged(noise=None).fit(noisy, iris).score(noisy, iris))
+
+
+@pytest.mark.parametrize(
+    "parameter", [{"tied_weights": True}, {"pretrain": True}, {"encoder": nn.Linear(4, 2)}]
+)
+def test_what_needs_a_mirror_image_is_refused_with_flags(iris, parameter):
+    with pytest.raises(ValueError, match="missing='flag' gives the encoder columns"):
+        flagged(**parameter).fit(iris)

@@ -5,11 +5,12 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse as sp
 import torch
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
@@ -17,13 +18,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import (
     AutoencoderImputer,
     AutoencoderTransformer,
     ConvolutionalAutoencoderTransformer,
+    TableAutoencoderTransformer,
     VariationalAutoencoderTransformer,
 )
 from skae.exceptions import IdleParameterWarning
@@ -101,7 +103,7 @@ def test_the_default_is_better_than_the_mean_on_new_rows():
     hole = np.isnan(holes)
     error = np.square(imputer.transform(holes) - test)[hole].mean()
     assert error < 0.8 * np.square(test)[hole].mean()
-    assert imputer.autoencoder_.n_components == 6
+    assert imputer.autoencoder_.n_components == 13
 
 
 def test_the_default_fills_holes_of_few_rows_whose_columns_have_different_variances(iris):
@@ -243,7 +245,7 @@ def test_the_autoencoder_given_is_not_fitted(iris):
 @pytest.mark.parametrize(
     ("autoencoder", "message"),
     [
-        (small(missing="error"), "takes no missing values.*missing='mask'"),
+        (small(missing="error"), "takes no missing values.*missing='flag'"),
         (small(0), "n_components"),
         (PCA(2), "'autoencoder' parameter"),
         (VariationalAutoencoderTransformer(2), "takes no missing values"),
@@ -299,3 +301,127 @@ def test_a_variational_autoencoder_fills_holes_too(iris):
     filled = imputer.transform(iris)
     np.testing.assert_array_equal(filled, imputer.autoencoder_.impute(iris))
     assert np.isfinite(filled).all()
+
+
+# Tables
+
+
+def people(n_rows=120, seed=0):
+    """Return a table of which one hidden number decides all."""
+    random = np.random.RandomState(seed)
+    hidden = random.normal(size=n_rows)
+    return pd.DataFrame(
+        {
+            "height": 170 + 10 * hidden + random.normal(size=n_rows),
+            "size": pd.Categorical(np.array([*"SML"])[np.digitize(hidden, [-0.5, 0.5])], [*"SMLX"]),
+            "tall": pd.array(hidden > 0, dtype="boolean"),
+            "team": np.where(hidden > 0.3, "red", "blue").astype(object),
+            "shoe": pd.array((42 + 2 * hidden).round().astype(int), dtype="Int64"),
+            "met": pd.Timestamp("2020-01-01") + pd.to_timedelta((1000 * hidden).round(), unit="h"),
+        },
+        index=np.arange(n_rows) + 1000,
+    )
+
+
+@pytest.fixture(scope="module")
+def table():
+    return people().mask(np.random.RandomState(1).uniform(size=(120, 6)) < 0.15)
+
+
+@pytest.fixture(scope="module")
+def of_table(table):
+    autoencoder = small(6, missing="flag", noise="masking", max_iter=80, hidden_layer_sizes=16)
+    return AutoencoderImputer(autoencoder, random_state=0).fit(table)
+
+
+def test_a_table_comes_back_with_its_holes_filled(table, of_table):
+    filled, complete = of_table.transform(table), people()
+    pd.testing.assert_series_equal(filled.dtypes, table.dtypes)
+    assert filled.index.equals(table.index)
+    assert not filled.isna().any(axis=None)
+    for name in table:
+        known = table[name].notna()
+        assert (filled[name] == table[name])[known].all()
+    hole = table["height"].isna()
+    error = (filled["height"] - complete["height"])[hole].abs().mean()
+    assert error < 0.4 * (complete["height"].mean() - complete["height"])[hole].abs().mean()
+    right = [
+        (filled[name] == complete[name])[table[name].isna()].mean()
+        for name in ("size", "tall", "team")
+    ]
+    assert np.mean(right) > 0.75  # the most frequent is right in half
+    assert list(of_table.get_feature_names_out()) == list(table)
+    assert of_table.n_features_in_ == 6
+
+
+def test_the_encoder_knows_which_columns_of_the_table_are_missing(of_table):
+    flags = of_table.autoencoder_.autoencoder_.module_.encoder.body[0]
+    sources = of_table.autoencoder_.encoder_.source_columns_
+    assert [sources[i] for i in flags.columns] == list(of_table.feature_names_in_)
+
+
+def test_tables_of_polars_are_filled_as_those_of_pandas(table, of_table):
+    some = table.drop(columns="size").reset_index(drop=True)
+    columns = pl.from_pandas(some)
+    imputer = quick(small(missing="flag", noise="masking"))
+    filled = imputer.fit(columns).transform(columns)
+    assert filled.schema == columns.schema
+    assert filled.null_count().sum_horizontal().item() == 0
+    np.testing.assert_array_equal(filled["height"], clone(imputer).fit_transform(some)["height"])
+
+
+def test_a_table_is_filled_before_the_next_step(table):
+    encoder = ColumnTransformer([("words", OneHotEncoder(), ["size", "team"])])
+    y = np.arange(120) % 2
+    pipeline = make_pipeline(quick(), encoder, LogisticRegression()).fit(table, y)
+    assert pipeline[:-1].transform(table).shape == (120, 5)
+    in_pandas = quick().set_output(transform="pandas").fit_transform(table)
+    pd.testing.assert_frame_equal(in_pandas, quick().fit_transform(table))
+
+
+def test_an_autoencoder_of_tables_may_be_given(table):
+    whole = TableAutoencoderTransformer(3, autoencoder=small(missing="flag"), random_state=0)
+    filled = quick(whole).fit_transform(table)
+    pd.testing.assert_frame_equal(filled, clone(whole).fit(table).impute(table))
+    # One of rows is put into one of tables, where a hole is always masked at least.
+    within = clone(whole).set_params(autoencoder__missing="error")
+    imputer = quick(small(3)).fit(table)
+    within.set_params(random_state=imputer.autoencoder_.random_state).fit(table)
+    pd.testing.assert_frame_equal(imputer.transform(table), within.impute(table))
+    numbers = table[["height", "shoe"]]
+    pd.testing.assert_series_equal(quick(whole).fit_transform(numbers).dtypes, numbers.dtypes)
+
+
+def test_words_need_an_autoencoder_that_can_have_a_loss_of_words(table):
+    class OfRows(BaseEstimator):
+        def fit(self, X): ...
+        def impute(self, X): ...
+        def __sklearn_tags__(self):
+            tags = super().__sklearn_tags__()
+            tags.input_tags.allow_nan = True
+            return tags
+
+    with pytest.raises(ValueError, match="takes rows of numbers, but X has columns of words"):
+        AutoencoderImputer(OfRows()).fit(table)
+
+
+def test_an_imputer_of_tables_pickles_and_is_fitted_again_to_rows(table, of_table, iris):
+    again = pickle.loads(pickle.dumps(of_table))
+    pd.testing.assert_frame_equal(again.transform(table), of_table.transform(table))
+    again.set_params(autoencoder=small()).fit(iris)
+    np.testing.assert_array_equal(again.transform(iris), quick().fit_transform(iris))
+    assert not hasattr(again, "feature_names_in_")
+    with pytest.raises(ValueError, match="X has 0 rows"):
+        again.fit(table[:0])
+    np.testing.assert_array_equal(again.transform(iris), quick().fit_transform(iris))
+
+
+def test_of_tables_and_of_rows_the_default_has_flags_and_as_many_codes_as_columns(table, iris):
+    of_rows = AutoencoderImputer(random_state=0).fit(iris[:12]).autoencoder_
+    of_table = AutoencoderImputer(random_state=0).fit(table[:12]).autoencoder_
+    for autoencoder, n_columns in ((of_rows, 4), (of_table.autoencoder_, 6)):
+        assert autoencoder.n_components_ == n_columns
+        assert (autoencoder.missing, autoencoder.early_stopping) == ("flag", False)
+    assert of_rows.noise == "masking"
+    groups = of_table.encoder_.source_columns_
+    np.testing.assert_array_equal(of_table.autoencoder_.noise.groups, groups)

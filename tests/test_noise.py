@@ -12,7 +12,14 @@ from sklearn.model_selection import GridSearchCV
 
 from skae import AutoencoderTransformer
 from skae._seeding import torch_generator
-from skae.noise import NOISES, GaussianNoise, MaskingNoise, SaltAndPepperNoise, SwapNoise
+from skae.noise import (
+    NOISES,
+    GaussianNoise,
+    MaskingNoise,
+    SaltAndPepperNoise,
+    SwapNoise,
+    corrupted,
+)
 
 SHARES = [MaskingNoise, SaltAndPepperNoise, SwapNoise]
 
@@ -229,3 +236,23 @@ def test_each_column_alone_is_a_group_of_one(kind):
 def test_groups_are_given_for_each_column():
     with pytest.raises(ValueError, match="groups has 2 values for 3 columns"):
         MaskingNoise(groups=[0, 1]).corrupt(torch.ones(5, 3), torch.Generator())
+
+
+def test_what_masking_hides_is_a_hole_for_a_network_that_knows_of_holes():
+    rows = torch.randn(50, 4, generator=torch.Generator().manual_seed(1))
+    rows[::7, 2] = torch.nan
+    noise = MaskingNoise(0.4, groups=["a", "b", "b", "c"])
+    hidden = noise.hide(rows, torch.Generator().manual_seed(0))
+    masked = noise.corrupt(rows, torch.Generator().manual_seed(0))
+    assert torch.equal(hidden.isnan(), (masked == 0) | rows.isnan())
+    assert torch.equal(hidden[~hidden.isnan()], rows[~hidden.isnan()])
+
+
+@pytest.mark.parametrize("noise", NOISES.values())
+def test_holes_that_are_shown_stay_holes(noise):
+    rows = torch.randn(50, 4, generator=torch.Generator().manual_seed(1))
+    rows[::3, 1] = torch.nan
+    result = corrupted(noise(), rows, torch.Generator().manual_seed(0), shows_holes=True)
+    assert result[rows.isnan()].isnan().all()
+    if noise is not MaskingNoise:
+        assert torch.equal(result.isnan(), rows.isnan())

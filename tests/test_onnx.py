@@ -315,9 +315,10 @@ def test_what_stays_in_python_says_so(estimator, message, digits):
         skae.to_onnx(estimator)
 
 
-def test_an_imputer_fills_holes(digits):
+@pytest.mark.parametrize("missing", ["mask", "flag"])
+def test_an_imputer_fills_holes(digits, missing):
     X = with_holes(digits[0])
-    autoencoder = AutoencoderTransformer(3, missing="mask", **LINEAR)
+    autoencoder = AutoencoderTransformer(3, missing=missing, **LINEAR)
     imputer = AutoencoderImputer(autoencoder).fit(X)
     assert_same(skae.to_onnx(imputer), imputer.transform, X)
 

@@ -35,6 +35,7 @@ from ..nn import (
     GaussianLikelihood,
     LadderLayer,
     LadderNetwork,
+    MissingFlags,
     MixedLikelihood,
     MixedOutput,
     NestedDropout,
@@ -244,6 +245,12 @@ KINDS: dict[str, Kind] = {
             "n_features": len(layer.mean),
             "scale_shape": tuple(layer.scale.shape),
         },
+    ),
+    "MissingFlags": Kind(
+        MissingFlags,
+        {"n_flags": int},
+        build=lambda n_flags: MissingFlags(torch.empty(n_flags, dtype=torch.int64)),
+        describe=lambda layer: {"n_flags": len(layer.columns)},
     ),
     "SkipConnection": Kind(SkipConnection, children=("linear_path", "correction")),
     "Gate": Kind(

@@ -59,6 +59,27 @@ class SkipConnection(nn.Module):
         return self.linear_path(X) + self.correction(X)
 
 
+class MissingFlags(nn.Module):
+    """Rows with the mean in the place of NaN, and after them which values were NaN, as 0 and 1.
+
+    Lipton, Kale & Wetzel 2016, arXiv:1606.04130.
+    """
+
+    columns: Tensor  # (n_flags,) of int, those that have a flag
+
+    def __init__(self, columns: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("columns", columns)
+
+    def forward(self, Z: Tensor) -> Tensor:
+        missing = Z.isnan()
+        flags = missing[..., self.columns].to(Z.dtype)
+        return torch.cat([Z.masked_fill(missing, 0.0), flags], dim=-1)
+
+    def extra_repr(self) -> str:
+        return f"n_flags={len(self.columns)}"
+
+
 class Gate(nn.Module):
     """Multiply each output of a module by a learned number that starts at zero."""
 
@@ -86,6 +107,17 @@ class Encoder(nn.Module):
     def from_standardized(self, Z: Tensor) -> Tensor:
         """Encode rows that are standardized already."""
         return self.activation(self.body(Z))
+
+
+def knows_missing(encoder: nn.Module) -> bool:
+    """Whether an encoder takes NaN for a value that is missing."""
+    body = getattr(encoder, "body", None)
+    return isinstance(body, nn.Sequential) and isinstance(body[0], MissingFlags)
+
+
+def as_encoded(encoder: nn.Module, Z: Tensor) -> Tensor:
+    """Return standardized rows as an encoder takes them: NaN is the mean, if it knows of none."""
+    return Z if knows_missing(encoder) else Z.masked_fill(Z.isnan(), 0.0)
 
 
 class Decoder(nn.Module):

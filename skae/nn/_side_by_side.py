@@ -26,6 +26,7 @@ from ._network import (
     ColumnActivations,
     Decoder,
     Encoder,
+    MissingFlags,
     SkipConnection,
     Standardize,
 )
@@ -102,6 +103,7 @@ _BROADCAST = (
     nn.ModuleList,
     *ACTIVATIONS.values(),
     Standardize,
+    MissingFlags,
     SkipConnection,
     Activation,
     Encoder,

@@ -17,9 +17,11 @@ from skae.nn import (
     Encoder,
     FirstCodes,
     Gate,
+    MissingFlags,
     PadCodes,
     SkipConnection,
     Standardize,
+    as_encoded,
     linear,
     mlp,
 )
@@ -181,3 +183,21 @@ def test_codes_that_are_cut_and_padded_are_those_with_zeros():
     expected = code.clone()
     expected[:, 2:] = 0
     assert torch.equal(PadCodes(4)(FirstCodes(2)(code)), expected)
+
+
+def test_flags_say_which_values_are_missing():
+    Z = torch.tensor([[1.0, torch.nan, torch.nan], [2.0, 3.0, 4.0]])
+    expected = torch.tensor([[1.0, 0, 0, 0, 1], [2, 3, 4, 0, 0]])
+    assert torch.equal(MissingFlags(torch.tensor([0, 2]))(Z), expected)
+    assert torch.equal(MissingFlags(torch.tensor([0, 2]))(torch.stack([Z, Z]))[1], expected)
+
+
+def test_rows_keep_their_holes_only_for_an_encoder_that_knows_of_them():
+    Z = torch.tensor([[1.0, torch.nan]])
+    standardize = Standardize(torch.zeros(2), torch.tensor(1.0))
+    plain = Encoder(standardize, nn.Linear(2, 1), nn.Identity())
+    body = nn.Sequential(MissingFlags(torch.arange(2)), nn.Linear(4, 1))
+    flagged = Encoder(standardize, body, nn.Identity())
+    assert torch.equal(as_encoded(plain, Z), torch.tensor([[1.0, 0.0]]))
+    assert torch.equal(as_encoded(flagged, Z).isnan(), Z.isnan())
+    assert flagged(Z).isfinite().all()
