@@ -836,7 +836,7 @@ class _Autocast(nn.Module):
     def forward(self, Z: Tensor):
         with torch.autocast(self.device, self.dtype):
             output = self.network(Z)
-        return type(output)(*(field.float() for field in output))
+            return type(output)(*(field.float() for field in output))
 
 
 @contextmanager

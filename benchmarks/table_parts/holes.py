@@ -14,11 +14,12 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
+from sklearn.preprocessing import StandardScaler
 from tabulate import tabulate
 
 from skae import AutoencoderImputer, TableEncoder
 
-from .data import load, numbers_of, plain
+from .data import load, numbers_of, plain, words_of
 
 ROUNDS, TREES = 4, 50
 
@@ -81,7 +82,12 @@ def of_matrix(imputer):
 
 
 def ours(holes):
-    return AutoencoderImputer(random_state=0).fit_transform(holes)
+    """Fill a table; of numbers alone, standardized ones."""
+    scaler = StandardScaler().set_output(transform="pandas")
+    if words_of(holes):
+        return AutoencoderImputer(random_state=0).fit_transform(holes)
+    rows = AutoencoderImputer(random_state=0).fit_transform(scaler.fit_transform(holes))
+    return holes.where(holes.notna(), scaler.inverse_transform(rows))
 
 
 FILLERS = {

@@ -1,19 +1,40 @@
 """The autoencoder's network: standardize, encode, decode, and the start at PCA."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class AutoencoderOutput(NamedTuple):
-    """What one forward pass produces, and all that a loss may look at."""
+class AutoencoderOutput:
+    """What one forward pass produces, and all that a loss may look at.
 
-    reconstruction: Tensor  # (batch, n_features), standardized
-    code: Tensor  # (batch, n_components)
-    preactivation: Tensor  # (batch, n_features), before the output activation
+    Args:
+        reconstruction: (batch, n_features), standardized; or a function that returns it, called
+            when it is asked for first. Softmaxes of categories are a tenth of a step, and their
+            loss needs only what they are applied to.
+        code: (batch, n_components)
+        preactivation: (batch, n_features), before the output activation
+    """
+
+    def __init__(
+        self, reconstruction: Tensor | Callable[[], Tensor], code: Tensor, preactivation: Tensor
+    ) -> None:
+        self._reconstruction = reconstruction
+        self.code = code
+        self.preactivation = preactivation
+
+    @property
+    def reconstruction(self) -> Tensor:
+        if not isinstance(self._reconstruction, Tensor):
+            self._reconstruction = self._reconstruction()
+        return self._reconstruction
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.reconstruction, self.code, self.preactivation))
 
 
 class Standardize(nn.Module):
@@ -257,4 +278,5 @@ class AutoencoderNetwork(nn.Module):
         code = self.encoder.from_standardized(Z)  # (batch, n_components)
         passed = code if self.between is None else self.between(code)
         preactivation = self.decoder.preactivation(passed)  # (batch, n_features)
-        return AutoencoderOutput(self.decoder.to_standardized(preactivation), code, preactivation)
+        rebuild = partial(self.decoder.to_standardized, preactivation)
+        return AutoencoderOutput(rebuild, code, preactivation)

@@ -175,11 +175,12 @@ def test_a_callable_may_return_a_number_a_value_a_row_or_a_batch(
 def test_a_callable_loss_has_the_gradient_of_its_batch(form, standardize, output, X):
     Z, ones = standardize(X), torch.ones(N_ROWS)
     leaf = output.reconstruction.clone().requires_grad_()
-    CallableLoss(standardize, FORMS[form])(output._replace(reconstruction=leaf), [Z, ones])
+    record = AutoencoderOutput(leaf, output.code, output.preactivation)
+    CallableLoss(standardize, FORMS[form])(record, [Z, ones])
     gradients = []
     for loss in (FORMS[form], FORMS["batch"]):
         leaf = output.reconstruction.clone().requires_grad_()
-        record = output._replace(reconstruction=leaf)
+        record = AutoencoderOutput(leaf, output.code, output.preactivation)
         CallableLoss(standardize, loss)(record, [Z, ones]).backward()
         gradients.append(leaf.grad)
     torch.testing.assert_close(*gradients)
@@ -231,7 +232,7 @@ def test_a_missing_value_adds_nothing_and_has_no_gradient(loss, standardize, out
     expected = loss(standardize).values(output, Z) * ~missing
     holes = Z.masked_fill(missing, torch.nan)
     leaf = output.preactivation.clone().requires_grad_()
-    record = output._replace(reconstruction=leaf / 2, preactivation=leaf)
+    record = AutoencoderOutput(leaf / 2, output.code, leaf)
     result = ObservedLoss(loss(standardize)).values(record, holes)
     torch.testing.assert_close(result, expected)
     result.sum().backward()

@@ -183,3 +183,13 @@ def test_numbers_alone_and_categories_alone_have_a_likelihood_with_a_gradient():
         assert torch.isfinite(arguments.grad).all()
         drawn = likelihood.draw(X.double(), 1.0, torch.Generator().manual_seed(0))
         assert torch.isfinite(drawn).all()
+
+
+def test_the_loss_of_categories_asks_for_no_reconstruction():
+    def never():
+        raise AssertionError("softmaxes are computed that nobody needs")
+
+    arguments, Z = torch.randn(3, 7, generator=torch.Generator().manual_seed(0)), standardize()(X)
+    lazy = AutoencoderOutput(never, torch.zeros(3, 1), arguments)
+    given = AutoencoderOutput(arguments, torch.zeros(3, 1), arguments)
+    assert torch.equal(mixed_loss().rows(lazy, Z), mixed_loss().rows(given, Z))

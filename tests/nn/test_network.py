@@ -12,6 +12,7 @@ from torch import nn
 from skae.nn import (
     ACTIVATIONS,
     AutoencoderNetwork,
+    AutoencoderOutput,
     ColumnActivations,
     Decoder,
     Encoder,
@@ -201,3 +202,17 @@ def test_rows_keep_their_holes_only_for_an_encoder_that_knows_of_them():
     assert torch.equal(as_encoded(plain, Z), torch.tensor([[1.0, 0.0]]))
     assert torch.equal(as_encoded(flagged, Z).isnan(), Z.isnan())
     assert flagged(Z).isfinite().all()
+
+
+def test_a_reconstruction_is_computed_once_when_it_is_asked_for():
+    calls = []
+
+    def rebuild():
+        calls.append(1)
+        return torch.ones(2, 3)
+
+    output = AutoencoderOutput(rebuild, torch.zeros(2, 1), torch.zeros(2, 3))
+    assert not calls
+    assert output.reconstruction is output.reconstruction
+    assert [part.shape[1] for part in output] == [3, 1, 3]
+    assert len(calls) == 1
