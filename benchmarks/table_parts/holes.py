@@ -11,6 +11,7 @@ filled last. Seconds are those of the processor.
 import time
 
 import numpy as np
+import pandas as pd
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
@@ -144,6 +145,7 @@ def run(names, n_rows, n_seeds, *, smoke):
                 found[method].append(lines[-1][4:])
         print(tabulate(lines, headers, floatfmt=formats), "\n", flush=True)
     means = [
-        ["mean of all", "", "", method, *np.nanmean(found[method], axis=0)] for method in found
+        ["mean of all", "", "", method, *pd.DataFrame(of_each).mean()]
+        for method, of_each in found.items()
     ]
     print(tabulate(means, headers, floatfmt=formats), flush=True)
