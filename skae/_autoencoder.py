@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import nn
 
 from ._assembly import (
@@ -52,13 +52,12 @@ from ._fitting import (
 )
 from ._holding_out import fit_rows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
-from ._ordered_codes import cut_codes, errors_of_prefixes
+from ._ordered_codes import N_COMPONENTS_CONSTRAINT, cut_codes, errors_of_prefixes, n_codes_of_fit
 from ._partners import penalized
 from ._pretraining import blocks, levels_of, pretrain
-from ._principal_axes import n_principal_axes
 from ._progress import Watchable
 from ._reconstruction import ReconstructionMixin
-from ._rows import beside, fill_holes, has_holes, mean_and_scale, standardized
+from ._rows import beside, has_holes, mean_and_scale, standardized
 from ._seeding import torch_generator
 from ._training import train
 from ._unit_interval import to_unit_interval
@@ -100,11 +99,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     Parameters
     ----------
-    n_components : int or float, default=2
+    n_components : int, float or "auto", default=2
         Number of numbers in a code. It may exceed the number of columns or rows; with
         ``init="pca"`` the codes beyond the rank of the data then start at zero. A share in
         (0, 1) stands for the smallest number of ordered codes that explain it on rows not
-        trained on (on the training rows without early stopping); see `ordered`.
+        trained on (on the training rows without early stopping); see `ordered`. "auto" is the
+        smallest number to which rows held out ask for no more, with some trainings beforehand to
+        find it; see ``components_curve_`` and the notes.
 
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
         Widths of the encoder's hidden layers, from the rows to the codes. Empty for none. "auto"
@@ -346,6 +347,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         ("best_iter"), the lowest loss of the rows held out ("validation_loss") and all of them
         ("validation_loss_curve"). None where there was nothing to choose.
 
+    components_curve_ : dict of lists
+        With ``n_components="auto"`` only: the numbers of codes that were tried
+        ("n_components"), the share of variance that as many explain of the rows held out ("r2"),
+        its standard error ("r2_error"), and the share that as many principal components explain
+        ("pca_r2"). The codes are those of networks that serve several numbers at once; one of the
+        number chosen, as ``module_`` is, may explain more.
+
     pretraining_loss_curves_ : list of list of float
         With ``pretrain=True`` only: training losses of each layer, the first layer's first.
 
@@ -368,6 +376,14 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     -----
     Equal rows are merged and weighted, so that a row and its copy are never on both sides
     of a validation; a fit does not depend on the order of the rows.
+
+    With ``n_components="auto"``, a network is trained in which each row is decoded from the first
+    of its codes only, how many being drawn (as for `ordered`). It has as many codes as there are
+    principal components that explain 1 % of the variance each, or as explain half of it, and at
+    most 64. A number of codes is enough if no larger one explains more of the rows held out than
+    as many directions of noise would, alike in all dimensions that are left (as in
+    probabilistic PCA [11]_), and more than 1 % of the variance for each code; both by the test of
+    `early_stopping`. Up to what was enough it is done again, until all codes are asked for.
 
     Sparse rows stay sparse: only a mini-batch of them is dense at a time. Rows that memory does not
     hold are read a block at a time, by all methods: see `skae.datasets.open_rows`.
@@ -397,6 +413,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
        convergence results and optimal averaging schemes. ICML. :arxiv:`1212.1824`
     .. [10] Lipton, Z. C., Kale, D. C. & Wetzel, R. (2016). Modeling missing data in clinical time
        series with RNNs. :arxiv:`1606.04130`
+    .. [11] Tipping, M. E. & Bishop, C. M. (1999). Probabilistic principal component analysis.
+       Journal of the Royal Statistical Society B 61, 611-622. :doi:`10.1111/1467-9868.00196`
 
     Examples
     --------
@@ -419,6 +437,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         "ordered=True, or with a share as n_components. score(X) is that of all codes together."
     )
 
+    components_curve_ = OnlyWith(
+        "what codes explain by their number is found with n_components='auto' only."
+    )
+
     # What a network that is trained on can't change any more.
     _structural: ClassVar[tuple[str, ...]] = (
         "n_components",
@@ -439,10 +461,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     )
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_components": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(RealNotInt, 0, 1, closed="neither"),
-        ],
+        "n_components": N_COMPONENTS_CONSTRAINT,
         "hidden_layer_sizes": [
             StrOptions({"auto"}),
             "array-like",
@@ -592,18 +611,25 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         rows, columns = self._rows_to_fit(X, y, sample_weight, groups, resumed)
         some = self._choices(None if resumed or rows.is_streamed else len(rows), resumed)
         settings = self._training_settings(len(rows))
-        n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed)
         pretraining: list[list[list[float]]] = []
 
         def keep(estimator, fitted):
-            estimator._keep(fitted, some, cut=not isinstance(self.n_components, Integral | None))
+            estimator._keep(fitted, some, cut=self._is_share())
             estimator._keep_pretraining(pretraining, resumed)
+            if not resumed:
+                estimator.__dict__.pop("components_curve_", None)
+            if curve is not None:
+                estimator.components_curve_ = curve
             if estimator is self and settings.verbose:  # not a copy that a callback looks at
                 tell(some, fitted.chosen, fitted.best_iter)
 
-        several = ways(self, some, rows, columns, n_codes, settings, resumed, pretraining)
+        def several(n_codes, pretraining):
+            return ways(self, some, rows, columns, n_codes, settings, resumed, pretraining)
+
         measure = errors_of_prefixes if self._is_ordered() else None
-        return Fit(self, several, rows, settings, keep, resumed, measure)
+        fit = Fit(self, (), rows, settings, keep, resumed, measure)
+        n_codes, curve = self._n_codes(fit, several)
+        return fit._replace(ways=several(n_codes, pretraining))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None) -> Self:
@@ -651,7 +677,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         solver = (self.solver, self.alpha, repr(self.net_params))
         pretraining: list[list[list[float]]] = []
         with undisturbed(self._parts(), settings.seed):
-            n_codes = self._n_codes(rows.X, rows.indices, rows.weight, resumed, spare=False)
+            n_codes, _ = self._n_codes(Fit(self, (), rows, settings, resumed=resumed))
             (way,) = ways(self, some, rows, columns, n_codes, settings, resumed, pretraining)
             start = way.build(rows.indices, rows.weight)
             settings = way.trained_by(settings)
@@ -757,7 +783,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
             )
         if isinstance(self.loss, dict):
             refuse_contradiction(self, "output_activation", "each column's follows from its loss")
-        if not isinstance(self.n_components, Integral | None) and not self._starts_at_pca():
+        if self._is_share() and not self._starts_at_pca():
             raise ValueError(
                 f"n_components={self.n_components!r} is chosen among as many codes as PCA "
                 f"needs, so it does not go with init={self.init!r}. Leave init at 'pca', or "
@@ -780,7 +806,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         return self.init != "random"
 
     def _is_ordered(self):
-        return self.ordered or not isinstance(self.n_components, Integral | None)
+        return self.ordered or self._is_share()
+
+    def _is_share(self):
+        return not isinstance(self.n_components, Integral | str | None)
 
     def _encoder_sizes(self):
         sizes = self.hidden_layer_sizes
@@ -833,19 +862,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     def _given_layers(self):
         return [self.encoder, self.decoder]
 
-    def _n_codes(self, X, indices, weight, resumed, *, spare=True):
-        """Return how many codes to train: for a share of variance as many as PCA needs.
-
-        There are some to spare, as rows not trained on are explained worse.
-        """
-        if resumed:
-            return self._n_features_out
-        if isinstance(self.n_components, Integral):
-            return self.n_components
-        X = self._targets(X)
-        mean, _ = mean_and_scale(X, indices, weight)
-        share = 1 - (1 - self.n_components) / 2 if spare else self.n_components
-        return n_principal_axes(fill_holes(X, mean), indices, weight, mean, share)
+    def _n_codes(self, fit, several=None):
+        """Return how many codes to train, and what was found of other numbers, if it was asked."""
+        return n_codes_of_fit(fit, self._targets(fit.rows.X), several)
 
     def _targets(self, X):
         """Return what rows are to be rebuilt as: the columns beside them, or themselves."""

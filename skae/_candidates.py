@@ -46,7 +46,7 @@ def choices(estimator: Any, n_rows: int | None, n_features: int) -> list[Choice]
     has_choice = estimator.early_stopping and not estimator.callbacks
     if n_rows is None or n_rows > MANY_ROWS or n_rows * n_features > _MOST_VALUES:
         has_choice = False
-    number = isinstance(estimator.n_components, Integral)  # else one that PCA is asked for
+    number = isinstance(estimator.n_components, Integral | str)  # else a share, by PCA
     inits = _values(estimator.init, ["pca", "random"] if has_choice and number else ["pca"])
     noises = _values(estimator.noise, [None, _NOISE] if has_choice else [None])
     return [

@@ -56,7 +56,7 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
 
     Parameters
     ----------
-    n_components : int, float or None, default=2
+    n_components : int, float, "auto" or None, default=2
         Number of numbers in a code. A share in (0, 1) stands for the smallest number of ordered
         codes that explain it on rows not trained on; see `ordered`. None takes the last map of
         the encoder as the code, flattened; its shape is ``code_shape_``.
@@ -540,12 +540,12 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
             return network, mean, scale
         return network.without(), mean[order.numpy()], scale
 
-    def _n_codes(self, X, indices, weight, resumed, **options):
+    def _n_codes(self, fit, several=None):
         """Return how many codes to train: the size of the last map, if that is the code."""
-        if self.n_components is None and not resumed:
+        if self.n_components is None and not fit.resumed:
             image_shape = self._map_shape(self.n_features_in_)
-            return math.prod(map_shapes(image_shape, self._levels())[-1])
-        return super()._n_codes(X, indices, weight, resumed, **options)
+            return math.prod(map_shapes(image_shape, self._levels())[-1]), None
+        return super()._n_codes(fit, several)
 
     def _layers(self, n_features, n_codes, generator) -> Layers:
         """Return the convolutions, which start at zero beside a linear path."""

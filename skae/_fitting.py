@@ -494,6 +494,10 @@ def _drawn_seed(random_state) -> int:
     return draw_seed(random_state)
 
 
+def keep_nothing(estimator: Any, fitted: Fitted) -> None:
+    """Set no attributes, where only the rows and settings of a fit are wanted."""
+
+
 class Fit(NamedTuple):
     """A fit up to its training, and what is to be done with the network that comes of it."""
 
@@ -502,7 +506,7 @@ class Fit(NamedTuple):
     rows: FitRows  # to train on
     settings: TrainingSettings
     # ``keep(estimator, fitted)`` sets fitted attributes; of a copy, for those who look at an epoch.
-    keep: Callable[[Any, Fitted], None]
+    keep: Callable[[Any, Fitted], None] = keep_nothing
     resumed: bool = False  # whether an earlier training is gone on with; there is none then
     # Applied to a trained network and rows that it was not trained on, if there are any; what
     # several folds give is added up.
@@ -638,6 +642,32 @@ def _measured(fit: Fit, candidate: Candidate) -> Any:
         return None
     pairs = zip(candidate.parts, candidate.held_out, strict=True)
     return sum(fit.measure(network, rows) for (network, *_), rows in pairs)
+
+
+class Measured(NamedTuple):
+    """What was measured of rows that a network was not trained on."""
+
+    measured: Any
+    split: Split
+
+
+def held_out_by_best(
+    fit: Fit, measure: Callable[[nn.Module, StandardizedRows], Any]
+) -> list[Measured]:
+    """Train the ways of a fit, keep none, and measure the best one, for each split of the rows.
+
+    ``measure(network, held_out)`` is applied to a network and the rows held out.
+    """
+    recognize(fit.estimator, fit.rows)
+    settings = replace(fit.settings, callbacks=())
+    with undisturbed(fit.estimator._parts(), settings.seed):
+        how = fit.estimator.validation_fraction
+        splits = evened(fit.rows.splits(how, settings.seed))
+        contest = _contest(fit, splits)
+        ((chosen, _),) = train_with_validation([contest], settings, label="number of codes")
+        candidate = contest.candidates[chosen]
+        several = zip(candidate.parts, candidate.held_out, splits, strict=True)
+        return [Measured(measure(network, rows), split) for (network, *_), rows, split in several]
 
 
 def _view(fit: Fit, candidates: Sequence[Candidate]) -> View:

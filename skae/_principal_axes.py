@@ -97,22 +97,27 @@ def n_principal_axes(X, indices, weight, mean, share):
     share : float
         In (0, 1).
     """
-    total = 0.0
-    for chunk, rows in dense_chunks(X, indices):
-        total += weight[chunk] @ np.square(rows - mean).sum(axis=1)
     most = min(len(indices), X.shape[1])
     n_axes = most if most <= _LARGEST_EIGENPROBLEM else 64
     while True:
         axes = principal_axes(X, indices, weight, mean, n_axes)
-        explained = np.zeros(len(axes))
-        for chunk, rows in dense_chunks(X, indices):
-            explained += weight[chunk] @ np.square((rows - mean) @ axes.T)
+        explained, total = explained_along(axes, X, indices, weight, mean)
         enough = np.flatnonzero(np.cumsum(explained) >= share * total)
         if len(enough):
             return int(enough[0]) + 1
         if n_axes >= most:
             return max(1, len(axes))
         n_axes = min(2 * n_axes, most)
+
+
+def explained_along(axes, X, indices, weight, mean):
+    """Return the squares of some rows along each axis, (n_axes,), and in all directions."""
+    total, explained = 0.0, np.zeros(len(axes))
+    for chunk, rows in dense_chunks(X, indices):
+        centered = rows - mean
+        total += weight[chunk] @ np.square(centered).sum(axis=1)
+        explained += weight[chunk] @ np.square(centered @ axes.T)
+    return explained, total
 
 
 def _of_covariance(X, indices, weight, mean, n_components):

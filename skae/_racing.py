@@ -17,7 +17,7 @@ from ._warnings import warn
 from .nn import RowLoss, likeness
 from .noise import Noise
 
-_LEVEL = 0.01  # of the test of whether training is better than none
+LEVEL = 0.01  # of the test of whether training is better than none
 _LEAST_ROWS = 30  # held out, below which their mean loss is too far from normal to be tested
 
 # The shares of all epochs at which the worst of several candidates leaves.
@@ -230,10 +230,8 @@ class _Field:
         best = self.races[chosen]
         if best.diverged:
             _warn_of_divergence(best, settings)
-        level = _LEVEL / len(self.races)  # each might be the one that is better by chance
-        better = len(self.weight) >= _LEAST_ROWS and _is_better(
-            start - best.best, self.weight, self.groups, level
-        )
+        level = LEVEL / len(self.races)  # each might be the one that is better by chance
+        better = is_proven(start - best.best, self.weight, self.groups, level)
         if not self.judged and not better:
             chosen = self.first
             self.races[chosen].best_iter = 0
@@ -323,8 +321,24 @@ def _warn_of_divergence(race: _Race, settings: TrainingSettings) -> None:
     )
 
 
+def is_proven(
+    gain: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None, level: float = LEVEL
+) -> bool:
+    """Whether enough rows were held out to say that their mean gain is above zero, and it is.
+
+    Parameters
+    ----------
+    gain, weight : ndarray of shape (n_validation,)
+    groups : ndarray of int of shape (n_validation,), optional
+        Which rows belong together.
+    level : float
+        Of the test, which is one-sided.
+    """
+    return len(weight) >= _LEAST_ROWS and _is_better(gain, weight, groups, level)
+
+
 def _is_better(
-    gain: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None, level: float = _LEVEL
+    gain: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None, level: float = LEVEL
 ) -> bool:
     """Whether the weighted mean gain of the rows is above zero beyond its own scatter.
 

@@ -57,7 +57,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     Parameters
     ----------
-    n_components : int or float, default=2
+    n_components : int, float or "auto", default=2
         Number of codes of a row; or the share of the matrix's variance that they shall explain, as
         in `AutoencoderTransformer`.
 

@@ -44,6 +44,7 @@ from skae.penalty import Contraction, KLSparsity, L1Sparsity, NeighborPreservati
 
 CHECKED = [
     AutoencoderTransformer(),
+    AutoencoderTransformer("auto", hidden_layer_sizes=8, max_iter=2),
     AutoencoderTransformer(penalty=NeighborPreservation(n_neighbors=5), max_iter=3),
     AutoencoderTransformer(
         3,

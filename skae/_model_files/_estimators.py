@@ -81,6 +81,7 @@ _DENSE = {
     "noise_": object,
     "hidden_layer_sizes_": object,
     "candidates_": (dict, _NONE),
+    "components_curve_": dict,
     "explained_variance_ratio_": np.ndarray,
     "pretraining_loss_curves_": list,
 }

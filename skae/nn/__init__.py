@@ -77,6 +77,7 @@ from ._network import (
 from ._random import (
     Dropout,
     NestedDropout,
+    PrefixDropout,
     RandomLayer,
     fixed_draws,
     random_layers,
@@ -153,6 +154,7 @@ __all__ = [
     "PenalizedBatch",
     "PenalizedLoss",
     "Penalty",
+    "PrefixDropout",
     "RandomLayer",
     "ReconstructionLoss",
     "Reorder",

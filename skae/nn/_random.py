@@ -100,3 +100,20 @@ class NestedDropout(RandomLayer):
             lambda room: room.uniform_(0, 2 * n_components, generator=self.generator),
         )
         return code * (torch.arange(n_components, device=code.device) <= draw)
+
+
+class PrefixDropout(RandomLayer):
+    """Keep the first numbers of a code, each length being as likely, in a judgement too.
+
+    Rows that are not trained on take turns: so their mean loss is that of all lengths.
+    """
+
+    def forward(self, code: Tensor) -> Tensor:
+        n_rows, n_components = self._of_one(code).shape
+        order = torch.arange(n_components, device=code.device)
+        if self.training:
+            draw = torch.empty(n_rows, 1, dtype=torch.float32, device=code.device)
+            last = draw.uniform_(0, n_components, generator=self.generator)
+        else:
+            last = torch.arange(n_rows, device=code.device)[:, None] % n_components
+        return code * (order <= last)

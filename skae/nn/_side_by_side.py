@@ -30,7 +30,7 @@ from ._network import (
     SkipConnection,
     Standardize,
 )
-from ._random import Dropout, NestedDropout, RandomLayer
+from ._random import Dropout, NestedDropout, PrefixDropout, RandomLayer
 from ._variational import (
     LIKELIHOODS,
     Binarize,
@@ -123,6 +123,7 @@ _BROADCAST = (
     MixedLikelihood,
     Dropout,
     NestedDropout,
+    PrefixDropout,
     VariationalEncoder,
     VariationalNetwork,
     DrawCode,

@@ -7,6 +7,7 @@ Each computes once what it shows, keeps it, and draws it as often as wanted. Mos
 from skae.plotting._clusters import ClusterDisplay
 from skae.plotting._code_effects import CodeEffectsDisplay
 from skae.plotting._comparison import ComparisonDisplay
+from skae.plotting._explained_variance import ExplainedVarianceDisplay
 from skae.plotting._feature_maps import FeatureMapsDisplay
 from skae.plotting._interpolation import InterpolationDisplay
 from skae.plotting._latent_joint import LatentJointDisplay
@@ -23,6 +24,7 @@ __all__ = [
     "ClusterDisplay",
     "CodeEffectsDisplay",
     "ComparisonDisplay",
+    "ExplainedVarianceDisplay",
     "FeatureMapsDisplay",
     "InterpolationDisplay",
     "LatentJointDisplay",

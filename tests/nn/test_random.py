@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from skae.nn import Dropout, NestedDropout, fixed_draws, seed_layers
+from skae.nn import Dropout, NestedDropout, PrefixDropout, fixed_draws, seed_layers
 
 
 def ones(n_rows=2000, n_columns=10):
@@ -34,6 +34,15 @@ def test_nested_dropout_keeps_prefixes_and_half_of_the_codes_whole():
     assert (lengths == 10).float().mean().item() == pytest.approx(0.55, abs=0.03)
     shares = [(lengths == n).float().mean().item() for n in range(1, 10)]
     assert shares == pytest.approx([0.05] * 9, abs=0.02)
+
+
+def test_prefix_dropout_draws_all_lengths_alike_and_lets_rows_take_turns_out_of_training():
+    drawn = seeded(PrefixDropout())(ones()).sum(dim=1)
+    shares = [(drawn == n).float().mean().item() for n in range(1, 11)]
+    assert shares == pytest.approx([0.1] * 10, abs=0.03)
+    kept = PrefixDropout().eval()(ones(12))
+    assert kept.sum(dim=1).tolist() == [*range(1, 11), 1, 2]
+    assert (kept.diff(dim=1) <= 0).all()
 
 
 @pytest.mark.parametrize("layer", [Dropout(0.5), NestedDropout()], ids=["dropout", "nested"])
