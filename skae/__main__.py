@@ -167,6 +167,7 @@ def run_compare(arguments):
             test_size=arguments.test_size,
             standardize=arguments.standardize,
             max_samples=arguments.max_samples,
+            repeats=arguments.repeats,
             random_state=arguments.seed,
             verbose=sys.stderr.isatty() and not arguments.quiet,
         )
@@ -316,6 +317,14 @@ def make_parser():
         default=2000,
         help="the most rows that methods that do not scale are fitted on, and that all methods "
         "are measured on (default: 2000)",
+    )
+    methods.add_argument(
+        "--repeats",
+        metavar="N",
+        type=int,
+        default=1,
+        help="how often all is done, with other splits and seeds; from 2 on the table has means, "
+        "their spreads, and how far a method finds the same codes again (default: 1)",
     )
     methods.add_argument(
         "--seed",

@@ -33,6 +33,7 @@ from ._contract import validate_params
 from ._labels import as_labels, is_unlabeled, plain_labels
 
 __all__ = [
+    "code_agreement",
     "continuity",
     "knn_accuracy",
     "labeled_scorer",
@@ -1237,3 +1238,80 @@ def labeled_scorer(scoring="accuracy", *, unlabeled):
     0.9
     """
     return _LabeledScorer(scoring, unlabeled)
+
+
+def code_agreement(codes, others) -> float:
+    r"""How far two fits have found the same codes of the same rows, up to an affine map.
+
+    What a code means does not change when it is rotated, stretched or mixed linearly with the
+    others, as a decoder undoes it. So the two are compared by their canonical correlations
+    :math:`\rho_i`, the correlations of the best linear mixtures of one with those of the other,
+    which no invertible affine map of either changes [1]_:
+
+    .. math::
+
+        R^2_\mathrm{CCA} = \frac{1}{d} \sum_i \rho_i^2
+
+    Parameters
+    ----------
+    codes, others : array-like of shape (n_samples, n_components)
+        The codes of the same rows by two fits. The numbers of components may differ.
+
+    Returns
+    -------
+    agreement : float
+        In [0, 1]: 1 if each is an affine map of the other. Divided by the larger number d of
+        dimensions that either has, so a dimension that the other lacks counts as 0. NaN, with a
+        warning, if all codes of one are equal.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of rows differ, or if a value is missing or infinite.
+
+    See Also
+    --------
+    skae.compare : Its ``stability`` is this, of two fits with other seeds.
+    scipy.spatial.procrustes : Compares up to rotation and one scale, as pictures are.
+
+    Notes
+    -----
+    Codes that have nothing to do with each other have an agreement of about
+    ``n_components / n_samples``.
+
+    References
+    ----------
+    .. [1] S. Kornblith, M. Norouzi, H. Lee and G. Hinton, "Similarity of neural network
+       representations revisited", ICML 2019. :arxiv:`1905.00414`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.metrics import code_agreement
+    >>> codes = np.random.default_rng(0).normal(size=(100, 2))
+    >>> print(f"{code_agreement(codes, codes @ [[0.0, -2.0], [1.0, 1.0]] + 3.0):.3f}")
+    1.000
+    """
+    bases = [_basis(check_array(some, dtype=np.float64)) for some in (codes, others)]
+    check_consistent_length(*bases)
+    n_dimensions = [basis.shape[1] for basis in bases]
+    if not min(n_dimensions):
+        warnings.warn(
+            "All codes of one fit are equal, so their agreement is not defined.",
+            UndefinedMetricWarning,
+            stacklevel=2,
+        )
+        return float("nan")
+    squares = np.sum((bases[0].T @ bases[1]) ** 2)  # of the canonical correlations
+    return float(min(1.0, squares / max(n_dimensions)))
+
+
+def _basis(codes):
+    """Return orthonormal columns that span those of codes less their means."""
+    centered = codes - codes.mean(axis=0)
+    rounding = len(codes) * np.finfo(np.float64).eps * np.abs(codes).max(axis=0)
+    centered = centered[:, np.abs(centered).max(axis=0) > rounding]
+    if not centered.size:
+        return centered[:, :0]
+    vectors, sizes, _ = np.linalg.svd(centered / np.abs(centered).max(axis=0), full_matrices=False)
+    return vectors[:, sizes > sizes[0] * max(centered.shape) * np.finfo(np.float64).eps]

@@ -26,6 +26,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.utils import check_random_state
 
 from skae import AutoencoderTransformer, metrics
 from skae.comparison import METHODS, compare
@@ -911,3 +912,94 @@ def test_the_autoencoders_are_compared_like_any_other_method():
     for row in comparison.rows:
         assert row["reconstruction_r2"] > 0.5, row
         assert comparison.embeddings[row["method"]].shape == (len(comparison.test_indices), 1)
+
+
+# Repeats
+
+
+class Drawn(TransformerMixin, BaseEstimator):
+    """Codes that a seed draws: the first column, and one of noise."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        self.weight_ = check_random_state(self.random_state).normal(size=X.shape[1])
+        return self
+
+    def transform(self, X):
+        return np.c_[X[:, 0], np.sin(1e3 * (X @ self.weight_))]
+
+
+@pytest.fixture(scope="module")
+def repeated():
+    methods = {"pca": "pca", "drawn": Drawn(), "tsne": "tsne", "broken": Broken()}
+    return compare(*IRIS, methods=methods, repeats=3, random_state=5)
+
+
+class Broken(TransformerMixin, BaseEstimator):
+    """Fails at every second fit."""
+
+    n_fits = 0
+
+    def fit(self, X, y=None):
+        Broken.n_fits += 1
+        if Broken.n_fits % 2 == 0:
+            raise ArithmeticError("not this time")
+        return self
+
+    def transform(self, X):
+        return X[:, :2]
+
+
+def test_repeats_are_means_and_deviations_of_comparisons_with_other_seeds(repeated):
+    alone = [rows_of(compare(*IRIS, methods="pca", random_state=seed))["pca"] for seed in (5, 6, 7)]
+    row = rows_of(repeated)["pca"]
+    for column in ("reconstruction_r2", "trustworthiness", "knn_accuracy", "linear_accuracy"):
+        values = [one[column] for one in alone]
+        assert row[column] == pytest.approx(np.mean(values))
+        assert row[f"{column}_std"] == pytest.approx(np.std(values, ddof=1))
+    first = compare(*IRIS, methods="pca", random_state=5)
+    np.testing.assert_array_equal(repeated.test_indices, first.test_indices)
+    np.testing.assert_array_equal(repeated.embeddings["pca"], first.embeddings["pca"])
+    assert repeated.settings["repeats"] == 3
+
+
+def test_stability_is_1_for_pca_and_tells_what_another_seed_finds_otherwise(repeated):
+    rows = rows_of(repeated)
+    assert rows["pca"]["stability"] == 1
+    assert rows["drawn"]["stability"] == pytest.approx(0.5, abs=0.15)  # one of two columns
+    assert 0 < rows["tsne"]["stability"] <= 1
+    assert "stability" not in compare(*IRIS, methods="pca", random_state=5).columns
+
+
+def test_a_method_that_fails_in_one_repeat_has_no_numbers_and_says_why(repeated):
+    row = rows_of(repeated)["broken"]
+    assert row["trustworthiness"] is None
+    assert any("ArithmeticError: not this time" in note for note in row["notes"])
+
+
+def test_the_table_the_files_and_the_figure_have_the_spreads(repeated, tmp_path):
+    row, text = rows_of(repeated)["pca"], str(repeated)
+    spread = f"{row['trustworthiness_std']:.3f}".removeprefix("0")
+    cell = f"{row['trustworthiness']:.3f}±{spread}"
+    assert cell in text.replace("*", "").replace(" ±", "±")
+    assert "Means of 3 splits and seeds" in " ".join(text.split())
+    assert "±" in repeated._repr_html_()
+    repeated.to_csv(tmp_path / "table.csv")
+    with open(tmp_path / "table.csv", encoding="utf-8", newline="") as file:
+        line = next(csv.DictReader(file))
+    assert float(line["reconstruction_r2_std"]) == row["reconstruction_r2_std"]
+    repeated.to_json(tmp_path / "table.json")
+    content = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert content["rows"] == repeated.rows
+    frame = repeated.to_frame()
+    assert frame.loc["pca", "knn_accuracy_std"] == row["knn_accuracy_std"]
+    assert frame.columns.get_loc("stability") < frame.columns.get_loc("fit_seconds")
+    figure = repeated.plot()
+    assert any("±" in text.get_text() for ax in all_axes(figure) for text in ax.texts)
+
+
+def all_axes(figure):
+    """Return the axes of a figure, with those in its parts."""
+    return [*figure.axes, *(ax for part in figure.subfigs for ax in all_axes(part))]

@@ -81,6 +81,15 @@ def test_compare_gives_the_numbers_of_the_python_call(capsys, tmp_path):
         assert row[column] == pytest.approx(expected[column])
 
 
+def test_repeats_are_those_of_the_python_call(capsys, tmp_path):
+    arguments = ("compare", "iris", "--methods", "pca", "--repeats", 2, "--output", tmp_path)
+    _, out, _ = run(capsys, *arguments)
+    assert "Means of 2 splits and seeds" in " ".join(out.split())
+    (row,) = json.loads((tmp_path / "comparison.json").read_text(encoding="utf-8"))["rows"]
+    assert row["stability"] == 1
+    assert row["reconstruction_r2_std"] > 0
+
+
 def test_if_every_method_fails_the_status_is_1(capsys, tmp_path):
     status, out, err = run(
         capsys, "compare", "iris", "--methods", "pca", "--n-components", 9, "--output", tmp_path

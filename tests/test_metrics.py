@@ -14,10 +14,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csc_array, csr_array
 from sklearn import manifold
 from sklearn.base import clone
+from sklearn.cross_decomposition import CCA
 from sklearn.datasets import load_iris
 from sklearn.decomposition import NMF, PCA, KernelPCA, TruncatedSVD
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
@@ -26,6 +27,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 from skae import AutoencoderTransformer, metrics
 from skae.metrics import (
+    code_agreement,
     continuity,
     knn_accuracy,
     labeled_scorer,
@@ -782,3 +784,44 @@ def test_a_labeled_scorer_works_in_a_parallel_search(iris):
         search.fit(X, labels)
     search.set_params(scoring=labeled_scorer(unlabeled=-1)).fit(X, labels)
     assert 0 < search.best_score_ < 1
+
+
+# Agreement of codes
+
+
+def test_codes_agree_up_to_an_affine_map_whatever_their_units():
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(50, 3)) @ np.diag([1e6, 1.0, 1e-6])
+    mapped = codes @ rng.normal(size=(3, 3)) * 7.0 + 100.0
+    assert code_agreement(codes, codes @ np.diag([1e-6, 1, 1e6])) == pytest.approx(1)
+    assert code_agreement(mapped[:, :1], codes) == pytest.approx(1 / 3)
+    assert code_agreement(codes[:, :2], codes[:, 1:]) == code_agreement(codes[:, 1:], codes[:, :2])
+    with_constant = np.c_[codes[:, :2], np.full(50, 0.1)]
+    assert code_agreement(with_constant, codes[:, :2]) == pytest.approx(1)
+    assert code_agreement(np.c_[codes, codes[:, 0]], codes) == pytest.approx(1)
+
+
+def test_agreement_is_the_mean_of_squared_canonical_correlations_and_of_shares_explained():
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(80, 2))
+    others = codes @ rng.normal(size=(2, 2)) + rng.normal(size=(80, 2))
+    cca = CCA(n_components=2, tol=1e-12, max_iter=5000, scale=False).fit(codes, others)
+    pairs = zip(*(scores.T for scores in cca.transform(codes, others)), strict=True)
+    expected = np.mean([np.corrcoef(*pair)[0, 1] ** 2 for pair in pairs])
+    assert code_agreement(codes, others) == pytest.approx(expected, rel=1e-6)
+    # Of one column, it is the R² of a linear regression.
+    score = LinearRegression().fit(codes[:, :1], others[:, 0]).score(codes[:, :1], others[:, 0])
+    assert code_agreement(codes[:, :1], others[:, :1]) == pytest.approx(score)
+
+
+def test_codes_of_nothing_in_common_agree_by_chance_only():
+    rng = np.random.default_rng(0)
+    drawn = [code_agreement(*rng.normal(size=(2, 100, 2))) for _ in range(200)]
+    assert np.mean(drawn) == pytest.approx(2 / 99, abs=0.005)
+
+
+def test_agreement_of_codes_that_are_all_equal_is_not_defined():
+    with pytest.warns(UndefinedMetricWarning, match="All codes of one fit are equal"):
+        assert np.isnan(code_agreement(np.ones((5, 2)), np.arange(10.0).reshape(5, 2)))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        code_agreement(np.ones((5, 2)), np.ones((4, 2)))

@@ -2,8 +2,11 @@
 
 import difflib
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -19,7 +22,7 @@ from skae._contract import validate_params
 from skae._frames import is_missing, is_plain
 from skae._labels import kind_of_target
 from skae._warnings import warn
-from skae.comparison._measure import PROBES, Rows, measure
+from skae.comparison._measure import PROBES, Rows, measure, stability_of
 from skae.comparison._methods import (
     DEFAULT_METHODS,
     DEFAULT_METHODS_OF_TABLES,
@@ -29,6 +32,7 @@ from skae.comparison._methods import (
 from skae.comparison._mixed import MixedTable, contents_of
 from skae.comparison._refusals import RowKind, check_not_all_refuse
 from skae.comparison._result import Comparison
+from skae.comparison._table import spread
 from skae.exceptions import IdleParameterWarning
 
 DENSE = RowKind(has_holes=False, is_sparse=False)  # of a table, in which holes are no refusal
@@ -185,7 +189,35 @@ def _rows_of_table(X, y, train, test, subsample, contents):
     return Rows(X_train, y_train, X_test, y_test, X_filled, subsample, DENSE, table)
 
 
-def _columns(target_type, table):
+class Round(NamedTuple):
+    """A split of the rows, and what all methods are measured with on it."""
+
+    seed: int
+    train: np.ndarray  # positions in X
+    n_held_out: int
+    test: np.ndarray  # of those held out
+    rows: Rows
+    build: Callable  # of a method and a random state
+
+
+def _combined(results, stability):
+    """Return one measurement of several: the first, with the means of their scores and spreads.
+
+    Spreads are standard deviations, of a method that has failed in none of them.
+    """
+    if len(results) == 1:
+        return results[0]
+    scores: dict[str, float] = {}
+    for column in dict.fromkeys(column for result in results for column in result.scores):
+        values = [result.scores.get(column) for result in results]
+        if None not in values:
+            scores[column] = float(np.mean(values))
+            scores[spread(column)] = float(np.std(values, ddof=1))
+    notes = list(dict.fromkeys(note for result in results for note in result.notes))
+    return replace(results[0], scores={**scores, "stability": stability}, notes=notes)
+
+
+def _columns(target_type, table, repeats):
     """Return the names of the numbers in the table."""
     return [
         "reconstruction_r2",
@@ -193,6 +225,7 @@ def _columns(target_type, table):
         "trustworthiness",
         "continuity",
         *PROBES[target_type],
+        *(["stability"] if repeats > 1 else []),
         "fit_seconds",
         "transform_seconds",
         "inverse_seconds",
@@ -202,7 +235,8 @@ def _columns(target_type, table):
 def _table_row(name, result, columns):
     """Return one row of the table: a number or None for each column."""
     scores = {column: result.scores.get(column) for column in columns}
-    return {"method": name, **scores, "notes": result.notes}
+    spreads = {column: value for column, value in result.scores.items() if column not in columns}
+    return {"method": name, **scores, **spreads, "notes": result.notes}
 
 
 @validate_params(
@@ -218,6 +252,7 @@ def _table_row(name, result, columns):
         "standardize": ["boolean"],
         "max_samples": [Interval(Integral, 10, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "repeats": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     },
@@ -233,6 +268,7 @@ def compare(
     standardize=False,
     max_samples=2000,
     n_neighbors=5,
+    repeats=1,
     random_state=None,
     verbose=0,
 ) -> Comparison:
@@ -305,6 +341,13 @@ def compare(
     n_neighbors : int, default=5
         Size of a neighborhood, of which trustworthiness, continuity and the nearest neighbors'
         labels are measured. Less than half of the test rows; a larger one is cut.
+
+    repeats : int, default=1
+        How often all is done, each time with another split and other seeds. From 2 on, the numbers
+        of the table are means, beside which stand their standard deviations, and ``stability`` is a
+        column: how far the codes of the test rows of the first split are found again by one more
+        fit to its training rows, with another seed (`skae.metrics.code_agreement`; of PCA it is 1).
+        Your own estimators keep their `random_state`; leave it at None.
 
     random_state : int, RandomState instance or None, default=None
         Determines the split, the samples and the seeds of the built-in methods. Pass an int for
@@ -400,44 +443,61 @@ def compare(
     )
     seed = _seed(random_state)
 
-    n_samples, n_features = X.shape
-    train, held_out = _split(n_samples, y if target_type == "classes" else None, test_size, seed)
-    test = held_out[_subsample(len(held_out), max_samples, seed)]
-    if len(test) < MIN_TEST_ROWS:
-        raise ValueError(
-            f"test_size={test_size} holds out {len(test)} of {n_samples} rows, but a comparison "
-            f"needs {MIN_TEST_ROWS} to measure neighborhoods; raise test_size."
-        )
-    subsample = _subsample(len(train), max_samples, seed)
-    if contents is None:
-        rows = _rows_of_array(X, y, train, test, subsample, kind, standardize)
-    else:
-        rows = _rows_of_table(X, y, train, test, subsample, contents)
-    build = partial(
-        build_method,
-        n_components=n_components,
-        n_samples=min(len(subsample), len(test)),
-        random_state=seed,
-        kind=kind,
-        encoder=None if rows.table is None else rows.table.encoder,
-    )
-    _check_takers(methods, kind, build)
-    n_neighbors = min(n_neighbors, (len(test) - 1) // 2, len(rows.subsample))
-
-    measurements = {}
-    with tqdm(methods.items(), file=sys.stderr, disable=not verbose, leave=False) as progress:
-        for name, method in progress:
-            progress.set_description(name)
-            measurements[name] = measure(
-                partial(build, method),
-                rows,
-                target_type=target_type,
-                n_neighbors=n_neighbors,
-                random_state=seed,
+    def round_of(seed):
+        """Return the rows in a split by a seed."""
+        train, test = _split(n_samples, y if target_type == "classes" else None, test_size, seed)
+        n_held_out = len(test)
+        test = test[_subsample(n_held_out, max_samples, seed)]
+        if len(test) < MIN_TEST_ROWS:
+            raise ValueError(
+                f"test_size={test_size} holds out {len(test)} of {n_samples} rows, but a "
+                f"comparison needs {MIN_TEST_ROWS} to measure neighborhoods; raise test_size."
             )
+        subsample = _subsample(len(train), max_samples, seed)
+        if contents is None:
+            rows = _rows_of_array(X, y, train, test, subsample, kind, standardize)
+        else:
+            rows = _rows_of_table(X, y, train, test, subsample, contents)
+        build = partial(
+            build_method,
+            n_components=n_components,
+            n_samples=min(len(subsample), len(test)),
+            kind=kind,
+            encoder=None if rows.table is None else rows.table.encoder,
+        )
+        return Round(seed, train, n_held_out, test, rows, build)
+
+    n_samples, n_features = X.shape
+    first = round_of(seed)
+    _check_takers(methods, kind, partial(first.build, random_state=seed))
+    n_neighbors = min(n_neighbors, (len(first.test) - 1) // 2, len(first.rows.subsample))
+    several: dict[str, list] = {name: [] for name in methods}
+    stability = dict.fromkeys(methods)
+    with tqdm(
+        total=len(methods) * repeats, file=sys.stderr, disable=not verbose, leave=False
+    ) as progress:
+        for number in range(repeats):
+            now = first if number == 0 else round_of((seed + number) % 2**32)
+            for name, method in methods.items():
+                progress.set_description(name)
+                build = partial(now.build, method)
+                result = measure(
+                    partial(build, random_state=now.seed),
+                    now.rows,
+                    target_type=target_type,
+                    n_neighbors=n_neighbors,
+                    random_state=now.seed,
+                )
+                if number == 0 and repeats > 1:
+                    other = partial(build, random_state=(seed + 1) % 2**32)
+                    stability[name] = stability_of(result, other, now.rows)
+                several[name].append(result if number == 0 else result.numbers())
+                progress.update()
+    measurements = {name: _combined(several[name], stability[name]) for name in methods}
+    train, test, rows = first.train, first.test, first.rows
 
     done = {name: result for name, result in measurements.items() if result.codes is not None}
-    columns = _columns(target_type, rows.table)
+    columns = _columns(target_type, rows.table, repeats)
     return Comparison(
         rows=[_table_row(name, result, columns) for name, result in measurements.items()],
         columns=columns,
@@ -456,11 +516,12 @@ def compare(
             "sparse": kind.is_sparse,
             "n_components": n_components,
             "n_train": len(train),
-            "n_held_out": len(held_out),
+            "n_held_out": first.n_held_out,
             "n_test": len(test),
             "standardize": standardize,
             "max_samples": max_samples,
             "n_neighbors": n_neighbors,
+            **({"repeats": repeats} if repeats > 1 else {}),
             "seed": seed,
         },
     )

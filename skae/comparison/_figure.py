@@ -21,7 +21,7 @@ from skae._drawing import (
     on_principal_axes,
     size_of_points,
 )
-from skae.comparison._table import COLUMNS, best_value, share_missing
+from skae.comparison._table import COLUMNS, best_value, share_missing, spread, spread_text
 
 PANEL_SIZE = 2.45  # inches
 MAX_PANELS_PER_ROW = 4
@@ -42,6 +42,7 @@ BARS = {
     "trustworthiness": "trustworthiness",
     "knn_accuracy": "kNN accuracy",
     "knn_r2": "kNN R² of target",
+    "stability": "stability",
     "fit_seconds": "seconds to fit",
 }
 # The scores in the title of a panel.
@@ -166,6 +167,7 @@ def _draw_bars(ax, column, comparison):
     """Draw one number of all methods, the best one in blue."""
     values = [row[column] for row in comparison.rows]
     names = [row["method"] for row in comparison.rows]
+    spreads = [row.get(spread(column)) for row in comparison.rows]
     best = best_value(comparison, column)
     present = [value for value in values if value is not None]
     if column.endswith("seconds"):
@@ -177,7 +179,8 @@ def _draw_bars(ax, column, comparison):
         ax.minorticks_off()
     else:
         left = 0.0
-        ax.set_xlim(left, 1.3 * max([1e-3, *present]))
+        room = 1.3 if not any(spreads) else 1.6  # for what is written beside the bars
+        ax.set_xlim(left, room * max([1e-3, *present]))
 
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         end = left
@@ -189,8 +192,13 @@ def _draw_bars(ax, column, comparison):
                 color=BLUE if value == best and not unranked else PALE,
                 hatch="////" if unranked else None,
             )  # fmt: skip
+        text = "n/a" if value is None else COLUMNS[column].text(value)
+        deviation = spreads[i]
+        if value is not None and deviation is not None and not column.endswith("seconds"):
+            ax.plot([max(left, value - deviation), value + deviation], [i, i], color=DARK, lw=1)
+            text, end = text + spread_text(comparison.rows[i], column), value + deviation
         ax.annotate(
-            "n/a" if value is None else COLUMNS[column].text(value), (end, i), xytext=(3, 0),
+            text, (end, i), xytext=(3, 0),
             textcoords="offset points", va="center", fontsize="x-small",
             color=GREY if value is None else DARK,
         )  # fmt: skip
@@ -209,6 +217,8 @@ def _caption(comparison):
     caption = f"{s['n_train']} rows to fit, {s['n_test']} held-out rows shown and measured"
     if s["n_missing"]:
         caption += f"; {share_missing(comparison)} of the values missing"
+    if "repeats" in s:
+        caption += f"; means of {s['repeats']} splits and seeds, lines: standard deviations"
     if comparison.unranked:
         caption += "; hatched: fitted on the held-out rows themselves"
     return f"{caption}; blue: best"

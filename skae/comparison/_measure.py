@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from skae.comparison._methods import (
 from skae.comparison._mixed import MixedTable, as_pipeline, ends_of
 from skae.comparison._refusals import RowKind, needs_spmatrix, refusal
 from skae.metrics import (
+    code_agreement,
     continuity,
     knn_accuracy,
     linear_probe_accuracy,
@@ -65,6 +66,10 @@ class Measurement:
     scores: dict
     notes: list
     ranked: bool
+
+    def numbers(self):
+        """Return it without the fitted estimator and its codes."""
+        return replace(self, estimator=None, codes=None)
 
 
 def _knn_r2(X_train, y_train, X_test, y_test, *, n_neighbors):
@@ -114,21 +119,12 @@ def measure(build, rows, *, target_type, n_neighbors, random_state):
 
 def _measure(result, estimator, rows, target_type, n_neighbors, random_state):
     """Fill in `result` step by step, so that a failure leaves what came before it."""
-    steps = []
-    if rows.table is not None:
-        X_train, X_test, kind, steps, notes = rows.table.given_to(estimator)
-        rows = rows._replace(X_train=X_train, X_test=X_test, kind=kind)
-        result.notes.extend(notes)
+    rows, steps = _as_given(estimator, rows, result.notes)
     if reason := refusal(estimator, rows.kind):
         result.notes.append(reason)
         return
-    if rows.kind.is_sparse and needs_spmatrix(estimator):
-        rows = rows._replace(X_train=csr_matrix(rows.X_train), X_test=csr_matrix(rows.X_test))
-    if embeds_new_rows(estimator):
-        embedding = _embed_new_rows(estimator, rows, result.notes)
-    else:
-        embedding = _embed_the_test_rows(estimator, rows, result.notes)
-        result.ranked = False
+    result.ranked = embeds_new_rows(estimator)
+    embedding = _embed(estimator, rows, result.notes)
     result.estimator, result.codes = as_pipeline(embedding.estimator, steps), embedding.codes
     result.scores.update(embedding.seconds)
 
@@ -153,6 +149,43 @@ def _measure(result, estimator, rows, target_type, n_neighbors, random_state):
         score(function.__name__, function, rows.X_filled, embedding.codes, n_neighbors=n_neighbors)
     for column, probe in _probes(target_type, n_neighbors).items():
         score(column, _probe_labels, probe, embedding, rows, random_state)
+
+
+def stability_of(result, build, rows):
+    """Return how far another fit finds the codes of the test rows that a first one has found.
+
+    None where it fails, or where there are no codes. `build` returns an unfitted estimator with
+    another seed.
+    """
+    if result.codes is None:
+        return None
+    with warnings.catch_warnings(action="ignore"):  # which are those of the first fit
+        try:
+            estimator = build()
+            given, _ = _as_given(estimator, rows, [])
+            agreement = code_agreement(result.codes, _embed(estimator, given, []).codes)
+        except Exception as error:
+            result.notes.append(f"no stability: {_reason(error)}")
+            return None
+    return round(agreement, 9) if np.isfinite(agreement) else None  # the rest is rounding
+
+
+def _as_given(estimator, rows, notes):
+    """Return the rows as an estimator takes them, and the steps before it that make a matrix."""
+    steps = []
+    if rows.table is not None:
+        X_train, X_test, kind, steps, some = rows.table.given_to(estimator)
+        rows = rows._replace(X_train=X_train, X_test=X_test, kind=kind)
+        notes.extend(some)
+    if rows.kind.is_sparse and needs_spmatrix(estimator):
+        rows = rows._replace(X_train=csr_matrix(rows.X_train), X_test=csr_matrix(rows.X_test))
+    return rows, steps
+
+
+def _embed(estimator, rows, notes):
+    """Embed the test rows by a fit to the training rows, or to themselves if need be."""
+    embed = _embed_new_rows if embeds_new_rows(estimator) else _embed_the_test_rows
+    return embed(estimator, rows, notes)
 
 
 def _embed_new_rows(estimator, rows, notes):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skae.comparison._figure import draw
-from skae.comparison._table import as_html, as_text
+from skae.comparison._table import as_html, as_text, spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,11 +27,15 @@ class Comparison:
         A row of the table for each method: its name ("method"), a number or None for each of
         `columns`, and "notes", a list of str.
 
+        After several repeats the numbers are means, and there is their standard deviation for
+        each, such as "reconstruction_r2_std".
+
     columns : list of str
         The names of the numbers: "reconstruction_r2"; "numbers_r2", "categories_r2" and "dates_r2"
         of a table that has at least two of these kinds of columns; "trustworthiness", "continuity",
         "knn_accuracy" and "linear_accuracy" (if y holds classes) or "knn_r2" and "linear_r2" (if
-        y is continuous), "fit_seconds", "transform_seconds" and "inverse_seconds".
+        y is continuous), "stability" (of several repeats), "fit_seconds", "transform_seconds" and
+        "inverse_seconds".
 
     estimators : dict
         From the name of a method to the fitted estimator; without the methods that failed. Those of
@@ -58,7 +62,8 @@ class Comparison:
         The target of the test rows.
 
     settings : dict
-        Numbers of rows and features, and the parameters of the comparison; of a table also "kinds",
+        Numbers of rows and features (of several repeats, as of all else but the numbers, those of
+        the first), and the parameters of the comparison; of a table also "kinds",
         from the name of a column to "number", "category" or "date", and "n_unknown", the number of
         held-out values that are categories of no training row.
     """
@@ -104,8 +109,14 @@ class Comparison:
                 "to_frame needs pandas (pip install pandas); `rows` is the table without it."
             ) from error
         rows = [{**row, "notes": "; ".join(row["notes"])} for row in self.rows]
-        frame = pd.DataFrame(rows).set_index("method")
-        return frame.astype(dict.fromkeys(self.columns, float))
+        frame = pd.DataFrame(rows, columns=["method", *self._numbers(), "notes"])
+        return frame.set_index("method").astype(dict.fromkeys(self._numbers(), float))
+
+    def _numbers(self):
+        """Return the names of all numbers, a mean before its spread."""
+        known = set().union(*self.rows)
+        both = [name for column in self.columns for name in (column, spread(column))]
+        return [name for name in both if name in known]
 
     def to_csv(self, path) -> None:
         """Write the table as comma-separated values.
@@ -116,7 +127,7 @@ class Comparison:
             The file, overwritten if it exists. Numbers that do not exist are empty cells.
         """
         with open(path, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, ["method", *self.columns, "notes"])
+            writer = csv.DictWriter(file, ["method", *self._numbers(), "notes"])
             writer.writeheader()
             writer.writerows({**row, "notes": "; ".join(row["notes"])} for row in self.rows)
 

@@ -48,10 +48,24 @@ COLUMNS = {
     "linear_accuracy": Column("linear\naccuracy", max, _score_text),
     "knn_r2": Column("kNN R²\nof target", max, _score_text),
     "linear_r2": Column("linear R²\nof target", max, _score_text),
+    "stability": Column("sta-\nbility", max, _score_text),
     "fit_seconds": Column("fit\n[s]", min, _seconds_text),
     "transform_seconds": Column("transform\n[s]", min, _seconds_text),
     "inverse_seconds": Column("invert\n[s]", min, _seconds_text),
 }
+
+
+def spread(column):
+    """Return the name of the standard deviation of a number over repeats."""
+    return f"{column}_std"
+
+
+def spread_text(row, column):
+    """Return the standard deviation of a score as it is shown behind its mean, if there is one."""
+    value = row.get(spread(column))
+    if value is None or column.endswith("seconds"):
+        return ""
+    return f"±{value:.3f}".replace("±0.", "±.")
 
 
 def as_text(comparison):
@@ -98,6 +112,11 @@ def describe(comparison):
         f"{_rows_and_columns(comparison)}, {s['n_components']} components: {s['n_train']} rows to "
         f"fit, {measured} held-out rows to measure; seed {s['seed']}."
     )
+    if "repeats" in s:
+        sentences += (
+            f" Means of {s['repeats']} splits and seeds ± their standard deviations; stability is "
+            "how far another seed finds the same codes again, up to an affine map."
+        )
     if "kinds" in s:
         sentences += " R² counts all columns alike"
         if "category" in s["kinds"].values():
@@ -168,7 +187,7 @@ def _cells(comparison, *, mark, pad="", escape=str):
             text = _text(row[column], column)
             is_best = ranked and text == best[column] != NOT_AVAILABLE
             text = escape(text)
-            line.append(mark(text) if is_best else text + pad)
+            line.append((mark(text) if is_best else text + pad) + spread_text(row, column))
         lines.append(line)
     return lines
 
