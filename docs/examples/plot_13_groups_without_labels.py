@@ -2,8 +2,8 @@
 Groups without labels
 =====================
 
-Ten groups in the digits, found without being told what a digit is: beside k-means, a mixture of normal
-distributions and HDBSCAN, with an image for each group and a place for new rows.
+Ten groups in the digits, found without being told what a digit is: beside k-means, a mixture of
+normal distributions and HDBSCAN, with an image for each group and a place for new rows.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -72,9 +72,9 @@ plt.show()
 # %%
 # A typical member
 # ----------------
-# The center of a group is a code, and a code is an image. Above, what the centers stand for; below, the
-# means of the groups of k-means, in the order of the digit that is most frequent in each. They are much
-# alike: the methods differ in who belongs to a group, and less in what is typical of it.
+# The center of a group is a code, and a code is an image. Above, what the centers stand for; below,
+# the means of the groups of k-means, in the order of the digit that is most frequent in each. They
+# are much alike: the methods differ in who belongs to a group, and less in what is typical of it.
 
 
 def in_order(labels, images):
@@ -101,8 +101,8 @@ plt.show()
 # %%
 # New rows
 # --------
-# The network has codes for rows that it has not seen, so `predict` tells their group. HDBSCAN has no
-# such method.
+# The network has codes for rows that it has not seen, so `predict` tells their group. HDBSCAN has
+# no such method.
 
 for name in ("KMeans", "GaussianMixture", "AutoencoderClustering"):
     labels = methods[name].predict(X_test)
