@@ -190,7 +190,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         none or ``GaussianNoise(0.4)``, which keeps a network from learning few rows by heart,
         whichever rebuilds clean rows held out better; none where `init` would be "pca".
 
-    penalty : {"l1", "kl", "contraction", "neighbors"}, part or list of these, default=None
+    penalty : {"l1", "kl", "contraction", "neighbors", "distances"}, part or list of these, \
+            default=None
         What is added to the loss, for the rows held out too. A name stands for a part of
         `skae.penalty` with its defaults; a part of your own is an object with a method
         ``penalize(batch)``.

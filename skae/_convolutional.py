@@ -133,7 +133,8 @@ class ConvolutionalAutoencoderTransformer(AutoencoderTransformer):
         clean row is the target. A name stands for a part of `skae.noise` with its
         defaults; a part of your own is an object with a method ``corrupt(rows, generator)``.
 
-    penalty : {"l1", "kl", "contraction", "neighbors"}, part or list of these, default=None
+    penalty : {"l1", "kl", "contraction", "neighbors", "distances"}, part or list of these, \
+            default=None
         What is added to the loss, for the rows held out too. A name stands for a part of
         `skae.penalty` with its defaults; a part of your own is an object with a method
         ``penalize(batch)``.

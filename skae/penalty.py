@@ -19,6 +19,7 @@ A penalty whose number for a row depends on that row alone (and its partner) say
 ``by_row = True``; several processes train with no others (`skae.data_parallel`).
 """
 
+import math
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -34,7 +35,14 @@ from ._contract import BaseEstimator
 from ._neighbors import nearest
 from .nn import ACTIVATIONS, Penalty
 
-__all__ = ["PENALTIES", "Contraction", "KLSparsity", "L1Sparsity", "NeighborPreservation"]
+__all__ = [
+    "PENALTIES",
+    "Contraction",
+    "DistancePreservation",
+    "KLSparsity",
+    "L1Sparsity",
+    "NeighborPreservation",
+]
 
 _EDGE = 1e-6  # of a probability
 _WEIGHT = [Interval(Real, 0, None, closed="neither")]
@@ -536,6 +544,95 @@ class NeighborPreservation(BaseEstimator):
         return self.weight * (of_rows + of_partners) / 2
 
 
+class DistancePreservation(BaseEstimator):
+    r"""One minus the correlation of distances in the code with those in X, of all pairs in a batch.
+
+    What is far apart in X is drawn apart in the code, and in proportion, as in multidimensional
+    scaling [1]_, whose stress it is up to the best scale and offset:
+
+    .. math::
+
+        1 - \mathrm{corr}_{i < j} \left( \lVert x_i - x_j \rVert, \lVert z_i - z_j \rVert \right)
+
+    Beside `NeighborPreservation` it gives a meaning to where groups lie:
+    ``penalty=[NeighborPreservation(), DistancePreservation()]``.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        What the penalty is multiplied by. The squared error that it is added to is the share of
+        variance not explained, some number between 0 and 1.
+
+    See Also
+    --------
+    NeighborPreservation : What is near in X is near in the code.
+    skae.metrics.pairwise_distance_correlation : The correlation, of any rows and codes.
+    sklearn.manifold.MDS : The codes of the rows at hand, without a network.
+
+    Notes
+    -----
+    Distances are Euclidean, with the mean of its column for a missing value.
+
+    References
+    ----------
+    .. [1] Kruskal, J. B. (1964). Multidimensional scaling by optimizing goodness of fit to a
+       nonmetric hypothesis. Psychometrika 29, 1-27. :doi:`10.1007/BF02289565`
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.penalty import DistancePreservation
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(
+    ...     2, penalty=DistancePreservation(), max_iter=3, random_state=0
+    ... )
+    >>> autoencoder.fit_transform(X).shape
+    (150, 2)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"weight": _WEIGHT}
+
+    def __init__(self, weight=1.0):
+        self.weight = weight
+
+    def penalize(self, batch) -> Tensor:
+        """Return the penalty of each row.
+
+        Parameters
+        ----------
+        batch : PenalizedBatch
+            A batch in training.
+
+        Returns
+        -------
+        torch.Tensor of shape (batch,)
+            One minus what each row adds to the correlation, weighted; their mean is the penalty.
+        """
+        n_rows, tiny = batch.code.shape[-2], torch.finfo(batch.weight.dtype).tiny ** 0.5
+        own = torch.eye(n_rows, dtype=torch.bool, device=batch.code.device)
+        others = batch.weight[..., None, :].masked_fill(own, 0)  # (batch, batch)
+        pairs = batch.weight[..., :, None] * others
+        in_rows = _centered_distances(batch.rows, pairs)
+        in_codes = _centered_distances(batch.code.to(in_rows.dtype), pairs)
+        squares = (
+            (pairs * some.square()).sum(dim=(-2, -1)).clamp(min=tiny)
+            for some in (in_rows, in_codes)
+        )
+        unit = batch.weight.sum(dim=-1) / math.prod(some.sqrt() for some in squares)
+        of_rows = (others * in_rows * in_codes).sum(dim=-1) * unit[..., None]
+        return self.weight * (1 - of_rows)
+
+
+def _centered_distances(points: Tensor, pairs: Tensor) -> Tensor:
+    """Return the distances of points, less their mean over pairs that count, (..., n, n)."""
+    squares = _squared_distances(points)
+    # The root has no gradient at zero, where equal points and each and itself are.
+    distances = squares.clamp(min=torch.finfo(squares.dtype).eps ** 2).sqrt()
+    n_pairs = pairs.sum(dim=(-2, -1), keepdim=True).clamp(min=torch.finfo(pairs.dtype).tiny)
+    return distances - (pairs * distances).sum(dim=(-2, -1), keepdim=True) / n_pairs
+
+
 def _squared_distances(code: Tensor) -> Tensor:
     """Return the squared distances of all codes from one another, (..., n_codes, n_codes)."""
     code = code - code.mean(dim=-2, keepdim=True)  # as differences of small numbers are exact
@@ -548,5 +645,6 @@ PENALTIES: dict[str, Callable[[], Penalty]] = {
     "l1": L1Sparsity,
     "kl": KLSparsity,
     "contraction": Contraction,
+    "distances": DistancePreservation,
     "neighbors": NeighborPreservation,
 }

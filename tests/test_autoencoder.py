@@ -40,7 +40,13 @@ from skae.activation import TopK
 from skae.exceptions import DependentRowsWarning
 from skae.metrics import reconstruction_r2, reconstruction_r2_scorer
 from skae.noise import NOISES, MaskingNoise, SwapNoise
-from skae.penalty import Contraction, KLSparsity, L1Sparsity, NeighborPreservation
+from skae.penalty import (
+    Contraction,
+    DistancePreservation,
+    KLSparsity,
+    L1Sparsity,
+    NeighborPreservation,
+)
 
 CHECKED = [
     AutoencoderTransformer(),
@@ -88,7 +94,7 @@ CHECKED = [
     ),
     AutoencoderTransformer(
         noise="gaussian",
-        penalty=[KLSparsity(0.1), Contraction()],
+        penalty=[KLSparsity(0.1), Contraction(), DistancePreservation()],
         latent_activation="logistic",
         hidden_layer_sizes=8,
         max_iter=3,

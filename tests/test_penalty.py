@@ -1,5 +1,7 @@
 """Penalties: against loops, against autograd's Jacobian, and what they do to codes."""
 
+import math
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -13,6 +15,7 @@ from torch.autograd.functional import jacobian
 from skae import AutoencoderTransformer
 from skae._seeding import torch_generator
 from skae.activation import TopK
+from skae.metrics import pairwise_distance_correlation
 from skae.nn import (
     ACTIVATIONS,
     Activation,
@@ -23,7 +26,14 @@ from skae.nn import (
     linear,
     mlp,
 )
-from skae.penalty import PENALTIES, Contraction, KLSparsity, L1Sparsity, NeighborPreservation
+from skae.penalty import (
+    PENALTIES,
+    Contraction,
+    DistancePreservation,
+    KLSparsity,
+    L1Sparsity,
+    NeighborPreservation,
+)
 
 N_ROWS, N_FEATURES, N_CODES = 7, 5, 3
 
@@ -215,6 +225,77 @@ def test_a_row_alone_has_no_others_to_leave():
     result.sum().backward()
     assert result.item() == 0
     assert code.grad.isfinite().all()
+
+
+def of_distances(rows, code, weight):
+    return PenalizedBatch(code, rows, rows, weight, lambda rows: rows)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_distances_are_correlated_as_the_loop_says(is_weighted):
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(7, 4, generator=generator, dtype=torch.float64)
+    code = torch.randn(7, 2, generator=generator, dtype=torch.float64)
+    weight = torch.tensor([1.0, 0.0, 2.0, 1.0, 3.0, 0.5, 1.0]) if is_weighted else torch.ones(7)
+    weight = weight.double()
+    pairs, counts = [], []
+    for i in range(7):
+        for j in range(7):
+            if i != j:
+                pairs.append([math.dist(rows[i], rows[j]), math.dist(code[i], code[j])])
+                counts.append(float(weight[i] * weight[j]))
+    covariance = np.cov(np.transpose(pairs), aweights=counts, bias=True)
+    correlation = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+    of_rows = DistancePreservation(0.5).penalize(of_distances(rows, code, weight))
+    assert of_rows.shape == (7,)
+    mean = (weight * of_rows).sum() / weight.sum()
+    assert mean.item() == pytest.approx(0.5 * (1 - correlation))
+
+
+def test_the_gradient_of_distances_is_that_of_differences():
+    generator = torch.Generator().manual_seed(0)
+    rows, weight = (
+        torch.randn(6, 3, generator=generator, dtype=torch.float64),
+        torch.ones(6).double(),
+    )
+    code = torch.randn(6, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda code: DistancePreservation().penalize(of_distances(rows, code, weight)), code
+    )
+
+
+def test_distances_do_not_depend_on_the_units_of_codes_and_bear_equal_ones():
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(5, 3, generator=generator)
+    penalty, weight = DistancePreservation(), torch.ones(5)
+    small = penalty.penalize(of_distances(rows, rows * 1e-3 + 5.0, weight))
+    assert small.mean().item() == pytest.approx(0, abs=1e-3)
+    for code in (torch.zeros(5, 2), torch.zeros(1, 2), rows[[0, 0, 1, 1, 2]]):
+        code = code.clone().requires_grad_()
+        some = of_distances(rows[: len(code)], code, weight[: len(code)])
+        penalty.penalize(some).sum().backward()
+        assert code.grad.isfinite().all()
+
+
+def test_networks_side_by_side_have_the_distances_of_each():
+    generator = torch.Generator().manual_seed(0)
+    rows, code = (torch.randn(3, 5, n, generator=generator) for n in (4, 2))
+    weight = torch.rand(3, 5, generator=generator)
+    together = DistancePreservation().penalize(of_distances(rows, code, weight))
+    for number, found in enumerate(together):
+        alone = of_distances(rows[number], code[number], weight[number])
+        torch.testing.assert_close(found, DistancePreservation().penalize(alone))
+
+
+def test_distances_of_new_rows_are_kept_better_with_the_penalty():
+    X = load_digits().data[::6]
+    found = []
+    for penalty in (None, "distances"):
+        estimator = small(penalty=penalty, hidden_layer_sizes=16, max_iter=15)
+        found.append(
+            pairwise_distance_correlation(X[1::2], estimator.fit(X[::2]).transform(X[1::2]))
+        )
+    assert found[1] > found[0] + 0.02
 
 
 @pytest.mark.parametrize("name", sorted(PENALTIES))

@@ -25,14 +25,20 @@ from ..activation import TopK
 from ..joint import Ladder
 from ..nn import ChannelsLast, Logistic, MapShape, Softmax
 from ..noise import GaussianNoise, MaskingNoise, SaltAndPepperNoise, SwapNoise
-from ..penalty import Contraction, KLSparsity, L1Sparsity, NeighborPreservation
+from ..penalty import (
+    Contraction,
+    DistancePreservation,
+    KLSparsity,
+    L1Sparsity,
+    NeighborPreservation,
+)
 
 # Built by their constructors from their parameters.
 PARTS: dict[str, type] = {
     part.__name__: part
     for part in (
         *(GaussianNoise, MaskingNoise, SaltAndPepperNoise, SwapNoise),
-        *(Contraction, KLSparsity, L1Sparsity, NeighborPreservation),
+        *(Contraction, DistancePreservation, KLSparsity, L1Sparsity, NeighborPreservation),
         *(TopK, Ladder),
     )
 }
