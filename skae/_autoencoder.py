@@ -52,7 +52,7 @@ from ._fitting import (
 )
 from ._holding_out import fit_rows
 from ._idle import idle_settings, refuse_contradiction, warn_of_idle
-from ._ordered_codes import N_COMPONENTS_CONSTRAINT, cut_codes, errors_of_prefixes, n_codes_of_fit
+from ._ordered_codes import N_CODES, cut_codes, errors_of_prefixes, keep_curve, n_to_train, numbered
 from ._partners import penalized
 from ._pretraining import blocks, levels_of, pretrain
 from ._progress import Watchable
@@ -462,7 +462,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     )
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_components": N_COMPONENTS_CONSTRAINT,
+        "n_components": N_CODES,
         "hidden_layer_sizes": [
             StrOptions({"auto"}),
             "array-like",
@@ -617,10 +617,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         def keep(estimator, fitted):
             estimator._keep(fitted, some, cut=self._is_share())
             estimator._keep_pretraining(pretraining, resumed)
-            if not resumed:
-                estimator.__dict__.pop("components_curve_", None)
-            if curve is not None:
-                estimator.components_curve_ = curve
+            keep_curve(estimator, curve, resumed)
             if estimator is self and settings.verbose:  # not a copy that a callback looks at
                 tell(some, fitted.chosen, fitted.best_iter)
 
@@ -632,6 +629,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         n_codes, curve = self._n_codes(fit, several)
         return fit._replace(ways=several(n_codes, pretraining))
 
+    @numbered
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None) -> Self:
         """Train for one epoch on the rows of X, from where the last call ended.
@@ -640,7 +638,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         scale and, for ``init="pca"``, the principal axes; for a share as ``n_components``, as
         many codes as PCA needs for it are kept. The learning rate is
         ``learning_rate_init`` throughout, and no rows are held out. The solver's moments
-        are kept from call to call, as long as its settings are, though not in a pickle.
+        are kept from call to call, as long as its settings are, though not in a pickle. With
+        ``n_components="auto"`` there is no `partial_fit`.
 
         Parameters
         ----------
@@ -865,7 +864,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
 
     def _n_codes(self, fit, several=None):
         """Return how many codes to train, and what was found of other numbers, if it was asked."""
-        return n_codes_of_fit(fit, self._targets(fit.rows.X), several)
+        return n_to_train(fit, self._targets(fit.rows.X), several)
 
     def _targets(self, X):
         """Return what rows are to be rebuilt as: the columns beside them, or themselves."""

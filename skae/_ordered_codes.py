@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from torch import nn
 
+from ._contract import available_if
 from ._fitting import Fit, Way, held_out_by_best, is_auto
 from ._holding_out import FitRows, Split
 from ._principal_axes import explained_along, n_principal_axes, principal_axes
@@ -19,7 +20,7 @@ from ._training import evaluate
 from ._warnings import warn
 from .nn import AutoencoderNetwork, FirstCodes, PadCodes, PrefixDropout
 
-N_COMPONENTS_CONSTRAINT = [
+N_CODES = [
     StrOptions({"auto"}),
     Interval(Integral, 1, None, closed="left"),
     Interval(RealNotInt, 0, 1, closed="neither"),
@@ -98,7 +99,29 @@ def cut_codes(network: AutoencoderNetwork, ratio: np.ndarray, share: float) -> n
     return ratio[:kept]
 
 
-def n_codes_of_fit(
+def _has_number(estimator: Any) -> bool:
+    """Say whether codes have a number or a share to explain, or raise an error."""
+    if is_auto(estimator.n_components):
+        raise AttributeError(
+            "n_components='auto' is decided by rows held out, but partial_fit holds none out. Give "
+            "a number of components, or use fit."
+        )
+    return True
+
+
+# Decorates methods that hold no rows out: there are none where the number of codes is open.
+numbered = available_if(_has_number)
+
+
+def keep_curve(estimator: Any, curve: dict[str, list] | None, resumed: bool) -> None:
+    """Set what was found of each number of codes, or forget what another fit has found."""
+    if not resumed:
+        vars(estimator).pop("components_curve_", None)
+    if curve is not None:
+        estimator.components_curve_ = curve
+
+
+def n_to_train(
     fit: Fit, X, ways: Callable[..., Sequence[Way]] | None = None
 ) -> tuple[int, dict[str, list] | None]:
     """Return how many codes to train, and the curve that rows held out have decided it by, if any.
@@ -119,7 +142,7 @@ def n_codes_of_fit(
     if fit.resumed:
         return fit.estimator._n_features_out, None
     if is_auto(n_components):
-        _refuse_what_is_not_open(fit.estimator, ways)
+        _refuse_what_is_not_open(fit.estimator)
         return _asked_for(fit, X, ways)
     if isinstance(n_components, Integral):
         return int(n_components), None
@@ -158,13 +181,8 @@ def _asked_for(fit, X, ways):
     return n_codes, {name: some.tolist() for name, some in zip(_CURVE, values, strict=True)}
 
 
-def _refuse_what_is_not_open(estimator: Any, ways) -> None:
+def _refuse_what_is_not_open(estimator: Any) -> None:
     """Raise an error where no rows are held out to ask, or codes have a number already."""
-    if ways is None:
-        raise ValueError(
-            "n_components='auto' is decided by rows held out, but partial_fit holds none out. Give "
-            "a number of components, or use fit."
-        )
     if not estimator.early_stopping:
         raise ValueError(
             "n_components='auto' is decided by rows held out, and with early_stopping=False there "

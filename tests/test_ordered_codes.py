@@ -248,5 +248,8 @@ def test_where_nothing_can_be_asked_an_error_says_so(parameters, message):
 
 
 def test_partial_fit_holds_no_rows_out():
-    with pytest.raises(ValueError, match="partial_fit holds none out"):
+    assert not hasattr(auto(), "partial_fit")
+    assert hasattr(auto().set_params(n_components=2), "partial_fit")
+    with pytest.raises(AttributeError, match="has no attribute 'partial_fit'") as error:
         auto().partial_fit(of_rank(2))
+    assert "partial_fit holds none out" in str(error.value.__cause__)
