@@ -109,11 +109,13 @@ class PrefixDropout(RandomLayer):
     """
 
     def forward(self, code: Tensor) -> Tensor:
-        n_rows, n_components = self._of_one(code).shape
+        n_rows, n_components = code.shape[-2:]
         order = torch.arange(n_components, device=code.device)
         if self.training:
-            draw = torch.empty(n_rows, 1, dtype=torch.float32, device=code.device)
-            last = draw.uniform_(0, n_components, generator=self.generator)
+            last = self._drawn(
+                code[..., :1].float(),
+                lambda room: room.uniform_(0, n_components, generator=self.generator),
+            )
         else:
             last = torch.arange(n_rows, device=code.device)[:, None] % n_components
         return code * (order <= last)
