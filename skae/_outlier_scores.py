@@ -46,26 +46,31 @@ class OutlierScores(BaseEstimator):
                 CodeSpace.of(autoencoder.transform(X[kept]), weight[kept])
                 for autoencoder, kept in zip(autoencoders, trained_on(held_out), strict=True)
             ]
+        known, scores = known_values(X), None
         if self.criterion == "combined":
-            errors = self._total_errors(X, known_values(X), held_out)
-            self._views = Views.of(autoencoders, X, weight, held_out, errors)
+            errors = self._total_errors(X, known, held_out)
+            self._views, scores = Views.of(autoencoders, X, weight, held_out, errors)
         may_have_holes = self._takes_nan() and not sp.issparse(X)
         self._holes = None
         if may_have_holes:
             self._holes = HoleCalibration.of_others(
                 self._raw_scores, autoencoders, X, held_out, share_below(self.contamination), seed
             )
-        scores = self._scores(X)
+        if scores is None:
+            scores = self._raw_scores(X, known, held_out)
+        scores = self._comparable(scores, known)
         self._typical = TypicalScores.of(scores, weight)
         self.offset_ = threshold(scores, weight, self.contamination)
 
     def _scores(self, X):
-        scores = self._raw_scores(X, known_values(X), unseen=self._folds.unseen(X))
-        return (
-            scores
-            if self._holes is None
-            else self._holes.comparable(scores, known_values(X).mean(axis=1))
-        )
+        known = known_values(X)
+        return self._comparable(self._raw_scores(X, known, self._folds.unseen(X)), known)
+
+    def _comparable(self, scores, known):
+        """Return scores as if all values were known."""
+        if self._holes is None:
+            return scores
+        return self._holes.comparable(scores, known.mean(axis=1))
 
     def _raw_scores(self, X, known, unseen):
         """Return scores by the errors of known values, whatever their number."""

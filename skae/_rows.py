@@ -286,8 +286,8 @@ class StandardizedRows(Dataset):
 
     What is NaN in X is zero, the mean, in a batch, and NaN in its target.
 
-    Dense rows are standardized once; sparse ones stay sparse, and each batch of them is
-    made dense by itself.
+    Dense rows are standardized once, and so are sparse ones that are few; others stay sparse, and
+    each batch of them is made dense by itself.
 
     Parameters
     ----------
@@ -310,7 +310,7 @@ class StandardizedRows(Dataset):
         self.partners: Sequence[Any] = ()  # what draws partners, one for each part that asks
         self._dense: Tensor | None = None
         self._has_holes = False
-        if not sp.issparse(X):
+        if not sp.issparse(X) or len(indices) * X.shape[1] <= CHUNK_VALUES:
             dense = np.empty((len(indices), X.shape[1]), dtype=np.float32)
             for chunk, rows in dense_chunks(X, indices):
                 dense[chunk] = self._standardize(rows)
@@ -512,7 +512,8 @@ class PairedRows(StandardizedRows):
         super().__init__(X, indices, weight, mean, scale)
         self.residual: Tensor | None = None  # (n_rows, n_features)
         self.by_column = False  # whether columns have those of different rows
-        if self._dense is not None and not self._has_holes and len(mean) <= _MOST_REGRESSED:
+        has_residuals = not (sp.issparse(X) or self._has_holes)
+        if has_residuals and self._dense is not None and len(mean) <= _MOST_REGRESSED:
             self.residual = _residuals(self._dense, len(mean), weight)
             self.by_column = _are_independent(
                 self.residual[places_among(len(self), _ROWS_REGRESSED)].numpy()

@@ -173,7 +173,9 @@ class Views(NamedTuple):
     tails: list[Tail]
 
     @classmethod
-    def of(cls, autoencoders, X, weight: np.ndarray, held_out: np.ndarray, errors) -> "Views":
+    def of(
+        cls, autoencoders, X, weight: np.ndarray, held_out: np.ndarray, errors
+    ) -> tuple["Views", np.ndarray]:
         """Learn what is typical of rows, each by the autoencoders that were not trained on it.
 
         Parameters
@@ -184,6 +186,12 @@ class Views(NamedTuple):
         weight : ndarray of shape (n_rows,)
         held_out : ndarray of bool of shape (n_autoencoders, n_rows)
         errors : ndarray of shape (n_rows,)
+
+        Returns
+        -------
+        views : Views
+        scores : ndarray of shape (n_rows,)
+            Those that the views give these rows.
         """
         neighbors = [
             CodeNeighbors.of(autoencoder.transform(X[kept]), weight[kept])
@@ -191,7 +199,8 @@ class Views(NamedTuple):
         ]
         views = cls(neighbors, ColumnDeviations.of(X, weight), [])
         measured = views._measured(autoencoders, X, known_values(X), held_out, errors)
-        return views._replace(tails=[Tail.of(of_one, weight) for of_one in measured])
+        views = views._replace(tails=[Tail.of(of_one, weight) for of_one in measured])
+        return views, views._joined(measured)
 
     def log_probabilities(self, autoencoders, X, known, unseen, errors) -> np.ndarray:
         """Return how probable it is that typical rows are as unusual, (3, n_rows).
@@ -206,8 +215,7 @@ class Views(NamedTuple):
             Which autoencoders judge which row.
         errors : ndarray of shape (n_rows,)
         """
-        measured = self._measured(autoencoders, X, known, unseen, errors)
-        return np.stack([tail(one) for tail, one in zip(self.tails, measured, strict=True)])
+        return self._log_probabilities(self._measured(autoencoders, X, known, unseen, errors))
 
     def scores(self, autoencoders, X, known, unseen, errors) -> np.ndarray:
         """Return how usual rows are, (n_rows,): none positive, the lower the more unusual.
@@ -217,7 +225,13 @@ class Views(NamedTuple):
         autoencoders, X, known, unseen, errors
             As in `log_probabilities`.
         """
-        surface, *others = -self.log_probabilities(autoencoders, X, known, unseen, errors)
+        return self._joined(self._measured(autoencoders, X, known, unseen, errors))
+
+    def _log_probabilities(self, measured: list[np.ndarray]) -> np.ndarray:
+        return np.stack([tail(one) for tail, one in zip(self.tails, measured, strict=True)])
+
+    def _joined(self, measured: list[np.ndarray]) -> np.ndarray:
+        surface, *others = -self._log_probabilities(measured)
         return -np.sqrt(sum((_excess(one) ** 2 for one in others), surface**2))
 
     def _measured(self, autoencoders, X, known, unseen, errors) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils import _pytree as pytree
 
 
 class AutoencoderOutput:
@@ -35,6 +36,14 @@ class AutoencoderOutput:
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.reconstruction, self.code, self.preactivation))
+
+
+# So that torch.export and others that look into what networks return know its tensors.
+pytree.register_pytree_node(
+    AutoencoderOutput,
+    lambda output: (list(output), None),
+    lambda tensors, _: AutoencoderOutput(*tensors),
+)
 
 
 class Standardize(nn.Module):

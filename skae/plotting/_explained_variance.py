@@ -49,11 +49,14 @@ class ExplainedVarianceDisplay:
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> from sklearn.datasets import load_iris
+    >>> import numpy as np
     >>> from skae import AutoencoderTransformer
     >>> from skae.plotting import ExplainedVarianceDisplay
+    >>> random = np.random.default_rng(0)
+    >>> X = random.normal(size=(200, 2)) @ random.normal(size=(2, 6))
+    >>> X += random.normal(scale=0.1, size=X.shape)
     >>> autoencoder = AutoencoderTransformer("auto", max_iter=10, random_state=0)
-    >>> autoencoder.fit(load_iris().data).n_components_
+    >>> autoencoder.fit(X).n_components_
     2
     >>> display = ExplainedVarianceDisplay.from_estimator(autoencoder)
     >>> display.chosen
