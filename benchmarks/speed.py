@@ -225,7 +225,7 @@ def applied(n_rows, n_rounds):
 def _peak(n_rows, dtype, ends):
     """Send the seconds of a fit, and the memory that it took at most beyond before, in bytes."""
     rng = np.random.default_rng(0)
-    X = rng.random((n_rows, 50), dtype=np.float32).astype(dtype)
+    X = rng.random((n_rows, 50), dtype=dtype)
     settings = {"init": "pca", "noise": None, "early_stopping": False, "random_state": 0}
     autoencoder = AutoencoderTransformer(8, hidden_layer_sizes=(64,), max_iter=1, **settings)
     autoencoder.fit(X[:500])  # imports
