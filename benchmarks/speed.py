@@ -8,20 +8,15 @@ PyOD's AutoEncoder and of Keras. "products" is the matrix products of the steps 
 Apply: rows a second of `transform` and `inverse_transform` over those of the bare module, once for
 all rows in one call and once for 1024 rows at a time.
 
-Rows: microseconds a row and epoch for more and more rows of 50 columns, and the memory that a fit
-takes beyond the rows, in copies of them in single precision; each in a process of its own.
-
 All that is compared takes turns; of several rounds the median is printed, and the spread.
 
-    python benchmarks/speed.py [--parts fits apply rows] [--rounds 3] [--rows 60000] [--smoke]
+    python benchmarks/speed.py [--parts fits apply] [--rounds 3] [--rows 60000] [--smoke]
 """
 
 import argparse
 import copy
 import itertools
-import multiprocessing
 import os
-import resource
 import time
 import warnings
 from importlib.util import find_spec
@@ -154,7 +149,7 @@ def products(X, sizes, batch_size):
 PEERS = {"keras": keras, "pyod": pyod}
 
 
-def fits(n_rows, n_rounds):
+def fits(n_rows, n_rounds, networks):
     """Print seconds of fits over those of the loop written by hand."""
     found = {name: work for name, work in PEERS.items() if find_spec(name)}
     absent = [name for name in PEERS if name not in found]
@@ -167,9 +162,11 @@ def fits(n_rows, n_rounds):
     }
     X = np.random.RandomState(0).uniform(size=(n_rows, 784)).astype(np.float32)
     lines = []
-    for sizes, batch_size in NETWORKS:
+    for sizes, batch_size in networks:
         for name in methods:
-            methods[name](X[:1000], sizes, batch_size)  # what is imported or built only once
+            methods[name](
+                X[: 2 * batch_size], sizes, batch_size
+            )  # what is imported or built only once
         rounds = []
         for _ in range(n_rounds):
             hand = seconds_of(by_hand, X, sizes, batch_size)
@@ -199,7 +196,7 @@ def applied(n_rows, n_rounds):
         X = np.random.RandomState(0).uniform(size=(n, n_columns)).astype(dtype)
         some = AutoencoderTransformer(
             2, hidden_layer_sizes=(128, 64), max_iter=1, early_stopping=False, random_state=0
-        ).fit(X[:2000])
+        ).fit(X[:500])
         codes = some.transform(X)
         network = copy.deepcopy(some.module_).to(getattr(torch, dtype))
         cases = [
@@ -222,54 +219,21 @@ def applied(n_rows, n_rounds):
     print(tabulate(lines, headers=headers, floatfmt=".2f"), end="\n\n")
 
 
-def _peak(n_rows, dtype, ends):
-    """Send the seconds of a fit, and the memory that it took at most beyond before, in bytes."""
-    rng = np.random.default_rng(0)
-    X = rng.random((n_rows, 50), dtype=dtype)
-    settings = {"init": "pca", "noise": None, "early_stopping": False, "random_state": 0}
-    autoencoder = AutoencoderTransformer(8, hidden_layer_sizes=(64,), max_iter=1, **settings)
-    autoencoder.fit(X[:500])  # imports
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = seconds_of(autoencoder.fit, X)
-    ends.send((seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024))
-
-
-def rows(most):
-    """Print what a row costs, of ever more rows."""
-    lines = []
-    numbers = [10**power for power in range(3, 8) if 10**power <= most]
-    for n_rows, dtype in itertools.product(numbers, ("float32", "float64")):
-        ours, theirs = multiprocessing.get_context("spawn").Pipe(duplex=False)
-        process = multiprocessing.get_context("spawn").Process(
-            target=_peak, args=(n_rows, dtype, theirs)
-        )
-        process.start()
-        seconds, peak = ours.recv()
-        process.join()
-        copies = peak / (n_rows * 50 * 4)
-        lines.append([n_rows, dtype, 1e6 * seconds / n_rows, copies if n_rows >= 10**5 else None])
-    headers = ["rows", "dtype", "µs a row", "copies in float32"]
-    print(tabulate(lines, headers=headers, floatfmt=".3g"))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    kinds = ["fits", "apply", "rows"]
+    kinds = ["fits", "apply"]
     parser.add_argument("--parts", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=60_000, help="of images, of the first two")
-    parser.add_argument("--most", type=int, default=10**6, help="rows of the last part")
+    parser.add_argument("--rows", type=int, default=60_000, help="of 784 columns")
     parser.add_argument("--smoke", action="store_true", help="few rows")
     arguments = parser.parse_args()
     smoke = arguments.smoke
     n_rounds = 1 if smoke else arguments.rounds
     warnings.simplefilter("ignore", ConvergenceWarning)  # of MLPRegressor
     if "fits" in arguments.parts:
-        fits(2000 if smoke else arguments.rows, n_rounds)
+        fits(500 if smoke else arguments.rows, n_rounds, NETWORKS[:1] if smoke else NETWORKS)
     if "apply" in arguments.parts:
-        applied(3000 if smoke else arguments.rows, n_rounds)
-    if "rows" in arguments.parts:
-        rows(1000 if smoke else arguments.most)
+        applied(600 if smoke else arguments.rows, n_rounds)
 
 
 if __name__ == "__main__":

@@ -98,12 +98,12 @@ LEAST_SCALE = 1e-30  # below, data count as constant: squares are zero in single
 
 # The steps of the solver that max_iter="auto" aims at in each stage of a fit, and its least and
 # most epochs. An average of weights needs fewer, as each epoch is as good as one at the end; so
-# does fine-tuning, which starts near to where it ends.
+# does fine-tuning, which starts near to where it ends, and so do layers that are trained on later.
 _STEPS = {
     "last": (2000, 20, 300),
     "averaged": (1200, 20, 250),
     "fine-tuning": (1000, 20, 150),
-    "early": (700, 8, 100),
+    "early": (350, 8, 100),
 }
 
 
