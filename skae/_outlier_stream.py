@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -67,7 +68,7 @@ class KeptRows(NamedTuple):
             else:
                 places.append(row)
         X = X.astype(self.X.dtype, copy=False)
-        stack = sp.vstack if sp.issparse(self.X) else np.concatenate
+        stack = partial(sp.vstack, format="csr") if sp.issparse(self.X) else np.concatenate
         every = self._replace(
             X=stack([self.X, X]),
             weight=np.concatenate([self.weight, weight]),
