@@ -44,6 +44,7 @@ def test_gradients_flow_through_what_is_kept_only():
     assert code.grad.tolist() == [[1.0, 0.0, 1.0]]
 
 
+@pytest.mark.slow
 def test_codes_have_k_numbers_and_explain_the_data():
     X = load_digits().data / 16
     model = small(

@@ -49,7 +49,6 @@ from skae.penalty import (
 )
 
 CHECKED = [
-    AutoencoderTransformer(),
     AutoencoderTransformer("auto", hidden_layer_sizes=8, max_iter=2),
     AutoencoderTransformer(penalty=NeighborPreservation(n_neighbors=5), max_iter=3),
     AutoencoderTransformer(
@@ -108,6 +107,7 @@ CHECKED = [
         pretrain=True,
         loss="absolute_error",
         hidden_layer_sizes=(8, 4),
+        validation_fraction=0.2,
         max_iter=2,
     ),
     AutoencoderTransformer(
@@ -120,7 +120,12 @@ CHECKED = [
         max_iter=2,
     ),
     AutoencoderTransformer(
-        ordered=True, missing="mask", normalization="batch", hidden_layer_sizes=8, max_iter=3
+        ordered=True,
+        missing="mask",
+        normalization="batch",
+        hidden_layer_sizes=8,
+        validation_fraction=0.2,
+        max_iter=3,
     ),
     AutoencoderTransformer(
         0.9,
@@ -131,6 +136,12 @@ CHECKED = [
         max_iter=3,
     ),
 ]
+
+
+@pytest.mark.slow
+@parametrize_with_checks([AutoencoderTransformer()])
+def test_by_default_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
 
 
 @parametrize_with_checks(CHECKED)
@@ -194,6 +205,7 @@ def test_a_fit_that_keeps_epoch_zero_is_pca_on_all_rows():
     assert fitted.score(noise) == pytest.approx(ratio, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_leaves_pca_where_the_data_is_curved():
     X = make_moons(400, noise=0.05, random_state=0)[0]
     train, test = X[:300], X[300:]
@@ -252,6 +264,7 @@ def test_a_latent_activation_starts_near_pca(digits):
     assert np.abs(start.transform(digits)).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("init", ["pca", "random"])
 def test_a_linear_autoencoder_finds_the_principal_subspace(init):
     random = np.random.RandomState(0)
@@ -421,6 +434,7 @@ def test_takes_the_place_of_pca_in_pipelines(iris):
     assert scores.mean() > 0.85
 
 
+@pytest.mark.slow
 def test_a_grid_search_ranks_pca_and_autoencoders_and_is_the_same_in_parallel():
     X = load_digits().data[:300]
     pipeline = Pipeline([("scale", MinMaxScaler()), ("reduce", PCA())])
@@ -887,6 +901,7 @@ def test_any_finite_data_gives_finite_codes(
 # Ordered codes
 
 
+@pytest.mark.slow
 def test_the_gain_of_each_code_is_that_of_rows_not_trained_on():
     X = load_digits().data / 16
     train, test = X[::2], X[1::2]
@@ -903,6 +918,7 @@ def test_the_gain_of_each_code_is_that_of_rows_not_trained_on():
     assert held_out[-1] > PCA(6).fit(train).explained_variance_ratio_.sum() + 0.1
 
 
+@pytest.mark.slow
 def test_codes_without_order_can_not_be_cut():
     X = load_digits().data[::2] / 16
     settings = {"max_iter": 40, "random_state": 0, "early_stopping": False}
@@ -916,6 +932,7 @@ def test_codes_without_order_can_not_be_cut():
     assert first[1] > first[0] + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.5, 0.8])
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_a_share_of_variance_is_the_smallest_number_of_codes_that_reaches_it(
@@ -986,6 +1003,7 @@ def test_partial_fit_draws_other_noise_each_time(digits):
 # Every part with every other
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     X=arrays(
@@ -1068,6 +1086,7 @@ def error_of(model, rows, clean):
     return np.square(model.inverse_transform(model.transform(rows)) - clean).mean()
 
 
+@pytest.mark.slow
 def test_noisy_rows_are_rebuilt_as_their_clean_targets():
     noisy, clean, new, new_clean = noisy_digits()
     model = AutoencoderTransformer(16, random_state=0).fit(noisy, clean)
@@ -1150,6 +1169,7 @@ def test_targets_must_suit_the_loss_and_rows_need_not():
         quick(2, loss="log_loss").fit(clean, noisy)
 
 
+@pytest.mark.slow
 def test_targets_go_through_a_search_and_through_partial_fit():
     noisy, clean, new, new_clean = noisy_digits()
     search = GridSearchCV(quick(max_iter=5), {"n_components": [2, 16]}, cv=2).fit(noisy, clean)
@@ -1175,6 +1195,7 @@ def stopped(n_components=2, **parameters):
     return quick(n_components, **{"early_stopping": True, "max_iter": 3} | parameters)
 
 
+@pytest.mark.slow
 def test_the_floor_holds_for_new_groups():
     X, groups = measurements(75)
     new, X, groups = X[1000:], X[:1000], groups[:1000]

@@ -85,6 +85,7 @@ def test_the_same_seed_gives_the_same_clusters(blobs):
     np.testing.assert_array_equal(first.cluster_centers_, second.cluster_centers_)
 
 
+@pytest.mark.slow
 def test_digits_are_told_apart_without_labels():
     X, y = load_digits(return_X_y=True)
     X, y = X[y < 5], y[y < 5]

@@ -905,6 +905,7 @@ def test_without_matplotlib_plotting_is_an_error_that_says_so(digits, monkeypatc
 # The autoencoders
 
 
+@pytest.mark.slow
 def test_the_autoencoders_are_compared_like_any_other_method():
     names = ["pca", "autoencoder", "deep_autoencoder", "random_autoencoder"]
     X, y = IRIS[0][::3], IRIS[1][::3]

@@ -252,6 +252,7 @@ def test_a_length_is_a_line_of_one_channel(digits):
         np.testing.assert_array_equal(fitted.transform(digits), fits[0].transform(digits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_components", [4, None])
 @pytest.mark.parametrize("pooling", ["max", "stride"])
 def test_colour_and_odd_sizes_are_learnt(colours, n_components, pooling):
@@ -268,6 +269,7 @@ def test_colour_and_odd_sizes_are_learnt(colours, n_components, pooling):
     assert fitted.score(colours) > 0.6
 
 
+@pytest.mark.slow
 def test_it_does_better_than_pca_where_things_move():
     random = np.random.RandomState(0)
     place = random.uniform(3, 13, size=(600, 2, 1))
@@ -516,6 +518,7 @@ def test_sparse_rows_give_the_dense_result(digits, n_components):
     )
 
 
+@pytest.mark.slow
 def test_a_weight_of_two_is_the_row_twice(digits):
     weight = np.random.RandomState(0).randint(0, 3, len(digits))
     model = quick(2, early_stopping=True)
@@ -725,6 +728,7 @@ def test_tables_of_few_columns_are_lines_without_pooling_that_is_left():
 # Whatever the data
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     X=arrays(

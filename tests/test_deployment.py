@@ -17,6 +17,8 @@ from skae import (
 )
 from skae.activation import TopK
 
+pytestmark = pytest.mark.slow
+
 BRIEF = {"max_iter": 1, "early_stopping": False, "random_state": 0}
 LAYERS = {"hidden_layer_sizes": (16, 8)}
 STACKED = {"hidden_layer_sizes": (16, 8), "max_iter": 1, "random_state": 0}

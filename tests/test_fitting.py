@@ -195,6 +195,7 @@ def test_arrays_of_images_and_series_are_told_their_shape(shape, advice, kind):
         ConvolutionalAutoencoderTransformer().fit(kind(np.zeros((5, *shape))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "estimator",
     [

@@ -91,6 +91,7 @@ IDLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "idle", "message"),
     IDLE,
@@ -114,6 +115,7 @@ def test_a_detector_warns_of_what_its_autoencoder_can_not_use():
     np.testing.assert_array_equal(scores, detector.fit(X).score_samples(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "grid"),
     [

@@ -42,7 +42,13 @@ def quick(autoencoder=None, **parameters):
     return AutoencoderImputer(autoencoder or small(), **{"random_state": 0} | parameters)
 
 
-@parametrize_with_checks([AutoencoderImputer(), AutoencoderImputer(small(1), random_state=0)])
+@pytest.mark.slow
+@parametrize_with_checks([AutoencoderImputer()])
+def test_by_default_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks([AutoencoderImputer(small(1), random_state=0)])
 def test_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 

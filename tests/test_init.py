@@ -17,6 +17,7 @@ def run(code: str) -> str:
     return subprocess.run(call, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.slow
 def test_public_modules_are_attributes_of_the_package():
     names = [f"skae.{module}" for module in MODULES]
     assert run(f"import skae; print(*(module.__name__ for module in ({','.join(names)})))") == (

@@ -220,6 +220,7 @@ def without_interruption(name, folder):
         return saved(clone(estimator).fit(**rows), folder), counts[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.45, 1.0])
 @pytest.mark.parametrize("name", {**FITS, **MADE_OF_OTHERS})
 def test_a_fit_that_was_interrupted_goes_on_to_the_same_bits(
@@ -236,6 +237,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_bits(
     assert {file.name for file in tmp_path.iterdir()} <= {"model.skae"}
 
 
+@pytest.mark.slow
 def test_no_epoch_is_trained_twice(path, epochs):
     estimator, rows = FITS["classifier"]
     clone(estimator).fit(**rows)
@@ -246,6 +248,7 @@ def test_no_epoch_is_trained_twice(path, epochs):
         assert epochs[0] == n_epochs - last + 1
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept_whenever_a_fit_is_interrupted(path, tmp_path, epochs):
     rates = {"learning_rate_init": 0.1, "softmax_learning_rate_init": 0.3}
     counts = {"pretrain_max_iter": 1, "softmax_max_iter": 3, "max_iter": 6}
@@ -261,6 +264,7 @@ def test_the_best_epoch_is_kept_whenever_a_fit_is_interrupted(path, tmp_path, ep
         assert saved(keeping(estimator, path).fit(**rows), tmp_path) == whole
 
 
+@pytest.mark.slow
 def test_a_random_state_moves_as_if_there_had_been_no_interruption(path, epochs):
     for name in ("hold-out", "classifier"):
         estimator, rows = FITS[name]
@@ -274,6 +278,7 @@ def test_a_random_state_moves_as_if_there_had_been_no_interruption(path, epochs)
         assert states[0].randint(1000) == states[2].randint(1000)
 
 
+@pytest.mark.slow
 def test_a_fit_may_be_interrupted_in_each_of_its_epochs(path, tmp_path, epochs):
     estimator, rows = FITS["pretraining of folds"]
     whole = saved(clone(estimator).fit(**rows), tmp_path)
@@ -290,6 +295,7 @@ def test_a_fit_may_be_interrupted_in_each_of_its_epochs(path, tmp_path, epochs):
     assert saved(again, tmp_path) == whole
 
 
+@pytest.mark.slow
 def test_a_journal_changes_nothing_and_is_gone_at_the_end(path, tmp_path):
     for name in ("hold-out", "classifier", "the user's layers"):
         estimator, rows = FITS[name]
@@ -411,6 +417,7 @@ def test_other_versions_are_refused(path, epochs, monkeypatch):
     go_on("versions was skae .* and is skae 9.9")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(3)], ids=["None", "state"])
 @pytest.mark.parametrize("name", ["hold-out", "classifier", "detector", "imputer"])
 def test_a_seed_that_was_drawn_is_taken_again(name, random_state, path, tmp_path, epochs):
@@ -821,6 +828,7 @@ def run_script(tmp_path, call):
     assert done.stdout.endswith("done\n"), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows")
 def test_a_process_that_is_killed_in_any_phase_is_gone_on_with_by_another(tmp_path):
     calls = [f"test_kill({code!r}, {rows!r}, {last})" for code, rows, last in CASES.values()]

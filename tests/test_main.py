@@ -413,6 +413,7 @@ def test_no_command_is_one_line_and_status_2(capsys):
 # A page
 
 
+@pytest.mark.slow
 def test_report_writes_a_page_about_a_table(capsys, tmp_path, flowers, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, out, err = run(

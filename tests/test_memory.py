@@ -34,6 +34,7 @@ print(peak() - before)
 DENSE = 1200 * 20_000 * 8 / 2**20  # MB
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is not there")
 @pytest.mark.parametrize(
     "arguments",

@@ -469,6 +469,7 @@ def test_a_pipeline_that_scales_is_judged_as_its_last_step_is(iris):
     assert reconstruction_r2_scorer(pipeline, X) != pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.slow
 def test_different_methods_compete_in_one_grid(iris):
     X, _ = iris
     pipeline = make_pipeline(StandardScaler(), "passthrough")
@@ -769,6 +770,7 @@ def test_a_labeled_scorer_is_the_scorer_of_the_rows_with_a_label(iris, names, ma
         scorer(model, X, np.full(len(y), marker, dtype=object))
 
 
+@pytest.mark.slow
 def test_a_labeled_scorer_works_in_a_parallel_search(iris):
     X, y = iris
     labels = np.where(np.arange(len(y)) % 3, y, -1)

@@ -137,6 +137,7 @@ def test_noise_that_works_in_place_does_not_reach_the_target(shuffle):
     assert model.loss_curve_[-1] > 0.5
 
 
+@pytest.mark.slow
 def test_rows_held_out_are_judged_by_what_is_learnt_to_undo_noise():
     X = load_digits().data / 16
     noisy = X + np.random.RandomState(0).normal(scale=0.4, size=X.shape)
@@ -152,6 +153,7 @@ def test_rows_held_out_are_judged_by_what_is_learnt_to_undo_noise():
     assert errors[0] < 0.8 * errors[1]
 
 
+@pytest.mark.slow
 def test_denoising_rebuilds_the_clean_row_better_than_the_same_network_without():
     X = load_digits().data / 16
     noisy = np.clip(X + np.random.RandomState(0).normal(scale=0.3, size=X.shape), 0, 1)

@@ -166,6 +166,7 @@ def assert_same(model, method, X):
         assert relative_error(computed, method(X[:n_rows])) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AUTOENCODERS)
 def test_every_architecture_rebuilds_rows_as_python_does(name, digits):
     X, _ = digits
@@ -179,6 +180,7 @@ def test_every_activation_is_in_one_of_the_architectures():
     assert {str(how.get(kind)) for how in given for kind in activations(*"abc")} >= {*ACTIVATIONS}
 
 
+@pytest.mark.slow
 def test_codes_and_images_are_those_of_python_in_double_precision(digits):
     X = digits[0].astype(np.float64)
     autoencoder = ConvolutionalAutoencoderTransformer(
@@ -197,6 +199,7 @@ def test_columns_that_lie_far_from_zero_lose_no_digits(digits):
     assert relative_error(rebuilt[0] - 1e6, expected - 1e6) < TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "classes"),
     [
@@ -246,6 +249,7 @@ def test_whole_numbers_are_labels_whatever_their_type():
     assert skae.onnx._labels(np.array([False, True])) == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "numbers"])
 def test_a_conditional_decoder_takes_its_condition_beside_the_code(kind, digits):
     X, digit = digits
@@ -277,6 +281,7 @@ def test_rows_are_rebuilt_with_their_condition(digits):
     assert relative_error(rows, autoencoder.impute(X, y)) < TOLERANCE
 
 
+@pytest.mark.slow
 def test_a_detector_judges_new_rows(digits):
     X = with_holes(digits[0])
     autoencoder = AutoencoderTransformer(3, missing="mask", **LINEAR)
@@ -363,6 +368,7 @@ def test_skl2onnx_converts_once_it_is_told(digits):
     )
 
 
+@pytest.mark.slow
 def test_the_options_of_skl2onnx_for_classifiers_work(digits):
     X, y = digits
     skae.onnx.register()

@@ -119,6 +119,7 @@ def test_noise_alone_asks_for_one_code():
     assert auto().fit(noise).n_components_ == 1
 
 
+@pytest.mark.slow
 def test_a_curve_asks_for_one_code_where_pca_needs_two():
     rng = np.random.default_rng(0)
     t = rng.uniform(-1, 1, (150, 1))

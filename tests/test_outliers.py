@@ -37,7 +37,6 @@ def small(n_components=1, **parameters):
 
 
 CHECKED = [
-    AutoencoderOutlierDetector(),
     AutoencoderOutlierDetector(
         small(), criterion="squared_error", contamination=0.3, n_folds=2, random_state=0
     ),
@@ -53,6 +52,12 @@ CHECKED = [
         n_folds=2,
     ),
 ]
+
+
+@pytest.mark.slow
+@parametrize_with_checks([AutoencoderOutlierDetector()])
+def test_by_default_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
 
 
 @parametrize_with_checks(CHECKED)
@@ -338,6 +343,7 @@ def test_who_does_not_know_the_share_has_the_rows_of_small_p_values():
     assert (mixed.predict(strange[15:]) == -1).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_automatic_thresholds_raise_one_false_alarm_in_twenty_on_average():
     alarms, parameters = [], {"contamination": "auto", "criterion": "squared_error"}
     for seed in range(16):
@@ -363,6 +369,7 @@ def overfitted(n_components=8):
     return small(n_components, hidden_layer_sizes=64, max_iter=40, learning_rate_init=0.01)
 
 
+@pytest.mark.slow
 def test_new_rows_raise_as_many_alarms_as_are_asked_for():
     # Where a threshold from the errors of rows that were trained on raises several times more.
     honest, naive = [], []
@@ -377,6 +384,7 @@ def test_new_rows_raise_as_many_alarms_as_are_asked_for():
     assert np.mean(naive) > 0.25
 
 
+@pytest.mark.slow
 def test_outliers_among_the_rows_of_X_are_not_learnt_by_heart():
     inliers, random = table(190, n_features=30), np.random.RandomState(0)
     outliers = np.column_stack([random.permutation(column) for column in inliers.T])[:10]
@@ -516,6 +524,7 @@ def test_images_are_judged_by_a_convolutional_autoencoder():
     assert (detector.predict(X[y != 0]) == -1).mean() > 0.8
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     n_samples=st.integers(4, 30),

@@ -321,6 +321,7 @@ def test_penalties_add_up():
     assert contraction - plain == pytest.approx(0.2 * 2, rel=1e-3)  # PCA: norm 1 for each code
 
 
+@pytest.mark.slow
 def test_penalties_reach_what_they_are_for():
     X = load_digits().data / 16
     settings = {"n_components": 16, "max_iter": 20, "hidden_layer_sizes": 32}

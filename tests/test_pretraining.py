@@ -117,6 +117,7 @@ def test_beside_a_linear_path_the_start_still_is_pca(digits, parameters):
     assert [len(curve) for curve in model.pretraining_loss_curves_] == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_pretrained_network_is_ahead_after_one_epoch(digits):
     pretrained, random = (
         small(init="random", pretrain=pretrain, max_iter=20).fit(digits).loss_curve_[0]

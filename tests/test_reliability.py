@@ -185,10 +185,12 @@ def elsewhere(tmp_path_factory):
     return [line.split() for line in result.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_sent_or_started(elsewhere):
     assert elsewhere[1] == []
 
 
+@pytest.mark.slow
 def test_a_fresh_process_gives_the_same_bits(elsewhere, expected):
     assert elsewhere[0] == expected
 
@@ -217,6 +219,7 @@ def n_tensors() -> int:
     return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_what_a_fit_needs_is_let_go():
     estimators, numbers = [clone(estimator) for estimator in ESTIMATORS], []
     for _ in range(3):

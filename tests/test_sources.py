@@ -468,6 +468,7 @@ def test_no_more_rows_are_held_out_than_memory_has_room_for():
 # Fits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [
@@ -608,6 +609,7 @@ AutoencoderTransformer(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_a_fit_that_is_killed_in_the_middle_of_an_epoch_is_gone_on_with(tmp_path):
     journal, n_asked = tmp_path / "fit.skae", []
@@ -835,6 +837,7 @@ except MemoryError:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA")
 @pytest.mark.parametrize("kind", ["npy", "parquet"])
 def test_a_fit_takes_a_quarter_of_the_memory_of_its_rows(kind, tmp_path):

@@ -48,9 +48,14 @@ from skae.noise import NOISES, GaussianNoise, MaskingNoise
 from skae.penalty import KLSparsity, L1Sparsity
 
 CHECKED = [
-    StackedAutoencoderClassifier(),
     StackedAutoencoderClassifier(
-        (16, 8), pretrain=False, dropout=0.1, label_smoothing=0.1, batch_size=50, max_iter=40
+        (16, 8),
+        pretrain=False,
+        dropout=0.1,
+        label_smoothing=0.1,
+        batch_size=50,
+        max_iter=15,
+        learning_rate_init=0.01,
     ),
     StackedAutoencoderClassifier(
         16,
@@ -60,8 +65,9 @@ CHECKED = [
         pretrain_noise=MaskingNoise(0.1),
         loss="huber",
         fine_tune=False,
-        pretrain_max_iter=10,
-        softmax_max_iter=60,
+        pretrain_max_iter=5,
+        softmax_max_iter=20,
+        softmax_learning_rate_init=0.03,
         batch_size=50,
     ),
     StackedAutoencoderClassifier(
@@ -69,7 +75,8 @@ CHECKED = [
         freeze_encoder=True,
         normalization="layer",
         pretrain_max_iter=[3, 2],
-        max_iter=60,
+        max_iter=20,
+        learning_rate_init=0.03,
         batch_size=50,
         unlabeled=-7,
     ),
@@ -81,8 +88,9 @@ CHECKED = [
         normalization="batch",
         noise="gaussian",
         pretrain_max_iter=3,
-        softmax_max_iter=20,
-        max_iter=40,
+        softmax_max_iter=10,
+        max_iter=15,
+        learning_rate_init=0.01,
         batch_size=50,
         missing="mask",
         class_weight="balanced",
@@ -95,9 +103,17 @@ CHECKED = [
         unlabeled="?",
         missing="mask",
         batch_size=50,
-        max_iter=40,
+        learning_rate_init=0.01,
+        max_iter=15,
     ),
 ]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::skae.exceptions.IdleParameterWarning")
+@parametrize_with_checks([StackedAutoencoderClassifier()])
+def test_by_default_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
 
 
 # A check sets n_iter_no_change of whatever has it.
@@ -253,6 +269,7 @@ def test_a_frozen_encoder_stays_as_pretraining_left_it(digits, parameters, norma
     assert same(before, classifier.module_.encoder.state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [{"fine_tune": False}, {"freeze_encoder": True}])
 def test_frozen_identity_layers_are_a_logistic_regression_on_the_codes(parameters):
     X, y = make_blobs(400, n_features=4, centers=3, cluster_std=4.0, random_state=0)
@@ -318,6 +335,7 @@ def test_dropout_and_normalization_are_active_in_fine_tuning(iris, pretrain, fre
     assert moved == (pretrain or not freeze_encoder)
 
 
+@pytest.mark.slow
 def test_dropout_hinders_fine_tuning_from_learning_by_heart(digits):
     X, _, y, _ = digits
     losses = [
@@ -460,6 +478,7 @@ def test_rows_that_differ_in_their_label_alone_are_two():
     np.testing.assert_allclose(classifier.predict_proba(X), 0.5, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [None, "ladder"])
 def test_class_weights_are_weights_of_labels(iris, joint):
     """Those of a dictionary shift probabilities, and "balanced" makes up for rare classes."""
@@ -539,6 +558,7 @@ def test_the_marker_is_a_class_if_it_is_not_said_to_be_one(iris):
     quick().partial_fit(X, y - 1, classes=[-1, 0, 1])
 
 
+@pytest.mark.slow
 def test_unlabeled_rows_help_where_labels_are_few(digits):
     X, X_test, y, y_test = digits
     labels = some_unlabeled(y, 3)
@@ -582,6 +602,7 @@ def topics():
     return train_test_split(StandardScaler().fit_transform(X), y, random_state=0)
 
 
+@pytest.mark.slow
 def test_an_indicator_matrix_is_learnt_as_well_as_by_scikit_learn(topics):
     X, X_test, y, y_test = topics
     how = {"max_iter": 40, "random_state": 0}
@@ -669,6 +690,7 @@ def test_a_weight_of_two_is_a_row_of_indicators_twice(topics, joint):
     np.testing.assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [None, "ladder"])
 def test_balanced_labels_are_told_as_often_as_not(topics, joint):
     X, _, y, _ = topics
@@ -704,6 +726,7 @@ def test_marked_rows_of_indicators_change_the_encoder_alone(topics, marker, join
         partly.score(X[50:], labels[50:])
 
 
+@pytest.mark.slow
 def test_a_search_scores_labelled_rows_of_indicators(topics):
     X, _, y, _ = topics
     labels = np.where(np.arange(len(y))[:, None] % 3 == 0, -1, y)
@@ -717,6 +740,7 @@ def test_a_search_scores_labelled_rows_of_indicators(topics):
     assert search.best_score_ > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [None, "ladder"])
 @pytest.mark.parametrize("scoring", ["accuracy", "loss"])
 def test_indicators_held_out_tell_the_best_epoch(topics, scoring, joint):
@@ -836,6 +860,7 @@ def test_pretraining_counts_known_values_only(digits, loss):
     assert first.score == pytest.approx(1 - np.square(error).sum() / variance, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [None, "ladder"])
 def test_rows_with_holes_are_learnt_from(digits, joint):
     X, X_test, y, y_test = digits
@@ -881,6 +906,7 @@ def test_the_noise_of_the_ladder_has_an_effect_and_is_reproducible(iris):
 # Early stopping
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [None, "ladder"])
 @pytest.mark.parametrize("scoring", ["accuracy", "loss"])
 def test_the_epoch_that_is_kept_is_the_best_on_rows_held_out(digits, scoring, joint):
@@ -1189,6 +1215,7 @@ def test_partial_fit_wants_the_classes_first(iris):
 # The way back
 
 
+@pytest.mark.slow
 def test_codes_come_back_through_the_stack(digits):
     X, X_test, y, _ = digits
     classifier = quick((64, 32), pretrain_max_iter=60, fine_tune=False, pretrain_noise=None)
@@ -1220,6 +1247,7 @@ def test_there_is_no_way_back_without_decoders(iris, parameters):
 # As an estimator among others
 
 
+@pytest.mark.slow
 def test_a_parallel_search_gives_the_serial_scores(iris):
     X, y = iris
     pipeline = make_pipeline(StandardScaler(), quick())
@@ -1357,6 +1385,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     parameters=OPTIONS,

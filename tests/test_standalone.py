@@ -59,6 +59,7 @@ def assert_close(computed, expected):
     np.testing.assert_allclose(computed, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(rows_with_holes)
 def test_whatever_is_missing_modules_do_what_methods_do(rows):

@@ -218,6 +218,7 @@ def test_a_detector_behind_it_finds_unusual_rows():
         pipeline.set_params(autoencoderoutlierdetector__autoencoder__missing="error").fit(table)
 
 
+@pytest.mark.slow
 def test_a_classifier_behind_it_learns_words_from_tables():
     table = people()
     labels = np.where(table.pop("member"), "member", "guest")

@@ -60,9 +60,14 @@ def fitted(table=None, **parameters):
     return model.set_params(**parameters).fit(people() if table is None else table)
 
 
+@pytest.mark.slow
+@parametrize_with_checks([TableAutoencoderTransformer()])
+def test_by_default_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
 @parametrize_with_checks(
     [
-        TableAutoencoderTransformer(),
         TableAutoencoderTransformer(1, autoencoder=QUICK, random_state=0),
         TableAutoencoderTransformer(1, autoencoder=VARIATIONAL, random_state=0),
     ]
@@ -320,6 +325,7 @@ def test_a_column_is_the_condition():
     assert model.inverse_transform(codes).shape == table.shape
 
 
+@pytest.mark.slow
 def test_labels_or_numbers_beside_the_table_are_the_condition():
     table = people()
     labels = np.where(table["weight"] > 70, "heavy", "light")
@@ -389,6 +395,7 @@ def test_a_single_row_and_a_pickle_and_a_clone():
     assert np.isnan(model.score_per_feature(table.iloc[[4]])).all()
 
 
+@pytest.mark.slow
 def test_searches_give_the_serial_scores_to_the_bit():
     table = people()
     pipeline = make_pipeline(TableAutoencoderTransformer(autoencoder=QUICK, random_state=0))

@@ -210,6 +210,7 @@ def test_the_running_statistics_of_a_batch_normalization_are_averaged_too():
     torch.testing.assert_close(network.state_dict()[name], average)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("validated", [True, False])
 def test_a_loss_may_be_of_any_size_and_sign(solver, validated):

@@ -153,6 +153,7 @@ def test_a_linear_network_can_not_get_better_than_its_start(digits, beta):
         assert parameter.grad.abs().max() < 1e-3
 
 
+@pytest.mark.slow
 def test_a_linear_network_finds_probabilistic_pca_from_a_random_start():
     random = np.random.RandomState(0)
     X = random.normal(size=(600, 2)) @ random.normal(size=(2, 6)) + random.normal(size=(600, 6)) / 2
@@ -227,6 +228,7 @@ def two_columns(n_rows=200):
     return make_moons(n_rows, noise=0.1, random_state=0)[0] * [3.0, 0.5] + [1.0, -2.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("init", ["pca", "random"])
 def test_the_density_integrates_to_one(conditional, init):
@@ -283,6 +285,7 @@ def test_unknown_labels_are_averaged_over_or_drawn_by_their_frequency(iris):
     np.testing.assert_allclose(mixed, 2 / 3 * parts[0] + 1 / 3 * parts[1], atol=0.05)
 
 
+@pytest.mark.slow
 def test_more_draws_raise_the_estimate_from_the_lower_bound(digits):
     fitted = quick(4, max_iter=30, learning_rate_init=0.01).fit(digits)
     bound = fitted.evidence_lower_bound(digits, n_draws=512).mean()
@@ -447,6 +450,7 @@ def test_binarized_rows_are_what_the_network_is_trained_on():
     assert values.mean().item() == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_weight_of_the_divergence_trades_the_error_for_codes_that_say_less(digits):
     sharp, plain, vague = (
         quick(4, beta=beta, max_iter=30).fit(digits) for beta in (0.1, 1.0, 10.0)
@@ -516,6 +520,7 @@ def test_divergence_is_told(iris):
 # Conditions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [list("abcdefghij"), list(range(10)), [f"{i}"[:1] for i in range(10)]],
@@ -535,6 +540,7 @@ def test_new_rows_of_a_label_look_like_it(digits, labels, names):
     assert (probe.predict(one / 16) == fitted.classes_[3]).mean() > 0.7
 
 
+@pytest.mark.slow
 def test_codes_need_not_tell_what_the_condition_tells(digits, labels):
     plain, conditional = (
         quick(2, conditional=conditional, max_iter=60, hidden_layer_sizes=(32,)).fit(digits, labels)
@@ -549,6 +555,7 @@ def test_codes_need_not_tell_what_the_condition_tells(digits, labels):
     assert told > plain.score_samples(digits).mean() + 3
 
 
+@pytest.mark.slow
 def test_the_label_of_a_row_is_found_by_its_likelihood(digits, labels):
     fitted = quick(2, conditional=True, max_iter=60, hidden_layer_sizes=(32,)).fit(digits, labels)
     given = np.column_stack(
@@ -557,6 +564,7 @@ def test_the_label_of_a_row_is_found_by_its_likelihood(digits, labels):
     assert (fitted.classes_[given.argmax(axis=1)] == labels).mean() > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_columns", [None, 2])
 def test_numbers_are_conditions_of_their_own(n_columns):
     random = np.random.RandomState(0)
@@ -918,6 +926,7 @@ def combinations(draw):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(combinations())
 def test_any_combination_fits_small_data(combination):
@@ -974,6 +983,7 @@ def test_the_likelihood_of_a_row_with_holes_is_that_of_its_known_values():
     np.testing.assert_allclose(model.score_samples(holes, n_draws=4000), expected, atol=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
 def test_holes_are_filled_better_than_by_means(likelihood):
     X = load_digits().data / 16
@@ -1009,6 +1019,7 @@ def test_who_does_not_ask_for_it_has_no_missing_values(iris):
 # Streams
 
 
+@pytest.mark.slow
 def test_batches_one_by_one_learn_what_a_fit_does():
     X = load_digits().data / 16
     how = {"hidden_layer_sizes": (64, 32), "random_state": 0}
@@ -1069,6 +1080,7 @@ def test_rows_that_are_drawn_of_a_rare_class_are_of_that_class():
             assert (judge.predict(drawn) == label).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_rows_that_are_drawn_for_numbers_follow_them():
     random = np.random.RandomState(0)
     y = random.normal(size=600)
@@ -1102,6 +1114,7 @@ def test_clean_targets_are_refused(iris):
 # Losses below zero, and values outside [0, 1]
 
 
+@pytest.mark.slow
 def test_training_goes_on_below_a_loss_of_zero():
     random = np.random.RandomState(0)
     Z = random.normal(size=(800, 3))
@@ -1114,6 +1127,7 @@ def test_training_goes_on_below_a_loss_of_zero():
     assert losses[model.best_iter_] < losses[1] - 3  # it went on to something much better
 
 
+@pytest.mark.slow
 def test_rows_are_the_less_likely_the_farther_they_are_outside():
     X = load_digits().data[:700] / 16
     model = VariationalAutoencoderTransformer(

@@ -379,6 +379,7 @@ def test_texts_that_need_more_memory_than_their_letters_are_limited(forge):
     refused(forge(many_texts), "more than 400000 texts")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="the system does not tell")
 def test_no_file_takes_more_memory_than_twice_its_size_and_100_MB(
     model, forge, tmp_path, run_elsewhere

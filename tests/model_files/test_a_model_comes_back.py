@@ -198,6 +198,7 @@ def fitted(name):
     return model.set_params(**seeds).fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_all_that_a_fit_has_set_comes_back(name, digits, tmp_path):
     model = fitted(name)
@@ -229,6 +230,7 @@ for path in Path(sys.argv[2]).glob("*.skae"):
 """
 
 
+@pytest.mark.slow
 def test_in_another_process_all_numbers_are_the_same_to_the_bit(digits, tmp_path, run_elsewhere):
     for name in MODELS:
         skae.save(fitted(name), tmp_path / f"{name}.skae")

@@ -43,6 +43,7 @@ def test_a_page_has_its_title_and_its_methods(made):
     assert "15 rows as famd embeds them" in text
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_page_of_polars_as_of_pandas(made, capsys):
     polars = pytest.importorskip("polars")
     parameters = {"methods": [], "autoencoder": quick(), "random_state": 3, "verbose": 1}

@@ -63,6 +63,7 @@ def test_plain_values_come_back_as_they_were(value):
 DTYPES = ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?", ">f8", "U3")
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.sampled_from(DTYPES).flatmap(
