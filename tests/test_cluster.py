@@ -13,7 +13,7 @@ from skae.cluster import AutoencoderClustering
 from skae.penalty import NeighborPreservation
 
 QUICK = AutoencoderTransformer(
-    2, penalty=NeighborPreservation(), hidden_layer_sizes=16, init="pca", noise=None, max_iter=20,
+    2, penalty=NeighborPreservation(), hidden_layer_sizes=16, init="pca", noise=None, max_iter=6,
     early_stopping=False,
 )  # fmt: skip
 
