@@ -36,7 +36,8 @@ class OutlierScores(BaseEstimator):
     def _calibrate(self, X, weight: np.ndarray, held_out: np.ndarray, seed: int) -> None:
         """Learn what rows score that are each held out by some autoencoder, and the threshold."""
         autoencoders = self.autoencoders_
-        self.__dict__.pop("error_scale_", None)
+        for of_a_criterion in ("error_scale_", "_code_spaces", "_views"):
+            self.__dict__.pop(of_a_criterion, None)
         if self.criterion != "log_likelihood":
             scale = error_scale(autoencoders, X, weight, held_out)
             if self.criterion != "squared_error":

@@ -615,10 +615,11 @@ def test_a_failed_fit_leaves_the_detector_as_it_was():
     np.testing.assert_array_equal(detector.score_samples(X), before)
 
 
-def test_another_criterion_takes_the_scale_away():
-    detector = clone(fitted()).fit(table())
-    detector.set_params(criterion="squared_error").fit(table())
-    assert not hasattr(detector, "error_scale_")
+def test_another_criterion_leaves_nothing_of_the_first():
+    detector = quick()
+    for criterion in ("combined", "mahalanobis", "squared_error", "combined"):
+        detector.set_params(criterion=criterion).fit(table())
+        assert vars(detector).keys() == vars(clone(detector).fit(table())).keys()
 
 
 @pytest.mark.parametrize("method", ["predict", "decision_function", "reconstruction_error"])
