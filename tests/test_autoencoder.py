@@ -1089,7 +1089,7 @@ def error_of(model, rows, clean):
 @pytest.mark.slow
 def test_noisy_rows_are_rebuilt_as_their_clean_targets():
     noisy, clean, new, new_clean = noisy_digits()
-    model = AutoencoderTransformer(16, random_state=0).fit(noisy, clean)
+    model = AutoencoderTransformer(16, validation_fraction=0.1, random_state=0).fit(noisy, clean)
     ignored = AutoencoderTransformer(16, validation_fraction=0.1, random_state=0).fit(noisy)
     pca = PCA(16).fit(noisy)
     assert error_of(model, new, new_clean) < 0.65 * error_of(ignored, new, new_clean)

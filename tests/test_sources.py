@@ -486,7 +486,7 @@ def test_no_more_rows_are_held_out_than_memory_has_room_for():
     ids=str,
 )
 def test_a_fit_to_a_source_explains_what_one_to_the_array_does(how):
-    how = {"max_iter": 10, **how}
+    how = {"max_iter": 6, **how}
     of_array, of_source = quick(**how).fit(X), quick(**how).fit(streamed(memory="28kB"))
     assert of_source.score(X) == pytest.approx(of_array.score(X), abs=0.05)
     np.testing.assert_allclose(of_source.mean_, of_array.mean_, atol=0.02)
