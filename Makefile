@@ -37,8 +37,8 @@ test: $(VENV)/.with-test  ## Run the tests, and the examples in the docstrings
 .PHONY: test-oldest
 test-oldest:  ## Run the tests, but for slow ones, pages and examples, with the oldest supported versions
 	@$(MAKE) --no-print-directory test VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt \
-		PYTEST_ARGS="-m 'not slow' --ignore=tests/test_readme.py \
-			--ignore=tests/test_processes.py --ignore=tests/test_clusters.py tests $(PYTEST_ARGS)"
+		PYTEST_ARGS="-m 'not slow' -o testpaths=tests --ignore=tests/test_readme.py \
+			--ignore=tests/test_processes.py --ignore=tests/test_clusters.py $(PYTEST_ARGS)"
 
 .PHONY: coverage
 coverage: $(VENV)/.with-test  ## Run the tests and count the lines that they reach (slower)

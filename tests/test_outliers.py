@@ -620,6 +620,7 @@ def test_another_criterion_leaves_nothing_of_the_first():
     for criterion in ("combined", "mahalanobis", "squared_error", "combined"):
         detector.set_params(criterion=criterion).fit(table())
         assert vars(detector).keys() == vars(clone(detector).fit(table())).keys()
+        assert hasattr(detector, "error_scale_") == (criterion != "squared_error")
 
 
 @pytest.mark.parametrize("method", ["predict", "decision_function", "reconstruction_error"])

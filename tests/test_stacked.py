@@ -109,6 +109,7 @@ CHECKED = [
 ]
 
 
+# A check sets n_iter_no_change of whatever has it.
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skae.exceptions.IdleParameterWarning")
 @parametrize_with_checks([StackedAutoencoderClassifier()])
@@ -116,7 +117,6 @@ def test_by_default_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-# A check sets n_iter_no_change of whatever has it.
 @pytest.mark.filterwarnings("ignore::skae.exceptions.IdleParameterWarning")
 @parametrize_with_checks(CHECKED)
 def test_passes_the_checks_of_scikit_learn(estimator, check):
