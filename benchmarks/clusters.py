@@ -24,6 +24,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from tabulate import tabulate
 
+from pictures import METHODS as PICTURES
 from skae import AutoencoderTransformer
 from skae.cluster import AutoencoderClustering
 from skae.datasets import fetch_fashion_mnist, fetch_mnist
@@ -49,6 +50,9 @@ METHODS = {
         AutoencoderTransformer(10, random_state=seed), KMeans(k, n_init=10, random_state=seed)
     ),
     "AutoencoderClustering": lambda k, seed: AutoencoderClustering(k, random_state=seed),
+    "AutoencoderClustering, noise": lambda k, seed: AutoencoderClustering(
+        k, autoencoder=PICTURES["code_neighbor_autoencoder"](seed), random_state=seed
+    ),
 }
 
 
@@ -64,6 +68,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", default=["digits", *FETCH], metavar="SET")
     parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--smoke", action="store_true", help="300 digits, one seed")
     arguments = parser.parse_args()
@@ -73,7 +78,8 @@ def main():
     for name in arguments.sets:
         X, y = rows_of(name, arguments.rows)
         lines = []
-        for method, build in METHODS.items():
+        for method in arguments.methods:
+            build = METHODS[method]
             found, begun = [], time.perf_counter()
             for seed in range(arguments.seeds):
                 labels = build(len(np.unique(y)), seed).fit_predict(X)

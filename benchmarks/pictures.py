@@ -29,6 +29,7 @@ from tabulate import tabulate
 from skae import AutoencoderTransformer
 from skae.datasets import fetch_fashion_mnist, fetch_mnist
 from skae.metrics import knn_accuracy, reconstruction_r2, trustworthiness
+from skae.noise import GaussianNoise
 from skae.penalty import NeighborPreservation
 
 FETCH = {"mnist": fetch_mnist, "fashion-mnist": fetch_fashion_mnist}
@@ -75,14 +76,19 @@ METHODS = {
     "neighbor_autoencoder": lambda seed: AutoencoderTransformer(
         2, hidden_layer_sizes=(256, 128, 64), penalty=NeighborPreservation(), random_state=seed
     ),
-    # Many small steps, for many rows.
-    "slow_neighbor_autoencoder": lambda seed: AutoencoderTransformer(
+    # For many rows of many columns: neighbors in richer codes, and noise.
+    "code_neighbor_autoencoder": lambda seed: AutoencoderTransformer(
         2,
         hidden_layer_sizes=(256, 128, 64),
-        normalization="layer",
-        batch_size=64,
+        noise=GaussianNoise(1.0),
         learning_rate_init=0.002,
-        penalty=NeighborPreservation(3.0),
+        max_iter=24,
+        penalty=NeighborPreservation(
+            3.0,
+            transformer=AutoencoderTransformer(
+                10, hidden_layer_sizes=(512, 256, 128), noise=GaussianNoise(0.7)
+            ),
+        ),
         random_state=seed,
     ),
     "tsne": lambda seed: TSNE(2, random_state=seed, n_jobs=-1),

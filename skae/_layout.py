@@ -11,6 +11,7 @@ _VISITS = 60  # of each row
 _DRAWN = 15  # neighbors, in each visit
 _BATCH = 1024  # rows, which are one another's others
 _STEP = 10.0  # of a code, at first; it falls to zero
+_FEW_ROWS = 6000  # of more rows steps are longer, as the way is: with the root of their number
 _LONGEST = 4.0  # that one gradient moves a code, times the step
 _WEAKEST = 0.5  # repulsion at first, while groups find their places
 _SMOOTHINGS = 300  # along the graph, of what codes start as
@@ -55,6 +56,7 @@ def laid_out(
     weight = (weight / weight.mean()).float()
     n_batches = -(-n_rows // _BATCH)
     n_steps = _VISITS * n_batches
+    longest = _STEP * max(1.0, n_rows / _FEW_ROWS) ** 0.5
     for step in range(n_steps):
         if step % n_batches == 0:
             batches = torch.randperm(n_rows, generator=generator).tensor_split(n_batches)
@@ -64,7 +66,7 @@ def laid_out(
         rows = batches[step % n_batches]
         neighbors = draw(rows, _DRAWN)
         own, theirs = _gradients(code, rows, neighbors, weight, now)
-        size = _STEP * (1 - progress)
+        size = longest * (1 - progress)
         code.index_add_(0, rows, own.clamp_(-_LONGEST, _LONGEST), alpha=-size)
         code.index_add_(0, neighbors.flatten(), theirs.clamp_(-_LONGEST, _LONGEST), alpha=-size)
     return code - (code * weight[:, None]).mean(dim=0)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
 from torch import Generator, Tensor
 
 from ._rows import StandardizedRows, fill_holes
@@ -23,9 +25,11 @@ class PartnerRows(NamedTuple):
     """Rows that are to have partners, or to be some, as a part is shown them.
 
     ``X`` is in its own units, with the mean of a column in the place of a missing value; if rows
-    have targets, it is these. ``labels`` are numbers of classes, -1 for none, and there are none if
-    the part has no attribute ``needs_labels`` that is true. ``places`` are which of the ``n_given``
-    rows of X in `fit` these are: of equal rows one is there, with the sum of their weights.
+    have targets, it is these. If the part has an attribute ``transformer`` that is not None, it is
+    what a clone of that, fitted to the rows trained on, makes of them. ``labels`` are numbers of
+    classes, -1 for none, and there are none if the part has no attribute ``needs_labels`` that is
+    true. ``places`` are which of the ``n_given`` rows of X in `fit` these are: of equal rows one is
+    there, with the sum of their weights.
     """
 
     X: Any  # {ndarray, csr_array} of shape (n_rows, n_features)
@@ -90,7 +94,7 @@ class Partners:
     n_codes : int, optional
         How many numbers a row's place in the layout has; without it, none is asked for.
     seed : int
-        Of the layout.
+        Of the layout, and of a transformer that has none.
     """
 
     def __init__(
@@ -112,7 +116,7 @@ class Partners:
 
     def of(self, others: StandardizedRows) -> "Partners":
         """Return what draws those of other rows."""
-        return Partners(self.part, self.training, self.labels, self.found, others)
+        return Partners(self.part, self.training, self.labels, self.found, others, seed=self.seed)
 
     def draw(self, index: Tensor | slice, generator: Generator) -> Tensor:
         """Return a partner of each row, (batch, n_features), as a network takes rows.
@@ -189,17 +193,40 @@ class Partners:
             last.data[here == among.places[last.indices]] = 0  # no row is its own
         return [Steps(matrix) for matrix in (*before, last)]
 
+    def _transformer(self) -> Any:
+        """Return the part's transformer, fitted to the rows of the training."""
+        weight = self.training.sample_weight
+        key = "transformer", self.training.indices.tobytes(), weight.tobytes()
+        if key not in self.found:
+            transformer = clone(self.part.transformer)
+            for name, value in transformer.get_params().items():
+                if name.split("__")[-1] == "random_state" and value is None:
+                    transformer.set_params(**{name: self.seed})
+            how = {}
+            if has_fit_parameter(transformer, "sample_weight"):
+                how["sample_weight"] = weight[weight > 0]
+            self.found[key] = transformer.fit(_values(self.training)[weight > 0], **how)
+        return self.found[key]
+
     def _shown(self, rows: StandardizedRows) -> PartnerRows:
-        X = rows.X[rows.indices]
-        X = X[:, X.shape[1] - len(rows.mean) :]  # a target stands behind its row
+        X = _values(rows)
+        if getattr(self.part, "transformer", None) is not None:
+            X = self._transformer().transform(X)
+            X = X if sp.issparse(X) else np.asarray(X)
         labels = self.labels if getattr(self.part, "needs_labels", False) else None
         return PartnerRows(
-            fill_holes(X, rows.mean),
+            X,
             rows.sample_weight,
             None if labels is None else labels[rows.indices],
             rows.indices,
             rows.X.shape[0],
         )
+
+
+def _values(rows: StandardizedRows) -> Any:
+    X = rows.X[rows.indices]
+    # A target stands behind its row.
+    return fill_holes(X[:, X.shape[1] - len(rows.mean) :], rows.mean)
 
 
 def _check(part: Any, shares: Sequence[Any], n_rows: int, n_among: int) -> None:

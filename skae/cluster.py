@@ -20,6 +20,8 @@ from .penalty import NeighborPreservation
 
 __all__ = ["AutoencoderClustering"]
 
+_N_CODES = 10  # in which neighbors are looked for
+
 
 class AutoencoderClustering(
     ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, Watchable
@@ -40,7 +42,9 @@ class AutoencoderClustering(
 
     autoencoder : estimator, default=None
         An unfitted autoencoder; a clone of it is fitted. None is ``AutoencoderTransformer(2,
-        penalty="neighbors")``. Groups of unknown number need few codes.
+        penalty=NeighborPreservation())``, of rows of 20 columns or more with
+        ``transformer=AutoencoderTransformer(10)``: neighbors in its codes are more often of one
+        kind. Groups of unknown number need few codes.
 
     n_init : int, default=10
         How many starts of the mixture are tried; the likeliest is kept.
@@ -146,7 +150,7 @@ class AutoencoderClustering(
             warn_of_idle(self.autoencoder, idle)
         given = X
         X, _ = check_rows(self, X, None, reset=True, allow_nan=self._takes_nan())
-        autoencoder: Any = AutoencoderTransformer(2, penalty=NeighborPreservation())
+        autoencoder: Any = _of_columns(X.shape[1])
         if self.autoencoder is not None:
             autoencoder = clone(self.autoencoder)
         seed = fit_seed(self.random_state)
@@ -229,3 +233,9 @@ class AutoencoderClustering(
         tags.input_tags.sparse = of_autoencoder
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _of_columns(n_features: int) -> AutoencoderTransformer:
+    """Return an autoencoder whose codes are islands of rows of so many columns."""
+    transformer = AutoencoderTransformer(_N_CODES) if n_features >= 2 * _N_CODES else None
+    return AutoencoderTransformer(2, penalty=NeighborPreservation(transformer=transformer))

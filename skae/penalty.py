@@ -15,6 +15,9 @@ drawn with, or several whose product it is. Both arguments have ``X``, ``weight`
 rows of X in `fit` they are) and, if the penalty has an attribute ``needs_labels`` that is true,
 ``labels``: the ``y`` of `fit` as numbers of classes, -1 for none.
 
+If it has an attribute ``transformer`` that is not None, ``X`` is what a clone of that, fitted to
+the rows trained on, makes of them.
+
 Such a penalty may have a method ``layout(draw, weight, n_components, generator)`` as well, which
 says where the rows trained on are to lie: a tensor (n_rows, n_components) of codes, or None.
 ``draw(rows, n)`` draws n partners of rows (their numbers, a tensor), and ``weight`` is that of all
@@ -35,7 +38,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.neighbors import VALID_METRICS
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
 from ._contract import BaseEstimator
@@ -53,7 +56,7 @@ __all__ = [
 ]
 
 _EDGE = 1e-6  # of a probability
-_OF_LAYOUT = 0.25  # of a training, at first
+_OF_LAYOUT = 0.1  # of a training, at first
 _WEIGHT = [Interval(Real, 0, None, closed="neither")]
 
 
@@ -353,7 +356,7 @@ class NeighborPreservation(BaseEstimator):
     mini-batch and their partners: the InfoNC-t-SNE of [2]_ for r = `repulsion` other rows, of
     which the mini-batch tells the mean.
 
-    For the first quarter of a training the network is taught a layout of the rows at hand instead:
+    For the first tenth of a training the network is taught a layout of the rows at hand instead:
     codes that are moved one by one down the gradient of the same penalty, with fifteen neighbors
     of a row at a time, which no network has to encode. They start from the smoothest functions on
     the graph of neighbors [4]_. The penalty is then the distance of a code from its place, in units
@@ -381,6 +384,12 @@ class NeighborPreservation(BaseEstimator):
         `sklearn.neighbors.kneighbors_graph` returns. As rows are held out, each is drawn to those
         of its neighbors that are trained on. Of equal rows, which a fit merges, the entries of one
         count.
+
+    transformer : transformer, default=None
+        What rows are compared as: distances are those of what a clone of it, fitted to the rows
+        trained on, makes of them. In the codes of ``AutoencoderTransformer(10)`` neighbors of
+        images are more often of one kind than by their pixels. A `random_state` of None is that of
+        the fit.
 
     repulsion : float, default=10.0
         For how many rows all others count beside the one neighbor. About 5 gives compact groups as
@@ -445,6 +454,7 @@ class NeighborPreservation(BaseEstimator):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions(set(VALID_METRICS["brute"]) - {"precomputed"})],
         "graph": ["sparse matrix", None],
+        "transformer": [HasMethods(["fit", "transform"]), None],
         "repulsion": _WEIGHT,
         "supervised": [Interval(Real, 0, 1, closed="both")],
     }
@@ -456,6 +466,7 @@ class NeighborPreservation(BaseEstimator):
         *,
         metric="euclidean",
         graph=None,
+        transformer=None,
         repulsion=10.0,
         supervised=0.0,
     ):
@@ -463,6 +474,7 @@ class NeighborPreservation(BaseEstimator):
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.graph = graph
+        self.transformer = transformer
         self.repulsion = repulsion
         self.supervised = supervised
 
@@ -489,8 +501,13 @@ class NeighborPreservation(BaseEstimator):
         Raises
         ------
         ValueError
-            If a graph is not one of the rows in `fit`.
+            If a graph is not one of the rows in `fit`, or stands beside a transformer.
         """
+        if self.graph is not None and self.transformer is not None:
+            raise ValueError(
+                f"graph has the neighbors of rows, so that transformer={self.transformer!r} has "
+                "nothing to do. Leave one of the two out."
+            )
         n_rows, n_among = len(rows.weight), len(among.weight)
         neighbors = self._nearest(rows, among) if self.graph is None else self._given(rows, among)
         if not self.needs_labels:

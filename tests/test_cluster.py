@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skae import AutoencoderTransformer
 from skae._code_groups import Islands, Mixture
-from skae.cluster import AutoencoderClustering
+from skae.cluster import AutoencoderClustering, _of_columns
 from skae.penalty import NeighborPreservation
 
 QUICK = AutoencoderTransformer(
@@ -106,3 +106,9 @@ def test_too_few_rows_and_wrong_parameters_are_errors(estimator, X, message):
     with pytest.raises(ValueError, match=message):
         estimator.fit(X)
     assert not hasattr(estimator, "labels_")
+
+
+@pytest.mark.parametrize(("n_columns", "n_codes"), [(19, None), (20, 10)])
+def test_of_many_columns_neighbors_are_looked_for_in_codes(n_columns, n_codes):
+    transformer = _of_columns(n_columns).penalty.transformer
+    assert (transformer if n_codes is None else transformer.n_components) == n_codes

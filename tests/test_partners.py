@@ -1,6 +1,7 @@
 """Partners: another row for each row of a batch, for penalties that ask for them."""
 
 from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.model_selection import PredefinedSplit
 from sklearn.neighbors import kneighbors_graph
 
@@ -540,3 +542,65 @@ def test_neighbors_of_many_rows_and_columns_are_nearly_exact(monkeypatch):
     kept = [len(set(a) & set(b)) / 10 for a, b in zip(exact, found, strict=True)]
     assert np.mean(kept) > 0.97
     assert (found[:, 0] == np.arange(50)).all()
+
+
+# Transformers
+
+
+class _Weighed(PCA):
+    """PCA that notes what it is fitted to."""
+
+    fitted: ClassVar[list] = []
+
+    def fit(self, X, y=None, sample_weight=None):
+        self.fitted.append((X, sample_weight, self.random_state))
+        return super().fit(X)
+
+
+def test_rows_are_compared_as_a_transformer_makes_them():
+    _Weighed.fitted.clear()
+    random = np.random.RandomState(0)
+    X = random.normal(size=(60, 4)) * [1, 1, 1, 20]
+    X = np.concatenate([X, X[:5]])  # equal rows are merged
+    found = []
+
+    class Noted(NeighborPreservation):
+        def partners(self, rows, among):
+            found.append((rows, among))
+            return super().partners(rows, among)
+
+    part = Noted(transformer=_Weighed(1), n_neighbors=3)
+    quick(part, validation_fraction=0.2, random_state=7).fit(X)
+    ((given, weight, seed),) = _Weighed.fitted  # once, for rows trained on and those held out
+    assert seed is not None
+    assert len(weight) == len(given) < weight.sum() <= len(given) + 5
+    training, held_out = found
+    axes = PCA(1).fit(given)
+    for rows, among in (training, held_out):
+        assert rows.X.shape[1] == 1
+        assert among.X.shape == (len(given), 1)
+        np.testing.assert_allclose(abs(rows.X), abs(axes.transform(X[rows.places])), atol=1e-8)
+        expected = NeighborPreservation(n_neighbors=3).partners(rows, among).toarray()
+        np.testing.assert_array_equal(part.partners(rows, among).toarray(), expected)
+
+
+def test_a_transformer_of_sparse_rows_and_one_that_draws():
+    X = sp.random(80, 30, density=0.2, format="csr", random_state=0)
+    part = NeighborPreservation(transformer=TruncatedSVD(3))
+    codes = [quick(part).fit(X).transform(X) for _ in range(2)]
+    np.testing.assert_array_equal(*codes)
+    assert part.transformer.random_state is None
+    nested = NeighborPreservation(transformer=AutoencoderTransformer(3, max_iter=2))
+    assert quick(nested).fit(IRIS).transform(IRIS).shape == (150, 2)
+
+
+def test_a_transformer_is_kept_in_a_file_and_does_not_go_with_a_graph(tmp_path):
+    part = NeighborPreservation(transformer=AutoencoderTransformer(3, max_iter=2))
+    estimator = quick(part).fit(IRIS)
+    skae.save(estimator, tmp_path / "model.skae")
+    again = skae.load(tmp_path / "model.skae")
+    assert again.penalty.transformer.n_components == 3
+    np.testing.assert_array_equal(again.transform(IRIS), estimator.transform(IRIS))
+    graph = kneighbors_graph(IRIS, 4)
+    with pytest.raises(ValueError, match=r"transformer=PCA.* has nothing to do"):
+        quick(NeighborPreservation(graph=graph, transformer=PCA(2))).fit(IRIS)
