@@ -66,7 +66,6 @@ LAYERS = [
         "_drawing",
         "_explanations",
         "_labels",
-        "_layout",
         "_neighbors",
         "_processes",
         "_seeding",
