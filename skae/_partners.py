@@ -16,6 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import Generator, Tensor
 
 from ._rows import StandardizedRows, fill_holes
+from ._seeding import torch_generator
 from ._sources import RowSource
 from .nn import PenalizedLoss, Penalty, ReconstructionLoss, asks_for_partners
 
@@ -87,12 +88,13 @@ class Partners:
     labels : ndarray of int of shape (n_samples,) or None
         Of all rows of the fit.
     found : dict
-        Walks and transformers that have been found before, as candidates of one fit have the
-        same rows.
+        Walks and layouts that have been found before: candidates of one fit have the same rows.
     rows : StandardizedRows, optional
         Those that are to have partners, if they are not those of the training.
+    n_codes : int, optional
+        How many numbers a row's place in the layout has; without it, none is asked for.
     seed : int
-        Of a transformer that has none.
+        Of the layout, and of a transformer that has none.
     """
 
     def __init__(
@@ -102,12 +104,15 @@ class Partners:
         labels: np.ndarray | None,
         found: dict[Any, Any],
         rows: StandardizedRows | None = None,
+        n_codes: int | None = None,
         seed: int = 0,
     ) -> None:
         self.part, self.training, self.labels, self.found = part, training, labels, found
         self.rows = training if rows is None else rows
         self.steps: list[Steps] | None = None
+        self.n_codes = n_codes if hasattr(part, "layout") else None
         self.seed = seed
+        self.aims: Tensor | None = None
 
     def of(self, others: StandardizedRows) -> "Partners":
         """Return what draws those of other rows."""
@@ -116,15 +121,51 @@ class Partners:
     def draw(self, index: Tensor | slice, generator: Generator) -> Tensor:
         """Return a partner of each row, (batch, n_features), as a network takes rows.
 
-        A row that has none is its own.
+        A row that has none is its own. Behind it stands where the row is to lie, if that is known.
         """
-        partner = torch.arange(len(self.rows))[index]  # (batch,)
-        for steps in self.walk():
-            partner = steps.draw(partner, generator)
+        partner = self._step(torch.arange(len(self.rows))[index], generator)
         rows = self.training[partner.clamp(min=0)][0]
         alone = partner < 0
         if alone.any():
             rows[alone] = self.rows[index][0][alone]
+        aims = self.layout()
+        return rows if aims is None else torch.cat([rows, aims[index]], dim=1)
+
+    def layout(self) -> Tensor | None:
+        """Return where the rows are to lie, (n_rows, n_codes), found when it is first asked for."""
+        if self.n_codes is not None:
+            key = "layout", *self._key()
+            if key not in self.found:
+                self.found[key] = self._lay_out()
+            self.aims = self.found[key]
+            self.n_codes = None
+        return self.aims
+
+    def _lay_out(self) -> Tensor | None:
+        generator = torch_generator(self.seed)
+
+        def draw(rows: Tensor, n_drawn: int) -> Tensor:
+            again = rows.repeat_interleave(n_drawn)
+            drawn = self._step(again, generator)
+            return torch.where(drawn < 0, again, drawn).reshape(len(rows), n_drawn)
+
+        weight = torch.from_numpy(self.rows.sample_weight)
+        aims = self.part.layout(draw, weight, self.n_codes, generator)
+        if aims is None:
+            return None
+        shape, expected = tuple(getattr(aims, "shape", ())), (len(self.rows), self.n_codes)
+        if not isinstance(aims, Tensor) or shape != expected or not aims.isfinite().all():
+            raise ValueError(
+                f"{self.part!r} returned {type(aims).__name__} of shape {shape} as layout of "
+                f"{len(self.rows)} rows; its method layout must return a torch tensor of finite "
+                f"numbers of shape {expected}, or None."
+            )
+        return aims.float()
+
+    def _step(self, rows: Tensor, generator: Generator) -> Tensor:
+        """Return a partner of each of some rows, or -1 for one that has none, (batch,)."""
+        for steps in self.walk():
+            rows = steps.draw(rows, generator)
         return rows
 
     def walk(self) -> list[Steps]:
@@ -214,6 +255,7 @@ def penalized(
     encode: Callable[[Tensor], Tensor],
     rows: StandardizedRows,
     fit: Any,
+    n_codes: int | None,
     seed: int,
 ) -> ReconstructionLoss:
     """Return a loss plus penalties, and have the batches bring the partners that they ask for.
@@ -228,14 +270,18 @@ def penalized(
         Those of the training.
     fit : FitRows
         All rows of the fit, with their labels, and what has been found of them before.
+    n_codes : int or None
+        Of how many codes rows have a layout; None where codes are there already.
     seed : int
-        Of what the parts ask for.
+        Of the layout.
     """
     asking = [part for part in penalties if asks_for_partners(part)]
     if asking and isinstance(rows.X, RowSource):
         rows.X.refuse_whole(f"have partners, which {asking[0]!r} looks for among all rows")
     rows.partners = [
-        Partners(part, rows, fit.labels, fit.found.setdefault(number, {}), seed=seed)
+        Partners(
+            part, rows, fit.labels, fit.found.setdefault(number, {}), n_codes=n_codes, seed=seed
+        )
         for number, part in enumerate(asking)
     ]
     return PenalizedLoss(loss, penalties, encode) if penalties else loss

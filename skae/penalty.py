@@ -18,6 +18,13 @@ rows of X in `fit` they are) and, if the penalty has an attribute ``needs_labels
 If it has an attribute ``transformer`` that is not None, ``X`` is what a clone of that, fitted to
 the rows trained on, makes of them.
 
+Such a penalty may have a method ``layout(draw, weight, n_components, generator)`` as well, which
+says where the rows trained on are to lie: a tensor (n_rows, n_components) of codes, or None.
+``draw(rows, n)`` draws n partners of rows (their numbers, a tensor), and ``weight`` is that of all
+rows. It is asked once a training, but not in one that goes on with a fitted network. A batch then
+has ``aim``, the places of its rows (batch, n_components), and None for rows held out; and
+``progress``, the share of the training that is done, 1 where rows are judged.
+
 A penalty whose number for a row depends on that row alone (and its partner) says so by an attribute
 ``by_row = True``; several processes train with no others (`skae.data_parallel`).
 """
@@ -35,6 +42,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
 from ._contract import BaseEstimator
+from ._layout import laid_out
 from ._neighbors import nearest
 from .nn import ACTIVATIONS, Penalty
 
@@ -48,6 +56,7 @@ __all__ = [
 ]
 
 _EDGE = 1e-6  # of a probability
+_OF_LAYOUT = 0.1  # of a training, at first
 _WEIGHT = [Interval(Real, 0, None, closed="neither")]
 
 
@@ -347,6 +356,12 @@ class NeighborPreservation(BaseEstimator):
     mini-batch and their partners: the InfoNC-t-SNE of [2]_ for r = `repulsion` other rows, of
     which the mini-batch tells the mean.
 
+    For the first tenth of a training the network is taught a layout of the rows at hand instead:
+    codes that are moved one by one down the gradient of the same penalty, with fifteen neighbors
+    of a row at a time, which no network has to encode. They start from the smoothest functions on
+    the graph of neighbors [4]_. The penalty is then the distance of a code from its place, in units
+    of the layout's standard deviation.
+
     Unlike theirs, the picture has room for new rows (`transform`), as a network draws it [3]_, and
     a way back (`inverse_transform`).
 
@@ -400,6 +415,9 @@ class NeighborPreservation(BaseEstimator):
     nearest in 50 principal axes, and else by ``pynndescent``, where it is installed
     (``pip install skae[neighbors]``).
 
+    With labels (`supervised`) there is no layout: it would put rows where no network can tell that
+    they belong.
+
     Rows held out are judged by the squared error and the penalty together. So PCA is the floor of
     their sum, and not of the reconstruction alone, which this penalty takes something from.
 
@@ -412,6 +430,8 @@ class NeighborPreservation(BaseEstimator):
     .. [3] Sainburg, T., McInnes, L. & Gentner, T. Q. (2021). Parametric UMAP embeddings for
        representation and semisupervised learning. Neural Computation 33, 2881-2907.
        :arxiv:`2009.12981`
+    .. [4] Belkin, M. & Niyogi, P. (2003). Laplacian eigenmaps for dimensionality reduction and data
+       representation. Neural Computation 15, 1373-1396. :doi:`10.1162/089976603321780317`
 
     Examples
     --------
@@ -511,6 +531,29 @@ class NeighborPreservation(BaseEstimator):
         first = sp.hstack([neighbors, classes], format="csr")
         return first, sp.vstack([sp.csr_array(sp.eye(n_among)), of_classes], format="csr")
 
+    def layout(self, draw, weight, n_components, generator) -> Tensor | None:
+        """Return where the rows trained on are to lie.
+
+        Parameters
+        ----------
+        draw : callable
+            ``draw(rows, n)`` draws n partners of each row, (n_rows, n), from the rows' numbers.
+        weight : Tensor of shape (n_rows,)
+            Of all rows.
+        n_components : int
+            Of a code.
+        generator : torch.Generator
+            Where random numbers come from.
+
+        Returns
+        -------
+        Tensor of shape (n_rows, n_components) or None
+            Codes; none with labels, which would put rows where no network can tell that they lie.
+        """
+        if self.needs_labels:
+            return None
+        return laid_out(draw, weight, n_components, repulsion=self.repulsion, generator=generator)
+
     def _nearest(self, rows, among) -> sp.csr_array:
         """Return the nearest rows of each, but for itself and those of no weight."""
         counted = np.flatnonzero(among.weight)
@@ -548,6 +591,8 @@ class NeighborPreservation(BaseEstimator):
         torch.Tensor of shape (batch,)
             The weighted loss of each row and its partner.
         """
+        if batch.aim is not None and batch.progress < _OF_LAYOUT:
+            return self.weight * _distances_to(batch.aim, batch.code)
         code, partner, weight = batch.code, batch.encode(batch.partners), batch.weight
         n_rows = code.shape[-2]
         both = torch.cat([code, partner], dim=-2)  # (2 * batch, n_components)
@@ -641,6 +686,14 @@ class DistancePreservation(BaseEstimator):
         unit = batch.weight.sum(dim=-1) / math.prod(some.sqrt() for some in squares)
         of_rows = (others * in_rows * in_codes).sum(dim=-1) * unit[..., None]
         return self.weight * (1 - of_rows)
+
+
+def _distances_to(aim: Tensor, code: Tensor) -> Tensor:
+    """Return how far codes are from where they should be, in units of the spread of the latter."""
+    spread = (aim - aim.mean(dim=-2, keepdim=True)).square().mean(dim=(-2, -1)).sqrt()
+    # The root has no gradient at zero.
+    distance = (code - aim).square().sum(dim=-1).clamp(min=1e-4).sqrt()
+    return distance / spread.clamp(min=1e-4)[..., None]
 
 
 def _centered_distances(points: Tensor, pairs: Tensor) -> Tensor:

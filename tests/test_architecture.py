@@ -66,6 +66,7 @@ LAYERS = [
         "_drawing",
         "_explanations",
         "_labels",
+        "_layout",
         "_neighbors",
         "_processes",
         "_seeding",

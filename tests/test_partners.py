@@ -459,6 +459,78 @@ def test_the_classifier_has_no_partners_for_its_layers():
         classifier.fit(IRIS, LABELS)
 
 
+def test_labels_that_rows_can_not_tell_are_no_layout():
+    given = None, torch.ones(5), 2, torch_generator(0)
+    assert NeighborPreservation(supervised=0.1).layout(*given) is None
+
+
+# Layouts
+
+
+class Laid(Next):
+    """A penalty that draws each row's code to where it has put it: its first standardized values.
+
+    Partners are the rows themselves, so that it can tell whose places it is given.
+    """
+
+    def partners(self, rows, among):
+        self.among_ = among
+        return sp.csr_array(among.places == rows.places[:, None]).astype(float)
+
+    def layout(self, draw, weight, n_components, generator):
+        drawn = draw(torch.arange(len(weight)), 2)
+        self.__dict__.setdefault("laid_", []).append((drawn, weight, n_components))
+        return torch.from_numpy(self.among_.X[:, :n_components].astype(np.float32))
+
+    def penalize(self, batch):
+        noted = batch.rows, batch.aim, batch.progress
+        self.__dict__.setdefault("brought_", []).append(noted)
+        at = batch.code if batch.aim is None else batch.aim
+        return self.weight * (batch.code - at).square().sum(dim=-1)
+
+
+def test_a_layout_is_brought_with_the_rows_in_training_and_not_with_those_held_out():
+    penalty, _ = asked_in_fit(IRIS, kind=Laid, validation_fraction=0.2, batch_size=30)
+    ((drawn, weight, n_components),) = penalty.laid_
+    assert n_components == 2
+    n_rows = len(weight)
+    assert drawn.shape == (n_rows, 2)
+    assert torch.equal(drawn, torch.arange(n_rows)[:, None].expand(-1, 2))  # none has a partner
+    assert {aim is None for _, aim, _ in penalty.brought_} == {True, False}
+    seen = []
+    for rows, aim, progress in penalty.brought_:
+        if aim is None:
+            assert progress == 1.0
+            continue
+        seen.append(progress)
+        for column in range(2):  # standardized, and as they are
+            assert np.corrcoef(rows[:, column], aim[:, column])[0, 1] > 1 - 1e-6
+    assert seen == sorted(seen)
+    assert 0 == seen[0] < seen[-1] < 1
+
+
+def test_a_layout_of_folds_is_that_of_their_own_rows_and_codes_have_none_in_a_second_fit():
+    penalty, _ = asked_in_fit(IRIS, kind=Laid)
+    n_different = len(np.unique(IRIS, axis=0))
+    lengths = [len(weight) for _, weight, _ in penalty.laid_]
+    assert len(lengths) == 5
+    assert max(lengths) < n_different
+    penalty = Laid()
+    estimator = quick(penalty, early_stopping=False, warm_start=True).fit(IRIS)
+    n_laid = len(penalty.laid_)
+    estimator.fit(IRIS)
+    assert len(penalty.laid_) == n_laid == 1
+
+
+def test_a_layout_of_another_shape_is_refused():
+    class Wide(Laid):
+        def layout(self, draw, weight, n_components, generator):
+            return torch.zeros(len(weight), n_components + 1)
+
+    with pytest.raises(ValueError, match=r"shape \(149, 3\) as layout of 149 rows.*\(149, 2\)"):
+        quick(Wide(), early_stopping=False).fit(IRIS)
+
+
 def test_neighbors_of_many_rows_and_columns_are_nearly_exact(monkeypatch):
     random = np.random.RandomState(0)
     X = random.normal(size=(400, 8)) @ random.normal(size=(8, 120))

@@ -203,6 +203,29 @@ def test_neighbors_are_drawn_together_and_others_apart_as_the_loop_says(is_weigh
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_codes_are_drawn_to_the_layout_at_first_and_then_to_their_neighbors():
+    network = with_linear_path("tanh")
+    partners = torch.randn(N_ROWS, N_FEATURES, generator=torch_generator(5))
+    aim = 9 * torch.randn(N_ROWS, N_CODES, generator=torch_generator(6))
+    given = batch(network.from_standardized)
+    given = given._replace(partners=partners, aim=aim)
+    part = NeighborPreservation(0.7)
+    spread = np.sqrt(np.mean((aim.numpy() - aim.numpy().mean(axis=0)) ** 2))
+    apart = [np.linalg.norm(a - b) for a, b in zip(given.code.numpy(), aim.numpy(), strict=True)]
+    found = part.penalize(given._replace(progress=0.05)).numpy()
+    np.testing.assert_allclose(found, 0.7 * np.array(apart) / spread, rtol=1e-5)
+    later = part.penalize(given._replace(progress=0.9))
+    torch.testing.assert_close(later, part.penalize(given._replace(aim=None)))
+
+
+def test_codes_at_their_places_have_a_gradient():
+    aim = torch.zeros(N_ROWS, N_CODES)
+    code = aim.clone().requires_grad_()
+    given = batch(code=code)._replace(aim=aim, progress=0.0)
+    NeighborPreservation().penalize(given).sum().backward()
+    assert code.grad.isfinite().all()
+
+
 def test_codes_far_away_from_zero_lose_no_digits_of_their_distances():
     code = torch.randn(N_ROWS, N_CODES, generator=torch_generator(1))
     near, far = (

@@ -217,7 +217,9 @@ class PenalizedBatch(NamedTuple):
     ``rows`` are standardized and clean, with the mean in the place of missing values;
     ``encode`` is the encoder, as a function of such rows. ``weight`` are the rows' weights,
     1 on average over all training rows. ``partners`` are other rows, one for each, if the penalty
-    has a method `partners` that says which.
+    has a method `partners` that says which. ``aim`` is where its method `layout`, if it has one,
+    has put the rows; rows held out have none. ``progress`` is the share of the training that is
+    done, 1 where it is not trained.
     """
 
     code: Tensor  # (batch, n_components)
@@ -226,10 +228,15 @@ class PenalizedBatch(NamedTuple):
     weight: Tensor  # (batch,)
     encode: Callable[[Tensor], Tensor]
     partners: Tensor | None = None  # (batch, n_features), standardized
+    aim: Tensor | None = None  # (batch, n_components)
+    progress: float = 1.0
 
 
 class Penalty(Protocol):
-    """A part that adds to a loss; it asks for partners if it has a method ``partners``, too."""
+    """A part that adds to a loss; it asks for partners if it has a method ``partners``, too.
+
+    Behind the columns of a row's partner stands the row's aim, where it has one.
+    """
 
     def penalize(self, batch: PenalizedBatch) -> Tensor:
         """Return a number for each row, (batch,), or one for the batch, its mean."""
@@ -263,7 +270,7 @@ class PenalizedLoss(ReconstructionLoss):
     def weighted_rows(self, output: AutoencoderOutput, target: list[Tensor]) -> Tensor:
         Z, weight, *partners = target
         total = self.loss.weighted_rows(output, [Z, weight])
-        for penalty in self._penalties(output, Z, weight, partners):
+        for penalty in self._penalties(output, Z, weight, partners, self.progress):
             total = total + penalty * weight
         return total
 
@@ -274,15 +281,23 @@ class PenalizedLoss(ReconstructionLoss):
         return total
 
     def _penalties(
-        self, output: AutoencoderOutput, Z: Tensor, weight: Tensor, partners: Sequence[Tensor]
+        self,
+        output: AutoencoderOutput,
+        Z: Tensor,
+        weight: Tensor,
+        partners: Sequence[Tensor],
+        progress: float = 1.0,
     ) -> list[Tensor]:
         """Return the penalties, (batch,) or (1,), each with a dimension more if Z has one."""
         Z, brought = Z.nan_to_num(0.0), iter(partners)
-        batch = PenalizedBatch(output.code, output.reconstruction, Z, weight, self._encode[0])
+        code, rebuilt, encode = output.code, output.reconstruction, self._encode[0]
+        batch = PenalizedBatch(code, rebuilt, Z, weight, encode, progress=progress)
         results = []
         for part in self.penalties:
-            own = next(brought) if asks_for_partners(part) else None
-            result = part.penalize(batch._replace(partners=own))
+            own, aim = next(brought) if asks_for_partners(part) else None, None
+            if own is not None and own.shape[-1] > Z.shape[-1]:
+                own, aim = own.split([Z.shape[-1], own.shape[-1] - Z.shape[-1]], dim=-1)
+            result = part.penalize(batch._replace(partners=own, aim=aim))
             shape = tuple(getattr(result, "shape", ()))
             if not isinstance(result, Tensor) or shape not in (Z.shape[:-2], Z.shape[:-1]):
                 raise ValueError(
