@@ -5,14 +5,9 @@ for bit: the order of different rows, the start and what noise draws follow from
 order. What the user's own losses, noises and penalties are given is in the order of X.
 """
 
-from functools import partial
-
-import numpy as np
 from torch import Generator, Tensor, nn
 
 from ._fitting import checked_part
-from ._partners import PartnerRows
-from ._rows import reordered
 from .nn import PenalizedBatch, asks_for_partners
 
 
@@ -43,8 +38,11 @@ class PartOnX:
         self.order = order
         self.back = order.argsort()
         if asks_for_partners(part):
-            self.partners = partial(_partners_on_X, part, self.back.numpy())
+            self.partners, self.columns_of_X = part.partners, self.back.numpy()
             self.needs_labels = getattr(part, "needs_labels", False)
+            self.transformer = getattr(part, "transformer", None)
+            if hasattr(part, "layout"):
+                self.layout = part.layout
 
     def __call__(self, reconstruction: Tensor, X: Tensor) -> Tensor:
         result = self.part(reconstruction[:, self.back], X[:, self.back])
@@ -68,11 +66,6 @@ class PartOnX:
 
     def __repr__(self) -> str:
         return repr(self.part)
-
-
-def _partners_on_X(part, back: np.ndarray, *rows: PartnerRows):
-    """Return the partners that a part finds in rows in the order of X."""
-    return part.partners(*(some._replace(X=reordered(some.X, back)) for some in rows))
 
 
 class ModuleOnX(nn.Module):

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 from torch import Generator, Tensor
 
-from ._rows import StandardizedRows, fill_holes
+from ._rows import StandardizedRows, fill_holes, reordered
 from ._seeding import torch_generator
 from ._sources import RowSource
 from .nn import PenalizedLoss, Penalty, ReconstructionLoss, asks_for_partners
@@ -205,11 +205,18 @@ class Partners:
             how = {}
             if has_fit_parameter(transformer, "sample_weight"):
                 how["sample_weight"] = weight[weight > 0]
-            self.found[key] = transformer.fit(_values(self.training)[weight > 0], **how)
+            self.found[key] = transformer.fit(self._values(self.training)[weight > 0], **how)
         return self.found[key]
 
+    def _values(self, rows: StandardizedRows) -> Any:
+        X = rows.X[rows.indices]
+        # A target stands behind its row.
+        X = fill_holes(X[:, X.shape[1] - len(rows.mean) :], rows.mean)
+        columns = getattr(self.part, "columns_of_X", None)  # where layers have them otherwise
+        return X if columns is None else reordered(X, columns)
+
     def _shown(self, rows: StandardizedRows) -> PartnerRows:
-        X = _values(rows)
+        X = self._values(rows)
         if getattr(self.part, "transformer", None) is not None:
             X = self._transformer().transform(X)
             X = X if sp.issparse(X) else np.asarray(X)
@@ -221,12 +228,6 @@ class Partners:
             rows.indices,
             rows.X.shape[0],
         )
-
-
-def _values(rows: StandardizedRows) -> Any:
-    X = rows.X[rows.indices]
-    # A target stands behind its row.
-    return fill_holes(X[:, X.shape[1] - len(rows.mean) :], rows.mean)
 
 
 def _check(part: Any, shares: Sequence[Any], n_rows: int, n_among: int) -> None:

@@ -584,6 +584,32 @@ def test_rows_are_compared_as_a_transformer_makes_them():
         np.testing.assert_array_equal(part.partners(rows, among).toarray(), expected)
 
 
+@pytest.mark.parametrize("transformer", [None, _Weighed(2)])
+def test_layouts_and_transformers_are_in_the_order_of_X_where_layers_have_another(transformer):
+    class Images(Laid):
+        def __init__(self, weight=0.1, transformer=None):
+            super().__init__(weight)
+            self.transformer = transformer
+
+    X = np.random.RandomState(0).normal(size=(40, 32))
+    penalty = Images(transformer=transformer)
+    _Weighed.fitted.clear()
+    ConvolutionalAutoencoderTransformer(
+        2,
+        image_shape={"height": 4, "width": 4, "channels": 2},
+        penalty=penalty,
+        **{"channels": 2, "max_iter": 1, "early_stopping": False, "random_state": 0},
+    ).fit(X)
+    expected = X[penalty.among_.places]
+    if transformer is not None:
+        ((given, _, _),) = _Weighed.fitted
+        np.testing.assert_allclose(given, expected)
+        expected = abs(PCA(2).fit(given).transform(given))
+    np.testing.assert_allclose(abs(penalty.among_.X), abs(expected), atol=1e-8)
+    assert len(penalty.laid_) == 1
+    assert all(aim is not None for _, aim, _ in penalty.brought_)
+
+
 def test_a_transformer_of_sparse_rows_and_one_that_draws():
     X = sp.random(80, 30, density=0.2, format="csr", random_state=0)
     part = NeighborPreservation(transformer=TruncatedSVD(3))
