@@ -900,9 +900,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         if not resumed:
             self._pretrain(network, loss, rows, settings, pretraining)
         penalties = [self._own(part) for part in penalties_of(self.penalty)]
-        n_codes = None if resumed else n_codes_of(network)
         encode, seed = network.encoder.from_standardized, settings.seed
-        return Start(network, penalized(loss, penalties, encode, rows, fit, n_codes, seed), rows)
+        n_laid = None if resumed else n_codes
+        return Start(network, penalized(loss, penalties, encode, rows, fit, n_laid, seed), rows)
 
     def _layers(self, n_features, n_codes, generator) -> Layers:
         """Return the nonlinear layers, which start at zero beside a linear path."""

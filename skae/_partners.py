@@ -272,7 +272,7 @@ def penalized(
     fit : FitRows
         All rows of the fit, with their labels, and what has been found of them before.
     n_codes : int or None
-        Of how many codes rows have a layout; None where codes are there already.
+        Of how many codes rows have a layout; None where codes are there already, or are a map.
     seed : int
         Of the layout.
     """
