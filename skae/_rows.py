@@ -385,14 +385,15 @@ class Units:
             self._single = [high, low] if has_rest else [high]
 
     def standardize(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows less the mean and over the scale.
+        """Return rows less the mean and over the scale, each together in memory.
 
-        Columns beside the features, which the features are to be rebuilt as, have their means.
+        Columns beside the features, which the features are to be rebuilt as, have their means. How
+        X lies in memory would decide in which order products are summed up.
         """
         parts, scale = self._parts(rows.dtype)
         if rows.shape[1] > len(self.mean):
             parts = [np.tile(part, rows.shape[1] // len(part)) for part in parts]
-        Z = rows - parts[0]
+        Z = np.subtract(rows, parts[0], order="C")
         for part in parts[1:]:
             Z -= part
         Z /= scale

@@ -1391,3 +1391,15 @@ def test_clean_targets_go_with_flags(iris):
 def test_what_needs_a_mirror_image_is_refused_with_flags(iris, parameter):
     with pytest.raises(ValueError, match="missing='flag' gives the encoder columns"):
         flagged(**parameter).fit(iris)
+
+
+def test_how_rows_lie_in_memory_changes_no_bit():
+    X = np.random.RandomState(0).normal(size=(500, 7))
+    fitted = AutoencoderTransformer(2, max_iter=2, random_state=0).fit(X)
+    again = clone(fitted).fit(np.asfortranarray(X))
+    for dtype in (np.float64, np.float32):
+        rows = X.astype(dtype)
+        codes = fitted.transform(rows)
+        for other in (np.asfortranarray(rows), np.repeat(rows, 2, axis=1)[:, ::2]):
+            np.testing.assert_array_equal(again.transform(other), codes)
+            assert again.score(other) == fitted.score(rows)
