@@ -9,15 +9,21 @@ from sklearn.cluster import HDBSCAN
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
 
 from ._rows import places_among
 
 _MOST_CODES = 10_000  # among which islands are looked for, as that takes their square
 _LEAST_SHARE, _LEAST_ROWS = 0.02, 5  # of an island
+_SPARSE_SHARE, _N_AROUND = 0.2, 30  # left out of a mixture, by the distance of which neighbor
 
 
 class Mixture(NamedTuple):
-    """Groups as normal distributions of codes, those of the most codes first."""
+    """Groups as normal distributions of codes, those of the most codes first.
+
+    What lies between groups tells nothing of them, and no normal distribution has such tails: so
+    the fifth of the codes that has most room around it is left out where they are learnt.
+    """
 
     shares: np.ndarray  # (n_groups,), of the codes
     centers: np.ndarray  # (n_groups, n_components)
@@ -35,7 +41,8 @@ class Mixture(NamedTuple):
         mixture = GaussianMixture(n_groups, n_init=n_init, random_state=seed)
         with warnings.catch_warnings():  # where it stops matters little
             warnings.simplefilter("ignore", ConvergenceWarning)
-            found = np.bincount(mixture.fit_predict(codes), minlength=n_groups)
+            mixture.fit(_in_the_midst(codes, n_groups))
+        found = np.bincount(mixture.predict(codes), minlength=n_groups)
         order = np.argsort(-found, kind="stable")
         return cls(
             mixture.weights_[order], mixture.means_[order], mixture.precisions_cholesky_[order]
@@ -50,6 +57,16 @@ class Mixture(NamedTuple):
     def labels(self, codes: np.ndarray) -> np.ndarray:
         """Return the likeliest group of each code, (n_codes,)."""
         return self.probabilities(codes).argmax(axis=1)
+
+
+def _in_the_midst(codes: np.ndarray, n_groups: int) -> np.ndarray:
+    """Return the codes that are nearest to others, or all if hardly any are different."""
+    n_neighbors = min(_N_AROUND, len(codes) // (5 * n_groups))
+    if n_neighbors == 0:
+        return codes
+    distances, _ = NearestNeighbors(n_neighbors=n_neighbors).fit(codes).kneighbors()
+    midst = codes[distances[:, -1] <= np.quantile(distances[:, -1], 1 - _SPARSE_SHARE)]
+    return midst if len(np.unique(midst, axis=0)) >= n_groups else codes
 
 
 class Islands(NamedTuple):

@@ -59,14 +59,35 @@ def test_the_number_of_groups_is_found(blobs):
     assert fitted.inverse_transform(fitted.cluster_centers_).shape == (3, 5)
 
 
-def test_probabilities_are_those_of_the_mixture():
+def test_probabilities_are_those_of_the_mixture_of_codes_in_the_midst_of_others():
     codes = np.random.RandomState(0).normal(size=(200, 2)) * [1, 3]
     ours = Mixture.of(codes, 3, 2, seed=0)
-    theirs = GaussianMixture(3, n_init=2, random_state=0).fit(codes)
+    away = np.sort(np.linalg.norm(codes[:, None] - codes, axis=2), axis=1)[:, 200 // 15]
+    midst = codes[away <= np.quantile(away, 0.8)]
+    assert len(midst) == 160
+    theirs = GaussianMixture(3, n_init=2, random_state=0).fit(midst)
     order = np.argsort(-np.bincount(theirs.predict(codes), minlength=3), kind="stable")
     np.testing.assert_allclose(
         ours.probabilities(codes), theirs.predict_proba(codes)[:, order], atol=1e-9
     )
+
+
+def test_codes_between_groups_make_none_of_their_own():
+    random = np.random.RandomState(0)
+    middles = np.repeat(
+        [[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]], [300, 100, 300, 100], axis=0
+    )
+    codes = middles + random.normal(size=middles.shape)
+    between = random.uniform(-5, 14, size=(100, 2))
+    found = Mixture.of(np.concatenate([codes, between]), 4, 3, seed=0).labels(codes)
+    _, groups = np.unique(middles, axis=0, return_inverse=True)
+    assert adjusted_rand_score(groups.ravel(), found) > 0.99
+
+
+def test_a_few_codes_that_are_alike_are_grouped_too():
+    codes = np.repeat([[0.0, 0.0], [1.0, 1.0], [5.0, 5.0]], [40, 1, 1], axis=0)
+    assert len(np.unique(Mixture.of(codes, 3, 2, seed=0).labels(codes))) == 3
+    assert len(np.unique(Mixture.of(codes[-3:], 3, 2, seed=0).labels(codes[-3:]))) == 3
 
 
 def test_codes_without_groups_belong_to_none():
