@@ -31,9 +31,9 @@ class AutoencoderClustering(
     An autoencoder with the penalty `skae.penalty.NeighborPreservation` draws rows that are
     neighbors near to one another and all others apart, so that groups of any form become islands.
     They are told apart by a mixture of normal distributions, as in N2D [1]_, that is fitted to the
-    four fifths of the codes with the least room around them, as groups have tails; DEC [2]_ and IDEC [3]_
-    draw codes to the centers of groups instead, while they are learnt. As there is a network, new
-    rows have clusters, and what a typical member looks like can be decoded.
+    four fifths of the codes with the least room around them, as groups have tails; DEC [2]_ and
+    IDEC [3]_ draw codes to the centers of groups instead, while they are learnt. As there is a
+    network, new rows have clusters, and what a typical member looks like can be decoded.
 
     Parameters
     ----------
