@@ -109,9 +109,10 @@ def _smoothest(neighbors: Tensor, n_components: int, generator: Generator) -> Te
     start = torch.randn(n_rows, min(n_components + 5, n_rows - 1), generator=generator)
     edges = np.repeat(np.arange(n_rows), n_drawn), neighbors.flatten().numpy()
     graph = sp.csr_array((np.ones(len(edges[0]), dtype=np.float32), edges), shape=(n_rows, n_rows))
-    graph = graph + graph.T + sp.eye_array(n_rows, dtype=np.float32)
+    graph = graph + graph.T + sp.csr_array(sp.eye(n_rows, dtype=np.float32))
     root = np.sqrt(graph.sum(axis=1))
-    step = sp.diags_array(0.5 / root) @ graph @ sp.diags_array(1 / root)
+    scaled = sp.csr_array(sp.diags(1 / root))
+    step = 0.5 * scaled @ graph @ scaled
     functions = np.column_stack([root, start.numpy()]).astype(np.float32)
     for number in range(_SMOOTHINGS):
         if number % 5 == 0:
