@@ -220,6 +220,14 @@ class Partners:
         if getattr(self.part, "transformer", None) is not None:
             X = self._transformer().transform(X)
             X = X if sp.issparse(X) else np.asarray(X)
+            values = X.data if sp.issparse(X) else X
+            finite = values.dtype.kind in "buif" and bool(np.isfinite(values).all())
+            if X.ndim != 2 or X.shape[0] != len(rows) or not finite:
+                raise ValueError(
+                    f"transformer={self.part.transformer!r} made {type(X).__name__} of shape "
+                    f"{X.shape} and dtype {X.dtype} of {len(rows)} rows ({finite=}); expected are "
+                    "finite numbers, as many for each row. Give another transformer."
+                )
         labels = self.labels if getattr(self.part, "needs_labels", False) else None
         return PartnerRows(
             X,

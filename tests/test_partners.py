@@ -12,6 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.model_selection import PredefinedSplit
 from sklearn.neighbors import kneighbors_graph
+from sklearn.preprocessing import FunctionTransformer
 
 import skae
 from skae import (
@@ -618,6 +619,15 @@ def test_a_transformer_of_sparse_rows_and_one_that_draws():
     assert part.transformer.random_state is None
     nested = NeighborPreservation(transformer=AutoencoderTransformer(3, max_iter=2))
     assert quick(nested).fit(IRIS).transform(IRIS).shape == (150, 2)
+
+
+@pytest.mark.parametrize(
+    "made", [np.full((149, 2), np.nan), np.zeros((3, 2)), np.zeros(149), np.full((149, 1), "a")]
+)
+def test_what_a_transformer_makes_has_to_be_rows_of_numbers(made):
+    transformer = FunctionTransformer(lambda X: made)
+    with pytest.raises(ValueError, match=r"transformer=Func.* 149 rows.*finite numbers"):
+        quick(NeighborPreservation(transformer=transformer), early_stopping=False).fit(IRIS)
 
 
 def test_a_transformer_is_kept_in_a_file_and_does_not_go_with_a_graph(tmp_path):
