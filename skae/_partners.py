@@ -220,7 +220,7 @@ class Partners:
         if getattr(self.part, "transformer", None) is not None:
             X = self._transformer().transform(X)
             X = X if sp.issparse(X) else np.asarray(X)
-            values: np.ndarray = X.data if sp.issparse(X) else X
+            values: Any = X.data if sp.issparse(X) else X
             finite = values.dtype.kind in "buif" and bool(np.isfinite(values).all())
             if X.ndim != 2 or X.shape[0] != len(rows) or not finite:
                 raise ValueError(
