@@ -88,7 +88,8 @@ class Partners:
     labels : ndarray of int of shape (n_samples,) or None
         Of all rows of the fit.
     found : dict
-        Walks and layouts that have been found before: candidates of one fit have the same rows.
+        Walks, layouts and transformers that have been found before, as candidates of one fit have
+        the same rows.
     rows : StandardizedRows, optional
         Those that are to have partners, if they are not those of the training.
     n_codes : int, optional
