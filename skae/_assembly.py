@@ -11,6 +11,7 @@ from scipy.special import logit
 from torch import nn
 from torch.nn import functional as F
 
+from ._fitting import LEAST_SCALE
 from ._principal_axes import principal_axes
 from ._rows import dense_chunks, fill_holes, places_among
 from ._threads import single_thread
@@ -344,7 +345,7 @@ def _start_near_axes(into, out_of, activation, axes, Z, target, weight):
     """
     if not isinstance(activation, nn.Identity):
         spread = (Z @ axes.T).std(axis=0)
-        axes = axes / np.where(spread > 0, spread, 1)[:, None]
+        axes = axes / np.where(spread > LEAST_SCALE, spread, 1)[:, None]
     with torch.no_grad():
         into.weight[: len(axes), : axes.shape[1]] = torch.from_numpy(axes)
         without_flags = into.weight[:, : axes.shape[1]]

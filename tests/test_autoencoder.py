@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.linalg import subspace_angles
@@ -876,6 +876,7 @@ def test_weights_that_leave_less_than_two_rows_are_refused(iris):
     latent_activation=st.sampled_from(["identity", "relu", "logistic"]),
     loss=st.sampled_from(["squared_error", "absolute_error", "huber"]),
 )
+@example(np.array([[2e-54], [0.0]]), 1, "pca", False, "relu", "squared_error")
 def test_any_finite_data_gives_finite_codes(
     X, n_components, init, early_stopping, latent_activation, loss
 ):
