@@ -57,11 +57,11 @@ def laid_out(
     n_batches = -(-n_rows // _BATCH)
     n_steps = _VISITS * n_batches
     longest = _STEP * max(1.0, n_rows / _FEW_ROWS) ** 0.5
+    weakest = min(_WEAKEST, repulsion)
     for step in range(n_steps):
         if step % n_batches == 0:
             batches = torch.randperm(n_rows, generator=generator).tensor_split(n_batches)
         progress = step / n_steps
-        weakest = min(_WEAKEST, repulsion)
         now = weakest * (repulsion / weakest) ** min(1.0, 2 * progress)
         rows = batches[step % n_batches]
         neighbors = draw(rows, _DRAWN)
@@ -79,11 +79,8 @@ def _gradients(code, rows, neighbors, weight, repulsion: float) -> tuple[Tensor,
     mean_i is that of 1 / (1 + d_ik²) over the other rows k.
     """
     of_rows, own = code[rows], weight[rows]
-    middle = of_rows.mean(dim=0)  # as differences of small numbers are exact
-    centered = of_rows - middle
-    squares = centered.square().sum(dim=1)
-    apart = squares[:, None] + squares - 2 * centered @ centered.T
-    nearness = 1 / (1 + apart.clamp_(min=0))  # (batch, batch)
+    centered = of_rows - of_rows.mean(dim=0)  # as differences of small numbers are exact
+    nearness = 1 / (1 + squared_distances(of_rows))  # (batch, batch)
     nearness.fill_diagonal_(0)
     others = (own.sum() - own).clamp(min=_EDGE)
     mean = (nearness @ own / others).clamp(min=_EDGE)  # (batch,)
@@ -97,6 +94,13 @@ def _gradients(code, rows, neighbors, weight, repulsion: float) -> tuple[Tensor,
     repelled = 2 * (between.sum(dim=1, keepdim=True) * centered - between @ centered)
     ratio = own[:, None] / weight[neighbors].clamp(min=_EDGE)  # of a row that is its own, pull is 0
     return pull.sum(dim=1) - repelled, (-ratio[..., None] * pull).flatten(end_dim=1)
+
+
+def squared_distances(code: Tensor) -> Tensor:
+    """Return the squared distances of all codes from one another, (..., n_codes, n_codes)."""
+    code = code - code.mean(dim=-2, keepdim=True)  # as differences of small numbers are exact
+    squares = code.square().sum(dim=-1)
+    return (squares[..., None] + squares[..., None, :] - 2 * code @ code.mT).clamp(min=0)
 
 
 def _smoothest(neighbors: Tensor, n_components: int, generator: Generator) -> Tensor:

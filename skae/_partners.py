@@ -183,7 +183,8 @@ class Partners:
         return tuple(array.tobytes() for array in arrays)
 
     def _find(self) -> list[Steps]:
-        rows, among = self._shown(self.rows), self._shown(self.training)
+        among = self._shown(self.training)
+        rows = among if self.rows is self.training else self._shown(self.rows)
         answer = self.part.partners(rows, among)
         shares = [answer] if sp.issparse(answer) else list(answer)
         _check(self.part, shares, len(rows.weight), len(among.weight))

@@ -42,7 +42,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
 from ._contract import BaseEstimator
-from ._layout import laid_out
+from ._layout import laid_out, squared_distances
 from ._neighbors import nearest
 from .nn import ACTIVATIONS, Penalty
 
@@ -597,7 +597,7 @@ class NeighborPreservation(BaseEstimator):
         n_rows = code.shape[-2]
         both = torch.cat([code, partner], dim=-2)  # (2 * batch, n_components)
         own = torch.eye(n_rows, dtype=torch.bool, device=code.device).repeat(2, 2)
-        nearness = 1 / (1 + _squared_distances(both))  # (2 * batch, 2 * batch)
+        nearness = 1 / (1 + squared_distances(both))  # (2 * batch, 2 * batch)
         counts = torch.cat([weight, weight], dim=-1)
         total = (nearness.masked_fill(own, 0) @ counts[..., None])[..., 0]
         of_others = counts.sum(dim=-1, keepdim=True) - 2 * counts
@@ -698,18 +698,11 @@ def _distances_to(aim: Tensor, code: Tensor) -> Tensor:
 
 def _centered_distances(points: Tensor, pairs: Tensor) -> Tensor:
     """Return the distances of points, less their mean over pairs that count, (..., n, n)."""
-    squares = _squared_distances(points)
+    squares = squared_distances(points)
     # The root has no gradient at zero, where equal points and each and itself are.
     distances = squares.clamp(min=torch.finfo(squares.dtype).eps ** 2).sqrt()
     n_pairs = pairs.sum(dim=(-2, -1), keepdim=True).clamp(min=torch.finfo(pairs.dtype).tiny)
     return distances - (pairs * distances).sum(dim=(-2, -1), keepdim=True) / n_pairs
-
-
-def _squared_distances(code: Tensor) -> Tensor:
-    """Return the squared distances of all codes from one another, (..., n_codes, n_codes)."""
-    code = code - code.mean(dim=-2, keepdim=True)  # as differences of small numbers are exact
-    squares = code.square().sum(dim=-1)
-    return (squares[..., None] + squares[..., None, :] - 2 * code @ code.mT).clamp(min=0)
 
 
 # A name stands for the part with its defaults.
