@@ -263,6 +263,37 @@ def test_sparse_rows_are_never_dense_all_at_once():
     assert peak < 3000 * 2000 * 8 / 4
 
 
+@pytest.mark.parametrize("share", [0, 0.1], ids=["complete", "with holes"])
+def test_rows_in_single_precision_are_standardized_batch_by_batch_to_the_same_bits(
+    X, share, monkeypatch
+):
+    X = X.astype(np.float32)
+    X[np.random.RandomState(1).uniform(size=X.shape) < share] = np.nan
+    indices = np.random.RandomState(2).permutation(len(X))[:30]
+    at_once = [rows for rows, _ in Batches(standardized(X, indices), 4, torch_generator(0))]
+    monkeypatch.setattr(_rows, "_COPIED_VALUES", 0)
+    by_batch = standardized(X, indices)
+    assert by_batch._by_batch()
+    for expected, (rows, (target, _)) in zip(
+        at_once, Batches(by_batch, 4, torch_generator(0)), strict=True
+    ):
+        assert torch.equal(rows, expected)
+        assert torch.equal(torch.isnan(target), target != rows)
+    for other in (X.astype(np.float64), np.asfortranarray(X)):
+        assert not standardized(other, indices)._by_batch()
+
+
+def test_many_rows_in_single_precision_are_not_copied():
+    X = np.random.RandomState(0).normal(size=(90_000, 50)).astype(np.float32)
+    tracemalloc.start()
+    rows = standardized(X, np.arange(len(X)), np.ones(len(X)))
+    for _ in Batches(rows, 256, torch_generator(0)):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 2
+
+
 # Batches
 
 
