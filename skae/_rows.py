@@ -407,24 +407,30 @@ class Units:
         """Return rows less the mean and over the scale, each together in memory.
 
         Columns beside the features, which the features are to be rebuilt as, have their means. How
-        X lies in memory would decide in which order products are summed up.
+        X lies in memory would decide in which order products are summed up. Torch has both threads
+        for it where the network has, and the same bits.
         """
         parts, scale = self._parts(rows.dtype)
         if rows.shape[1] > len(self.mean):
             parts = [np.tile(part, rows.shape[1] // len(part)) for part in parts]
-        Z = np.subtract(rows, parts[0], order="C")
+        result = np.empty(rows.shape, np.result_type(rows, parts[0]))
+        if not (rows.flags.c_contiguous and rows.flags.writeable):  # which torch may not take
+            np.copyto(result, rows)
+            rows = result
+        Z = torch.from_numpy(result)
+        torch.sub(torch.from_numpy(rows), torch.from_numpy(parts[0]), out=Z)
         for part in parts[1:]:
-            Z -= part
+            Z -= torch.from_numpy(part)
         Z /= scale
-        return Z
+        return result
 
     def restore(self, Z: np.ndarray) -> np.ndarray:
         """Return rows in their own units."""
         parts, scale = self._parts(Z.dtype)
-        rows = Z * scale
+        rows = torch.from_numpy(Z) * scale
         for part in reversed(parts):  # the small one first
-            rows += part
-        return rows
+            rows += torch.from_numpy(part)
+        return rows.numpy()
 
     def _parts(self, dtype) -> tuple[list[np.ndarray], Any]:
         """Return what sums up to the mean, and the scale, for rows of a dtype."""

@@ -20,7 +20,6 @@ from ._journal import Journal, digest
 from ._processes import Processes, SharedBatches, sum_gradients
 from ._progress import Epochs, Moment, Report, View, epochs_of
 from ._rows import (
-    CHUNK_VALUES,
     Batches,
     BatchesSideBySide,
     RowsSideBySide,
@@ -74,6 +73,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _EVALUATION_BATCH = 1024  # rows
+_APPLIED_VALUES = 2**19  # of the widest layer at one time, where a network is applied
 _MAP_VALUES = 2**20  # of the largest feature map at one time, where nothing is trained
 _OF_PARTNERS = 0xFA1  # which tells the seed of what is drawn for partners from others
 _AVERAGED_STEPS = 32  # of an epoch, that an average of weights has or a few more
@@ -922,12 +922,13 @@ def apply(
     dtype = torch.float64 if X.dtype == np.float64 and device != "mps" else torch.float32
     parameter = next(iter(network.parameters()), torch.empty(0))
     work = multiplications(network) * X.shape[0]
-    n_values = min(CHUNK_VALUES, X.shape[1] * _rows_at_once(network))
+    widths = [layer.out_features for layer in network.modules() if isinstance(layer, nn.Linear)]
+    n_rows = min(_APPLIED_VALUES // max(X.shape[1], *widths, 1), _rows_at_once(network))
     result = None  # one array from the start: small ones, each kept, would leave memory in pieces
     with single_thread(work < _SMALL_WORK), torch.inference_mode():
         if network.training or (parameter.dtype, parameter.device.type) != (dtype, device):
             network = copy.deepcopy(network).to(device, dtype).eval()
-        for chunk, rows in dense_chunks(X, None, n_values):
+        for chunk, rows in dense_chunks(X, None, max(1, n_rows) * X.shape[1]):
             rows = before(rows)
             rows = rows if rows.flags.writeable else rows.copy()  # of which torch would warn
             batch = torch.from_numpy(rows).to(device, dtype)

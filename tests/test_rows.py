@@ -461,6 +461,24 @@ def test_single_precision_loses_no_more_than_its_rounding(units, n_times):
         )
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_how_rows_lie_in_memory_changes_no_bit(dtype):
+    rows = np.random.default_rng(0).normal(FAR, 0.7, (50, 3)).astype(dtype)
+    mean, scale = FAR.astype(dtype), dtype(0.7)
+    expected = rows - mean
+    if dtype == np.float32:
+        expected -= (FAR - mean).astype(dtype)
+    expected /= scale
+    frozen = rows.copy()
+    frozen.flags.writeable = False
+    within = np.zeros(50, dtype=[("first", np.int8), ("rows", dtype, 3)])  # not aligned
+    within["rows"] = rows
+    twice = np.repeat(rows, 2, axis=0)[::2]
+    for same in (rows, np.asfortranarray(rows), rows[::-1].copy()[::-1], frozen, twice):
+        np.testing.assert_array_equal(Units(FAR, 0.7).standardize(same), expected)
+    np.testing.assert_array_equal(Units(FAR, 0.7).standardize(within["rows"]), expected)
+
+
 @pytest.mark.parametrize(("mean", "scale"), [(0.0, 1e-40), (3e38, 1e37), (0.0, 1e35)])
 def test_units_beyond_single_precision_are_those_of_double(mean, scale):
     rows = (mean + scale * np.array([[-1.0, 0.5], [2.0, 1.0]])).astype(np.float32)
