@@ -15,7 +15,7 @@ _LEAST_SHARE = 0.01  # of the mean variance of codes, that one is divided by
 _LEAST_ERROR = 0.01  # of the mean error, that the error of a column is divided by
 _NO_ERROR = 1e-10  # share of the variance that is lost by rounding alone
 _ALARMS = 0.05  # p-value from which on rows are outliers, for contamination="auto"
-_LEVEL_ROWS = 2000  # rows that holes are made in, to see what they do to scores
+_LEVEL_ROWS = 1024  # rows that holes are made in, to see what they do to scores
 _LEVELS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1)  # shares of values that are known
 
 

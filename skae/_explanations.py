@@ -20,12 +20,13 @@ class OutlierExplanation:
         nearest.
 
     contributions : ndarray of shape (n_samples, n_features)
-        The part of each column in what its errors and its values say.
+        The part of each column in what errors, the nearest row and the column's values say.
 
     views : dict of str to ndarray of shape (n_samples,)
         How unusual each view says that a row is, as minus the logarithm of how probable that is:
-        "surface", by the errors; "codes", by the distance to the nearest other codes; "columns", by
-        how far values are from the medians of their columns.
+        "surface", by the errors; "rows", by the distance to the nearest of other rows; "codes", by
+        the distance to the nearest other codes; "columns", by how far values are from the medians
+        of their columns.
 
     feature_names : ndarray of shape (n_features,)
         Names of the columns; x0, x1, … where they have none.

@@ -32,7 +32,7 @@ _SHARE_OF_PCA = 0.5  # of the variance, that the default autoencoder's codes exp
 # Of the default autoencoder. More epochs rebuild rows better, and tell no more of them apart; of
 # many rows, whose epochs have more steps, fewer do.
 _OF_DEFAULT = {"init": "pca", "noise": None, "missing": "mask", "validation_fraction": 0.1}
-_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 30
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 20
 _ROWS_SEEN = 500_000  # in all epochs, where they are between these
 
 
@@ -62,7 +62,7 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
         An unfitted autoencoder, such as `AutoencoderTransformer`; each fold has a clone of it.
         What counts for detection is that it can't reconstruct everything: few codes. None is
         an `AutoencoderTransformer` with as many codes as PCA needs for half of the variance
-        (though fewer than columns), ``init="pca"``, ``noise=None``, 30 epochs (of more than 16 000
+        (though fewer than columns), ``init="pca"``, ``noise=None``, 20 epochs (of more than 25 000
         rows fewer, to 5) and ``validation_fraction=0.1``: what it takes to tell rows apart is soon
         learnt.
 
@@ -74,15 +74,16 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
         adds the squared Mahalanobis distance of the code from the mean code, divided by the
         number of columns, so that a row that is far out counts however well it is
         reconstructed [2]_. "squared_error" is the sum over columns in the squared units of X.
-        "log_likelihood" is that of `VariationalAutoencoderTransformer`. "combined" has three
+        "log_likelihood" is that of `VariationalAutoencoderTransformer`. "combined" has four
         views of a row: the scaled error, which is large off the surface that most rows lie on;
+        the distance from the nearest row, of 512 that an autoencoder was trained on;
         the distance of the code from the farthest of its neighbors, the nearest fiftieth of the
         codes, which is large where few rows are; and how far its values are from the medians of
         their columns, the sum of log(1 + deviation / median deviation). Each is brought to minus
         the logarithm of how probable it is that a row not trained on is as unusual, whose mean is
-        1 for typical rows. The score is minus the root of the sum of three squares: of the first,
-        and of what the others are above 1, so that rows whose codes and columns are typical are
-        judged by their errors alone.
+        1 for typical rows. The score is minus the root of the sum of three squares: of the mean of
+        the first two, and of what the others are above 1, so that rows whose codes and columns are
+        typical are judged by what sets them apart from the surface and the rows alone.
 
     contamination : float or "auto", default=0.1
         The share of outliers among the rows of X, in (0, 0.5], which decides the threshold:
@@ -137,7 +138,8 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
     Notes
     -----
     A row of X is recognized by 64 bits that are computed from its values and kept; X itself
-    is not, but for a few rows with `half_life`. If it comes back changed, be it in the last digit,
+    is not, but for 512 rows for each autoencoder with ``criterion="combined"``, and a few with
+    `half_life`. If it comes back changed, be it in the last digit,
     it is a new row.
 
     Equal rows of X are never on both sides of a split, and count with the sum of their
@@ -329,7 +331,7 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
         Returns
         -------
         ndarray of float64 of shape (n_samples,)
-            The log-likelihood if that is the criterion; what the three views say together if it is
+            The log-likelihood if that is the criterion; what the four views say together if it is
             "combined"; or minus the `reconstruction_error` and, for "mahalanobis", what the code
             adds. The lower, the more unusual.
         """

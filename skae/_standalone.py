@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
@@ -189,9 +190,9 @@ class DecisionFunction(Method):
         self.takes_nan = detector._takes_nan()
         n_features = detector.n_features_in_
         self.is_combined = detector.criterion == "combined"
-        spaces = [None] * len(detector.autoencoders_)
+        spaces = rows = [None] * len(detector.autoencoders_)
         if self.is_combined:
-            spaces = detector._views.neighbors
+            spaces, rows = detector._views.neighbors, detector._views.rows
         if detector.criterion == "mahalanobis":
             spaces = detector._code_spaces
         error_scale = np.ones(n_features)
@@ -200,8 +201,8 @@ class DecisionFunction(Method):
         if self.is_combined:
             self.columns = Deviations(detector._views.columns)
             self.tails = nn.ModuleList(LogProbability(tail) for tail in detector._views.tails)
-        pairs = zip(detector.autoencoders_, spaces, strict=True)
-        self.folds = nn.ModuleList(Fold(*pair, error_scale) for pair in pairs)
+        parts = zip(detector.autoencoders_, rows, spaces, strict=True)
+        self.folds = nn.ModuleList(Fold(*of_fold, error_scale) for of_fold in parts)
         holes = detector._holes
         self.comparable = None if holes is None else ComparableScores(holes, n_features)
         self.register_buffer("offset", torch.as_tensor(detector.offset_, dtype=torch.float64))
@@ -211,17 +212,17 @@ class DecisionFunction(Method):
         return torch.where(scores < 0, -1, 1), scores
 
     def result(self, X: Tensor, y: Tensor | None = None) -> Tensor:
-        # The mean errors of the folds, and how far codes are from the others if that counts.
-        errors, *codes = torch.stack([fold(X) for fold in self.folds]).mean(dim=0)
+        # The mean errors of the folds, and how far rows and codes are from others if that counts.
+        errors, *distances = torch.stack([fold(X) for fold in self.folds]).mean(dim=0)
         scores = -errors
         if self.is_combined:
-            measured = [errors, *codes, self.columns(X)]
+            measured = [errors, *distances, self.columns(X)]
             pairs = zip(self.tails, measured, strict=True)
-            surface, *others = (-tail(of_one) for tail, of_one in pairs)
+            surface, rows, *others = (-tail(of_one) for tail, of_one in pairs)
             excess = [(one - TYPICAL).clamp(min=0.0).square() for one in others]
-            scores = -sum(excess, surface.square()).sqrt()
-        elif codes:
-            scores = scores - codes[0] / X.shape[1]
+            scores = -sum(excess, ((surface + rows) / 2).square()).sqrt()
+        elif distances:
+            scores = scores - distances[0] / X.shape[1]
         if self.comparable is not None:
             scores = self.comparable(scores, n_known(X))
         return scores - self.offset
@@ -236,17 +237,18 @@ def n_known(X: Tensor) -> Tensor:
 
 
 class Fold(nn.Module):
-    """What is unusual about rows for one of the detector's autoencoders, (1 or 2, batch, 1).
+    """What is unusual about rows for one of the detector's autoencoders, (1 to 3, batch, 1).
 
-    The error of each column, divided by ``error_scale``, and how far the code is from the others
-    if it is known where those lie.
+    The error of each column, divided by ``error_scale``, and how far the row and its code are from
+    the others if it is known where those lie.
     """
 
     error_scale: Tensor  # (n_features,)
 
-    def __init__(self, autoencoder, space, error_scale: np.ndarray) -> None:
+    def __init__(self, autoencoder, rows, space, error_scale: np.ndarray) -> None:
         super().__init__()
         self.network = Network(autoencoder)
+        self.rows = None if rows is None else RowDistance(rows)
         self.distance = None if space is None else _distance(space)
         self.register_buffer("error_scale", torch.as_tensor(error_scale))
 
@@ -257,8 +259,34 @@ class Fold(nn.Module):
         errors = (rebuilt - Z).square().double() * self.network.scale.square() / self.error_scale
         errors = torch.where(X.isnan(), 0.0, errors).sum(dim=1, keepdim=True)
         errors = errors * X.shape[1] / n_known(X)  # the known values count for the others
-        views = [errors] if self.distance is None else [errors, self.distance(codes.double())]
+        views = [errors]
+        if self.rows is not None:
+            views.append(self.rows(X))
+        if self.distance is not None:
+            views.append(self.distance(codes.double()))
         return torch.stack(views)
+
+
+class RowDistance(nn.Module):
+    """How far rows are from the nearest of some, (batch, 1)."""
+
+    references: Tensor  # (n_references, n_features)
+    middle: Tensor  # (n_features,)
+
+    def __init__(self, rows) -> None:
+        super().__init__()
+        references = rows.references
+        references = references.toarray() if sp.issparse(references) else references
+        self.register_buffer("references", torch.as_tensor(references, dtype=torch.float64))
+        self.register_buffer("middle", torch.as_tensor(rows.middle, dtype=torch.float64))
+
+    def forward(self, X: Tensor) -> Tensor:
+        known = (~X.isnan()).double()
+        Z = torch.where(X.isnan(), 0.0, X.double() - self.middle)
+        squares = Z.square().sum(dim=1, keepdim=True) - 2 * Z @ self.references.T
+        squares = (squares + known @ self.references.square().T).amin(dim=1, keepdim=True)
+        # The known values count for the others.
+        return (squares.clamp(min=0.0) * X.shape[1] / n_known(X)).sqrt()
 
 
 class Whitening(nn.Module):

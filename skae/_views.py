@@ -5,21 +5,24 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from scipy.spatial.distance import cdist
+from sklearn.metrics.pairwise import euclidean_distances, nan_euclidean_distances
 
 from ._calibration import CodeSpace, by_others, rebuilt, trained_on
 from ._explanations import OutlierExplanation
-from ._rows import chunks, dense_chunks, known_values, places_among
+from ._rows import chunks, dense_chunks, fill_holes, has_holes, known_values, places_among
 
-NAMES = "surface", "codes", "columns"  # of the views
+NAMES = "surface", "rows", "codes", "columns"  # of the views
 
 _NEIGHBORS = 0.02  # share of the rows that a code shall have near it
 _LEAST_NEIGHBORS = 10
 _REFERENCES = 1024  # codes, at most, among which neighbors are looked for
+_ROWS = 512  # at most, among which the nearest is looked for
 _DISTANCES = 2**20  # that are computed at one time
 _LEAST_SHARE = 0.01  # of the mean deviation of columns, that one is divided by
 TYPICAL = 1.0  # the mean of minus the logarithm of a probability, if it is uniform
 _TAIL = 0.1  # share of the rows from whose excess farther ones are told
 _KNOTS = 100  # of the distribution of a view
+_SAME = 1e-6  # of logarithms, below which they differ by rounding
 _LEAST_EXCESS = 1e-3  # of logarithms, on average, where the upper tenth is all the same
 
 
@@ -62,6 +65,56 @@ class CodeNeighbors(NamedTuple):
             else:
                 result[chunk] = _at_weight(distances.T, self.weight, self.wanted)
         return result
+
+
+class NearestRow(NamedTuple):
+    """Rows that an autoencoder was trained on, to find out how far others are from all of them.
+
+    Parameters
+    ----------
+    references : {ndarray, csr_array} of shape (n_references, n_features)
+        Some of the rows, less what is in the middle of their columns, which stands for what they
+        miss; sparse ones as they are.
+    middle : ndarray of shape (n_features,)
+        Zeros for sparse rows.
+    """
+
+    references: np.ndarray | sp.csr_array
+    middle: np.ndarray
+
+    @classmethod
+    def of(cls, X, middle: np.ndarray) -> "NearestRow":
+        """Take rows, (n_rows, n_features), in an order that says nothing of them."""
+        some = X[places_among(X.shape[0], _ROWS)]
+        if sp.issparse(X):
+            return cls(some, np.zeros(X.shape[1]))
+        return cls(fill_holes(some.astype(np.float64), middle) - middle, middle)
+
+    def distance(self, X) -> np.ndarray:
+        """Return how far each row is from the nearest one, (n_rows,); known values for the others.
+
+        Rows are dense with NaN for missing values, or sparse.
+        """
+        result = np.empty(X.shape[0])
+        for chunk in chunks(X.shape[0], self.references.shape[0], _DISTANCES):
+            result[chunk] = self._distances(X[chunk]).min(axis=1)
+        return result
+
+    def squares_by_value(self, X: np.ndarray) -> np.ndarray:
+        """Return the part of each value in the squared distance, (n_rows, n_features)."""
+        result = np.empty(X.shape)
+        for chunk in chunks(len(X), self.references.shape[0], _DISTANCES):
+            nearest = self.references[self._distances(X[chunk]).argmin(axis=1)]
+            nearest = nearest.toarray() if sp.issparse(nearest) else nearest
+            result[chunk] = np.square(X[chunk] - self.middle - nearest)
+        return np.nan_to_num(result)
+
+    def _distances(self, rows) -> np.ndarray:
+        if sp.issparse(rows):
+            return euclidean_distances(rows, self.references)
+        rows = rows - self.middle
+        measure = nan_euclidean_distances if has_holes(rows) else euclidean_distances
+        return measure(rows, self.references)
 
 
 class ColumnDeviations(NamedTuple):
@@ -139,9 +192,11 @@ class Tail(NamedTuple):
         level = np.linspace(0, 1 - _TAIL, _KNOTS)
         share = np.cumsum(weight) / weight.sum()
         at_level = measured[np.searchsorted(share, level * (1 - 1e-9))]
-        # What several rows have is one knot, in the middle of its levels: no step in between.
-        knots, place, count = np.unique(at_level, return_inverse=True, return_counts=True)
-        level = np.bincount(place, weights=level) / count
+        # What several rows have is one knot, in the middle of its levels: no step in between. Two
+        # rows that are the nearest of each other have the same distance, but for rounding.
+        is_last = np.diff(at_level, append=np.inf) > _SAME
+        place: np.ndarray = np.cumsum(is_last) - is_last
+        knots, level = at_level[is_last], np.bincount(place, weights=level) / np.bincount(place)
         beyond = measured > knots[-1]
         slope = 1 / _LEAST_EXCESS
         if beyond.any():
@@ -157,10 +212,12 @@ class Tail(NamedTuple):
 
 
 class Views(NamedTuple):
-    """The three views of a row: off the surface, far from other codes, out in single columns.
+    """The views of a row: off the surface, far from rows, from codes, out in single columns.
 
     Parameters
     ----------
+    rows : list of NearestRow
+        One for each autoencoder.
     neighbors : list of CodeNeighbors
         One for each autoencoder.
     columns : ColumnDeviations
@@ -168,6 +225,7 @@ class Views(NamedTuple):
         One for each view, by the names in ``NAMES``.
     """
 
+    rows: list[NearestRow]
     neighbors: list[CodeNeighbors]
     columns: ColumnDeviations
     tails: list[Tail]
@@ -193,17 +251,17 @@ class Views(NamedTuple):
         scores : ndarray of shape (n_rows,)
             Those that the views give these rows.
         """
-        neighbors = [
-            CodeNeighbors.of(autoencoder.transform(X[kept]), weight[kept])
-            for autoencoder, kept in zip(autoencoders, trained_on(held_out), strict=True)
-        ]
-        views = cls(neighbors, ColumnDeviations.of(X, weight), [])
+        columns, rows, neighbors = ColumnDeviations.of(X, weight), [], []
+        for autoencoder, kept in zip(autoencoders, trained_on(held_out), strict=True):
+            rows.append(NearestRow.of(X[kept], columns.middle))
+            neighbors.append(CodeNeighbors.of(autoencoder.transform(X[kept]), weight[kept]))
+        views = cls(rows, neighbors, columns, [])
         measured = views._measured(autoencoders, X, known_values(X), held_out, errors)
         views = views._replace(tails=[Tail.of(of_one, weight) for of_one in measured])
         return views, views._joined(measured)
 
     def log_probabilities(self, autoencoders, X, known, unseen, errors) -> np.ndarray:
-        """Return how probable it is that typical rows are as unusual, (3, n_rows).
+        """Return how probable it is that typical rows are as unusual, (4, n_rows).
 
         Parameters
         ----------
@@ -231,26 +289,33 @@ class Views(NamedTuple):
         return np.stack([tail(one) for tail, one in zip(self.tails, measured, strict=True)])
 
     def _joined(self, measured: list[np.ndarray]) -> np.ndarray:
-        surface, *others = -self._log_probabilities(measured)
-        return -np.sqrt(sum((_excess(one) ** 2 for one in others), surface**2))
+        surface, rows, *others = -self._log_probabilities(measured)
+        off = (surface + rows) / 2
+        return -np.sqrt(sum((_excess(one) ** 2 for one in others), off**2))
 
     def _measured(self, autoencoders, X, known, unseen, errors) -> list[np.ndarray]:
         pairs = list(zip(autoencoders, self.neighbors, strict=True))
-        distances = by_others(_distance_of_codes, pairs, X, unseen)
-        return [errors, distances, self.columns.total(X, known)]
+        of_codes = by_others(_distance_of_codes, pairs, X, unseen)
+        of_rows = by_others(NearestRow.distance, self.rows, X, unseen)
+        return [errors, of_rows, of_codes, self.columns.total(X, known)]
 
     def explain(self, autoencoders, X, known, unseen, errors, names) -> OutlierExplanation:
         """Return what makes rows unusual, of errors by value, (n_rows, n_features)."""
         by_view = -self.log_probabilities(autoencoders, X, known, unseen, errors.sum(axis=1))
         values = X.toarray() if sp.issparse(X) else X
-        said = (by_view[0], errors), (_excess(by_view[2]), self.columns.by_value(values))
+        squares = by_others(NearestRow.squares_by_value, self.rows, values, unseen)
+        said = [
+            (by_view[0] / 2, errors),
+            (by_view[1] / 2, squares),
+            (_excess(by_view[3]), self.columns.by_value(values)),
+        ]
         parts = [
             of_rows[:, None] * part / np.maximum(part.sum(axis=1, keepdims=True), 1e-300)
             for of_rows, part in said
         ]
         expected = by_others(rebuilt, autoencoders, X, unseen)
         views = dict(zip(NAMES, by_view, strict=True))
-        return OutlierExplanation(values, expected, parts[0] + parts[1], views, np.asarray(names))
+        return OutlierExplanation(values, expected, sum(parts), views, np.asarray(names))
 
 
 def _distance_of_codes(pair, rows) -> np.ndarray:

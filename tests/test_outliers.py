@@ -170,19 +170,20 @@ def test_codes_that_never_differ_add_nothing(criterion):
     assert np.isfinite(detector.score_samples(X)).all()
 
 
-def test_combined_scores_are_those_of_three_views():
+def test_combined_scores_are_those_of_four_views():
     X = table()
     detector = fitted("combined")
     for rows in (X, table(seed=1)):
         said = detector.explain(rows).views
-        parts = [said["surface"], *(np.maximum(said[name] - 1, 0) for name in ("codes", "columns"))]
+        parts = [np.maximum(said[name] - 1, 0) for name in ("codes", "columns")]
+        parts.append((said["surface"] + said["rows"]) / 2)
         np.testing.assert_allclose(detector.score_samples(rows), -np.linalg.norm(parts, axis=0))
     # Each is about exponential for rows not trained on, as logarithms of probabilities are.
     for name, one in detector.explain(X).views.items():
         assert one.mean() == pytest.approx(1, abs=0.15), name
 
 
-def test_errors_and_distances_of_codes_are_views_of_the_autoencoders_that_have_not_seen_a_row():
+def test_errors_and_distances_are_views_of_the_autoencoders_that_have_not_seen_a_row():
     X, new = table(), table(seed=1)
     detector = fitted("combined")
     tails = detector._views.tails
@@ -196,7 +197,12 @@ def test_errors_and_distances_of_codes_are_views_of_the_autoencoders_that_have_n
     )
     said = detector.explain(new).views
     np.testing.assert_allclose(said["surface"], -tails[0](errors))
-    np.testing.assert_allclose(said["codes"], -tails[1](distances))
+    np.testing.assert_allclose(said["codes"], -tails[2](distances))
+    apart = [
+        np.linalg.norm(new[:, None] - X[~held_out], axis=2).min(axis=1)
+        for held_out in detector._folds.unseen(X)
+    ]
+    np.testing.assert_allclose(said["rows"], -tails[1](np.mean(apart, axis=0)))
     own = -fitted("scaled_error").score_samples(X)
     np.testing.assert_allclose(detector.explain(X).views["surface"], -tails[0](own))
 

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
 from skae import _views
-from skae._views import CodeNeighbors, ColumnDeviations, Tail
+from skae._views import CodeNeighbors, ColumnDeviations, NearestRow, Tail
 
 
 def normal(*shape, seed=0):
@@ -56,13 +56,46 @@ def test_a_thousand_codes_stand_for_more():
     assert neighbors.wanted == pytest.approx(0.02 * 1024)
 
 
-# Columns
-
-
 def holes(X, seed=3):
     hole = np.random.RandomState(seed).uniform(size=X.shape) < 0.2
     hole[:, 0] = False  # no row is without any value
     return np.where(hole, np.nan, X)
+
+
+# Rows
+
+
+@pytest.mark.parametrize("values", [60, 2**20])  # of distances at one time
+@pytest.mark.parametrize("has_holes", [False, True])
+def test_a_row_is_as_far_as_the_nearest_one_by_the_values_that_are_known(
+    values, has_holes, monkeypatch
+):
+    monkeypatch.setattr(_views, "_DISTANCES", values)
+    X, new, middle = 50 + normal(90, 4), 50 + normal(11, 4, seed=1), np.full(4, 50.0)
+    if has_holes:
+        X, new = holes(X), holes(new, seed=4)
+    nearest = NearestRow.of(X, middle)
+    away = new[:, None] - np.where(np.isnan(X), middle, X)
+    squares = 4 * np.nanmean(away**2, axis=2)
+    assert_allclose(nearest.distance(new), np.sqrt(squares.min(axis=1)))
+    parts = np.nan_to_num(away[np.arange(11), squares.argmin(axis=1)] ** 2)
+    assert_allclose(nearest.squares_by_value(new), parts, atol=1e-12)
+
+
+def test_sparse_rows_are_as_far_as_dense_ones():
+    X, new = (normal(60, 5, seed=i) * (normal(60, 5, seed=2 + i) > 0) for i in (0, 1))
+    dense = NearestRow.of(X, np.median(X, axis=0))
+    sparse = NearestRow.of(sp.csr_array(X), np.median(X, axis=0))
+    assert sp.issparse(sparse.references)
+    assert_allclose(sparse.distance(sp.csr_array(new)), dense.distance(new))
+    assert_allclose(sparse.squares_by_value(new), dense.squares_by_value(new), atol=1e-12)
+
+
+def test_five_hundred_rows_stand_for_more():
+    assert len(NearestRow.of(normal(5000, 2), np.zeros(2)).references) == 512
+
+
+# Columns, of which some values are missing
 
 
 @pytest.mark.parametrize("values", [60, 2**20])
@@ -110,6 +143,14 @@ def test_weighted_rows_are_measured_as_repeated_ones_are():
 
 
 # Probabilities
+
+
+def test_equal_distances_that_differ_by_rounding_are_one():
+    # As those of two rows are, of which each is the nearest of the other.
+    distance = np.repeat(np.exp(normal(200)), 2) * np.tile([1.0, 1 + 1e-12], 200)
+    tail = Tail.of(distance, np.ones(400))
+    assert np.diff(tail.knots).min() > 1e-6
+    assert_allclose(tail(distance[::2]), tail(distance[1::2]), rtol=1e-6, atol=1e-9)
 
 
 def test_probabilities_of_typical_rows_are_uniform():

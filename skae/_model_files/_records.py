@@ -20,7 +20,7 @@ from .._new_rows import CodeMixture, NewRows, Ranks
 from .._outlier_stream import KeptRows
 from .._stacked import Stage
 from .._table_columns import CategoryColumn, DateColumn, NumberColumn, TableColumns
-from .._views import CodeNeighbors, ColumnDeviations, Tail, Views
+from .._views import CodeNeighbors, ColumnDeviations, NearestRow, Tail, Views
 from ..activation import TopK
 from ..joint import Ladder
 from ..nn import ChannelsLast, Logistic, MapShape, Softmax
@@ -68,9 +68,13 @@ RECORDS: dict[str, Record] = {
             CodeNeighbors,
             {"space": CodeSpace, "references": _ARRAY, "weight": _ARRAY, "wanted": float},
         ),
+        Record(NearestRow, {"references": (_ARRAY, csr_array), "middle": _ARRAY}),
         Record(ColumnDeviations, {"middle": _ARRAY, "spread": _ARRAY}),
         Record(Tail, {"knots": _ARRAY, "log_probability": _ARRAY, "slope": float}),
-        Record(Views, {"neighbors": list, "columns": ColumnDeviations, "tails": list}),
+        Record(
+            Views,
+            {"rows": list, "neighbors": list, "columns": ColumnDeviations, "tails": list},
+        ),
         Record(TypicalScores, {"scores": _ARRAY, "share": _ARRAY}),
         Record(HoleCalibration, {"share": _ARRAY, "middle": _ARRAY, "spread": _ARRAY}),
         Record(
