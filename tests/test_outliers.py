@@ -419,7 +419,7 @@ def test_the_default_autoencoder_has_fewer_codes_than_columns():
     assert detector.autoencoders_[0].n_components == 1
 
 
-@pytest.mark.parametrize(("n_rows", "n_epochs"), [(100, 30), (25_000, 20), (10**6, 5)])
+@pytest.mark.parametrize(("n_rows", "n_epochs"), [(100, 20), (50_000, 10), (10**6, 5)])
 def test_of_many_rows_the_default_sees_each_less_often(n_rows, n_epochs):
     X, indices = table(100), np.arange(n_rows) % 100
     template = AutoencoderOutlierDetector()._template(X, indices, np.ones(n_rows))

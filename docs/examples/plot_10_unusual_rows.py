@@ -63,9 +63,10 @@ plt.show()
 
 # %%
 # In a table, columns have names. The detector of benign tumors is asked about malignant ones:
-# ``explain_outliers`` tells what each of its three views says of a row (off the surface that the
-# others lie on, far from their codes, out in single columns; 1 is typical), which columns are
-# unexpected, and what was expected in their place, in the units that they have in the table.
+# ``explain_outliers`` tells what each of its four views says of a row (off the surface that the
+# others lie on, far from them, far from their codes, out in single columns; 1 is typical), which
+# columns are unexpected, and what was expected in their place, in the units that they have in the
+# table.
 
 from sklearn.datasets import load_breast_cancer
 from sklearn.pipeline import make_pipeline
