@@ -7,11 +7,16 @@ numbers, correlation ratios of a number and a category, Cramér's V of categorie
 
 Rows of the training half themselves are what can be had at best. Columns drawn one by one have no
 associations; the Gaussian copula has those of ranks, levels being ordered by how frequent they are.
-Values are missing in new rows as they are in training rows. CTGAN and TVAE are not compared: their
-package, ctgan, is not among those of this project.
+Values are missing in new rows as they are in training rows. CTGAN and TVAE (Xu et al. 2019,
+arXiv:1907.00503) are among the methods where their package, ctgan, is installed; as they take no
+missing numbers, means and most frequent levels are in the holes of what they are fitted to.
 """
 
 import time
+import warnings
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import combinations
 
 import numpy as np
@@ -24,7 +29,7 @@ from tabulate import tabulate
 
 from skae import TableAutoencoderTransformer, VariationalAutoencoderTransformer
 
-from .data import load, numbers_of
+from .data import load, numbers_of, words_of
 
 N_CODES = 6
 
@@ -71,12 +76,26 @@ def ours(train, n_rows, random):
     return model.fit(train).sample(n_rows, random_state=random.randint(1000))
 
 
+def of_ctgan(kind, train, n_rows, random):
+    words = words_of(train)
+    whole = train.fillna({name: train[name].mean() for name in numbers_of(train)})
+    whole = whole.fillna({name: train[name].mode()[0] for name in words})
+    model = getattr(import_module("ctgan"), kind)()
+    model.set_random_state(random.randint(1000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(whole, words)
+        return model.sample(n_rows)
+
+
 METHODS = {
     "rows of training": of_training,
     "columns one by one": one_by_one,
     "Gaussian copula": gaussian_copula,
     "ours": ours,
 }
+if find_spec("ctgan") is not None:
+    METHODS |= {kind: partial(of_ctgan, kind) for kind in ("CTGAN", "TVAE")}
 
 
 def as_numbers(*tables):
