@@ -8,9 +8,12 @@ PyOD's AutoEncoder and of Keras. "products" is the matrix products of the steps 
 Apply: rows a second of `transform` and `inverse_transform` over those of the bare module, once for
 all rows in one call and once for 1024 rows at a time.
 
+Compiled (only if asked for, as it needs a C++ compiler): seconds of the hand-written loop's steps
+with torch.compile over those without, and the seconds that compiling takes.
+
 All that is compared takes turns; of several rounds the median is printed, and the spread.
 
-    python benchmarks/speed.py [--parts fits apply] [--rounds 3] [--rows 60000] [--smoke]
+    python benchmarks/speed.py [--parts fits apply compiled] [--rounds 3] [--rows 60000] [--smoke]
 """
 
 import argparse
@@ -219,10 +222,48 @@ def applied(n_rows, n_rounds):
     print(tabulate(lines, headers=headers, floatfmt=".2f"), end="\n\n")
 
 
+def step_of(sizes, is_compiled):
+    """Return a step of the hand-written loop, a function of a batch."""
+    network = nn.Sequential(Residual(sizes), Residual(sizes[::-1])).train()
+    solver = torch.optim.AdamW(network.parameters(), fused=True)
+
+    def loss(batch):
+        return (network(batch) - batch).square().mean()
+
+    loss = torch.compile(loss) if is_compiled else loss
+
+    def step(batch):
+        solver.zero_grad()
+        loss(batch).backward()
+        solver.step()
+
+    return step
+
+
+def compiled(n_rounds, networks):
+    """Print what torch.compile makes of steps of the hand-written loop."""
+    lines = []
+    for sizes, batch_size in [
+        *networks,
+        ((13, 64, 32, 2), 32),
+    ]:  # the last is that of a small table
+        batches = torch.randn(30, batch_size, sizes[0])
+        steps = [step_of(sizes, is_compiled) for is_compiled in (False, True)]
+        to_compile = seconds_of(steps[1], batches[0])
+        rounds = [
+            [sum(seconds_of(step, batch) for batch in batches) for step in steps]
+            for _ in range(n_rounds + 1)
+        ]
+        ratio = np.median([after / before for before, after in rounds[1:]])
+        lines.append(["-".join(map(str, sizes)), batch_size, ratio, to_compile])
+    headers = ["network", "batch", "compiled", "seconds to compile"]
+    print(tabulate(lines, headers=headers, floatfmt=("", "", ".2f", ".0f")), end="\n\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     kinds = ["fits", "apply"]
-    parser.add_argument("--parts", nargs="+", choices=kinds, default=kinds)
+    parser.add_argument("--parts", nargs="+", choices=[*kinds, "compiled"], default=kinds)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=60_000, help="of 784 columns")
     parser.add_argument("--smoke", action="store_true", help="few rows")
@@ -234,6 +275,8 @@ def main():
         fits(500 if smoke else arguments.rows, n_rounds, NETWORKS[:1] if smoke else NETWORKS)
     if "apply" in arguments.parts:
         applied(600 if smoke else arguments.rows, n_rounds)
+    if "compiled" in arguments.parts:
+        compiled(n_rounds, NETWORKS)
 
 
 if __name__ == "__main__":
