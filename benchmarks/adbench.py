@@ -52,6 +52,7 @@ from skae import AutoencoderOutlierDetector
 
 MOST_ROWS = 5000
 OURS = "AutoencoderOutlierDetector"
+VIEWS = "surface", "rows", "codes", "columns"
 
 
 class PCAErrors:
@@ -195,10 +196,10 @@ def views(name, X, y, setting, seed):
     if y_score.all() or not y_score.any():
         return None
     by_view = AutoencoderOutlierDetector(random_state=seed).fit(X).explain(X_score).views
-    alone = [roc_auc_score(y_score, one) for one in by_view.values()]
-    others = [{other: by_view[other] for other in by_view if other != name} for name in by_view]
+    alone = [roc_auc_score(y_score, by_view[view]) for view in VIEWS]
+    others = [{other: by_view[other] for other in VIEWS if other != view} for view in VIEWS]
     left = [roc_auc_score(y_score, joined(some)) for some in others]
-    return list(by_view), [roc_auc_score(y_score, joined(by_view)), *alone, *left]
+    return name, [roc_auc_score(y_score, joined(by_view)), *alone, *left]
 
 
 def joined(by_view):
@@ -267,10 +268,12 @@ def main():
         ]
         if arguments.views or arguments.smoke:
             results = Parallel(arguments.jobs)(delayed(views)(*one) for one in cases)
-            kept = [result for result in results if result]
-            names, values = kept[0][0], np.mean([areas for _, areas in kept], axis=0)
+            of_table = {}
+            for name, areas in filter(None, results):
+                of_table.setdefault(name, []).append(areas)
+            values = np.mean([np.mean(areas, axis=0) for areas in of_table.values()], axis=0)
             lines = [["all", values[0], None]]
-            lines += zip(names, *np.split(values[1:], 2), strict=True)
+            lines += zip(VIEWS, *np.split(values[1:], 2), strict=True)
             print(tabulate(lines, ["views", "alone", "all but it"], floatfmt=".4f"), flush=True)
         if not arguments.views:
             results = Parallel(arguments.jobs)(
