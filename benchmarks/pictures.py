@@ -20,6 +20,7 @@ import warnings
 from importlib import import_module
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
@@ -70,24 +71,28 @@ class OpenTSNE:
         return self.embedding.transform(X)
 
 
+MANY = {"hidden_layer_sizes": (256, 256, 128, 64), "learning_rate_init": 0.002}
+APART = NeighborPreservation(3.0, repulsion=100.0)
 METHODS = {
     "pca": lambda seed: PCA(2, random_state=seed),
     "autoencoder": lambda seed: AutoencoderTransformer(2, random_state=seed),
     "neighbor_autoencoder": lambda seed: AutoencoderTransformer(
         2, hidden_layer_sizes=(256, 128, 64), penalty=NeighborPreservation(), random_state=seed
     ),
-    # For many rows of many columns: neighbors in richer codes, and noise.
+    # For many rows of many columns: more layers, noise, and more rows that all else stands for.
+    "deep_neighbor_autoencoder": lambda seed: AutoencoderTransformer(
+        2, **MANY, noise=GaussianNoise(0.3), max_iter=30, penalty=APART, random_state=seed
+    ),
+    # The same, of neighbors in richer codes.
     "code_neighbor_autoencoder": lambda seed: AutoencoderTransformer(
         2,
-        hidden_layer_sizes=(256, 128, 64),
+        **MANY,
         noise=GaussianNoise(1.0),
-        learning_rate_init=0.002,
         max_iter=24,
-        penalty=NeighborPreservation(
-            3.0,
+        penalty=clone(APART).set_params(
             transformer=AutoencoderTransformer(
                 10, hidden_layer_sizes=(512, 256, 128), noise=GaussianNoise(0.7)
-            ),
+            )
         ),
         random_state=seed,
     ),
