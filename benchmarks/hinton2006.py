@@ -52,6 +52,7 @@ def main():
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
     parser.add_argument("--alpha", type=float, default=0.5, help="weight decay")
     parser.add_argument("--step", type=float, default=0.002, help="largest learning rate")
+    parser.add_argument("--schedule", default="one_cycle", help="learning_rate of the estimator")
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--smoke", action="store_true", help="digits, three epochs, small layers")
     parser.add_argument("--verbose", action="store_true")
@@ -60,6 +61,7 @@ def main():
     autoencoder = AutoencoderTransformer(
         30,
         hidden_layer_sizes=(100, 50) if arguments.smoke else (1000, 500, 250),
+        learning_rate=arguments.schedule,
         learning_rate_init=arguments.step,
         alpha=arguments.alpha,
         batch_size=arguments.batch_size,
