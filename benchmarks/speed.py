@@ -276,7 +276,7 @@ def main():
     if "apply" in arguments.parts:
         applied(600 if smoke else arguments.rows, n_rounds)
     if "compiled" in arguments.parts:
-        compiled(n_rounds, NETWORKS)
+        compiled(n_rounds, NETWORKS[:1] if smoke else NETWORKS)
 
 
 if __name__ == "__main__":

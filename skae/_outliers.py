@@ -81,9 +81,9 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
         codes, which is large where few rows are; and how far its values are from the medians of
         their columns, the sum of log(1 + deviation / median deviation). Each is brought to minus
         the logarithm of how probable it is that a row not trained on is as unusual, whose mean is
-        1 for typical rows. The score is minus the root of the sum of three squares: of the mean of
-        the first two, and of what the others are above 1, so that rows whose codes and columns are
-        typical are judged by what sets them apart from the surface and the rows alone.
+        1 for typical rows. The score is minus the root of the sum of four squares: of the first,
+        and of what the others are above 1, so that rows that are typical in these are judged by
+        their errors alone.
 
     contamination : float or "auto", default=0.1
         The share of outliers among the rows of X, in (0, 0.5], which decides the threshold:
@@ -139,8 +139,7 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
     -----
     A row of X is recognized by 64 bits that are computed from its values and kept; X itself
     is not, but for 512 rows for each autoencoder with ``criterion="combined"``, and a few with
-    `half_life`. If it comes back changed, be it in the last digit,
-    it is a new row.
+    `half_life`. If it comes back changed, be it in the last digit, it is a new row.
 
     Equal rows of X are never on both sides of a split, and count with the sum of their
     weights.

@@ -394,7 +394,10 @@ class Units:
     """
 
     def __init__(self, mean: np.ndarray, scale: float) -> None:
-        self.mean, self.scale = mean, scale
+        self.mean, self.scale = (
+            np.array(mean),
+            scale,
+        )  # which torch may have, mapped from a file or not
         # Single precision has to have room for what is some times a mean or a scale.
         self._fit_single = np.abs(mean).max() < 1e30 and 1e-30 < scale < 1e30
         if self._fit_single:
@@ -414,7 +417,7 @@ class Units:
         if rows.shape[1] > len(self.mean):
             parts = [np.tile(part, rows.shape[1] // len(part)) for part in parts]
         result = np.empty(rows.shape, np.result_type(rows, parts[0]))
-        if not (rows.flags.c_contiguous and rows.flags.writeable):  # which torch may not take
+        if rows.strides != result.strides or not rows.flags.writeable:  # which torch may not take
             np.copyto(result, rows)
             rows = result
         Z = torch.from_numpy(result)
@@ -427,7 +430,7 @@ class Units:
     def restore(self, Z: np.ndarray) -> np.ndarray:
         """Return rows in their own units."""
         parts, scale = self._parts(Z.dtype)
-        rows = torch.from_numpy(Z) * scale
+        rows = torch.from_numpy(Z.astype(np.result_type(Z, parts[0]), copy=False)) * scale
         for part in reversed(parts):  # the small one first
             rows += torch.from_numpy(part)
         return rows.numpy()

@@ -218,9 +218,9 @@ class DecisionFunction(Method):
         if self.is_combined:
             measured = [errors, *distances, self.columns(X)]
             pairs = zip(self.tails, measured, strict=True)
-            surface, rows, *others = (-tail(of_one) for tail, of_one in pairs)
+            surface, *others = (-tail(of_one) for tail, of_one in pairs)
             excess = [(one - TYPICAL).clamp(min=0.0).square() for one in others]
-            scores = -sum(excess, ((surface + rows) / 2).square()).sqrt()
+            scores = -sum(excess, surface.square()).sqrt()
         elif distances:
             scores = scores - distances[0] / X.shape[1]
         if self.comparable is not None:

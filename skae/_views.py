@@ -1,6 +1,6 @@
 """The views of rows that tell unusual ones: what each measures, and how improbable it is."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +17,7 @@ _NEIGHBORS = 0.02  # share of the rows that a code shall have near it
 _LEAST_NEIGHBORS = 10
 _REFERENCES = 1024  # codes, at most, among which neighbors are looked for
 _ROWS = 512  # at most, among which the nearest is looked for
+_DENSE_COLUMNS = 2048  # of sparse rows, of which these are kept dense
 _DISTANCES = 2**20  # that are computed at one time
 _LEAST_SHARE = 0.01  # of the mean deviation of columns, that one is divided by
 TYPICAL = 1.0  # the mean of minus the logarithm of a probability, if it is uniform
@@ -74,9 +75,9 @@ class NearestRow(NamedTuple):
     ----------
     references : {ndarray, csr_array} of shape (n_references, n_features)
         Some of the rows, less what is in the middle of their columns, which stands for what they
-        miss; sparse ones as they are.
+        miss; sparse ones of many columns as they are.
     middle : ndarray of shape (n_features,)
-        Zeros for sparse rows.
+        Zeros for sparse references.
     """
 
     references: np.ndarray | sp.csr_array
@@ -87,7 +88,9 @@ class NearestRow(NamedTuple):
         """Take rows, (n_rows, n_features), in an order that says nothing of them."""
         some = X[places_among(X.shape[0], _ROWS)]
         if sp.issparse(X):
-            return cls(some, np.zeros(X.shape[1]))
+            if X.shape[1] > _DENSE_COLUMNS:
+                return cls(some, np.zeros(X.shape[1]))
+            some = some.toarray()
         return cls(fill_holes(some.astype(np.float64), middle) - middle, middle)
 
     def distance(self, X) -> np.ndarray:
@@ -96,25 +99,34 @@ class NearestRow(NamedTuple):
         Rows are dense with NaN for missing values, or sparse.
         """
         result = np.empty(X.shape[0])
-        for chunk in chunks(X.shape[0], self.references.shape[0], _DISTANCES):
+        for chunk in self._chunks(X):
             result[chunk] = self._distances(X[chunk]).min(axis=1)
         return result
 
     def squares_by_value(self, X: np.ndarray) -> np.ndarray:
         """Return the part of each value in the squared distance, (n_rows, n_features)."""
         result = np.empty(X.shape)
-        for chunk in chunks(len(X), self.references.shape[0], _DISTANCES):
+        for chunk in self._chunks(X):
             nearest = self.references[self._distances(X[chunk]).argmin(axis=1)]
             nearest = nearest.toarray() if sp.issparse(nearest) else nearest
             result[chunk] = np.square(X[chunk] - self.middle - nearest)
         return np.nan_to_num(result)
 
+    def _chunks(self, X):
+        return chunks(X.shape[0], max(self.references.shape), _DISTANCES)
+
     def _distances(self, rows) -> np.ndarray:
-        if sp.issparse(rows):
-            return euclidean_distances(rows, self.references)
-        rows = rows - self.middle
-        measure = nan_euclidean_distances if has_holes(rows) else euclidean_distances
-        return measure(rows, self.references)
+        references: Any = self.references
+        if sp.issparse(references):
+            if not has_holes(rows):
+                return euclidean_distances(rows, references)
+            references = references.toarray()
+        rows = (rows.toarray() if sp.issparse(rows) else rows) - self.middle
+        return (
+            nan_euclidean_distances(rows, references)
+            if has_holes(rows)
+            else cdist(rows, references)
+        )
 
 
 class ColumnDeviations(NamedTuple):
@@ -289,9 +301,8 @@ class Views(NamedTuple):
         return np.stack([tail(one) for tail, one in zip(self.tails, measured, strict=True)])
 
     def _joined(self, measured: list[np.ndarray]) -> np.ndarray:
-        surface, rows, *others = -self._log_probabilities(measured)
-        off = (surface + rows) / 2
-        return -np.sqrt(sum((_excess(one) ** 2 for one in others), off**2))
+        surface, *others = -self._log_probabilities(measured)
+        return -np.sqrt(sum((_excess(one) ** 2 for one in others), surface**2))
 
     def _measured(self, autoencoders, X, known, unseen, errors) -> list[np.ndarray]:
         pairs = list(zip(autoencoders, self.neighbors, strict=True))
@@ -305,8 +316,8 @@ class Views(NamedTuple):
         values = X.toarray() if sp.issparse(X) else X
         squares = by_others(NearestRow.squares_by_value, self.rows, values, unseen)
         said = [
-            (by_view[0] / 2, errors),
-            (by_view[1] / 2, squares),
+            (by_view[0], errors),
+            (_excess(by_view[1]), squares),
             (_excess(by_view[3]), self.columns.by_value(values)),
         ]
         parts = [

@@ -175,8 +175,8 @@ def test_combined_scores_are_those_of_four_views():
     detector = fitted("combined")
     for rows in (X, table(seed=1)):
         said = detector.explain(rows).views
-        parts = [np.maximum(said[name] - 1, 0) for name in ("codes", "columns")]
-        parts.append((said["surface"] + said["rows"]) / 2)
+        parts = [np.maximum(said[name] - 1, 0) for name in ("rows", "codes", "columns")]
+        parts.append(said["surface"])
         np.testing.assert_allclose(detector.score_samples(rows), -np.linalg.norm(parts, axis=0))
     # Each is about exponential for rows not trained on, as logarithms of probabilities are.
     for name, one in detector.explain(X).views.items():
@@ -310,6 +310,18 @@ def test_sparse_rows_give_what_dense_ones_give():
     dense, sparse = quick().fit(X), quick().fit(sp.csr_array(X))
     np.testing.assert_allclose(sparse.score_samples(sp.coo_array(X)), dense.score_samples(X))
     assert sparse.offset_ == pytest.approx(dense.offset_)
+
+
+def test_rows_are_judged_alike_however_they_are_stored():
+    X = table() + 3
+    dense, sparse = quick().fit(X), quick().fit(sp.csr_array(X))
+    for detector in (dense, sparse):
+        scores = [detector.score_samples(some) for some in (X, sp.csr_array(X))]
+        np.testing.assert_allclose(*scores)
+    holey = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.2, np.nan, X)
+    holey[:, 0] = X[:, 0]
+    default = AutoencoderOutlierDetector(random_state=0).fit(sp.csr_array(X))
+    assert np.isfinite(default.score_samples(holey)).all()
 
 
 def test_zeros_that_are_stored_change_nothing():

@@ -477,6 +477,13 @@ def test_how_rows_lie_in_memory_changes_no_bit(dtype):
     for same in (rows, np.asfortranarray(rows), rows[::-1].copy()[::-1], frozen, twice):
         np.testing.assert_array_equal(Units(FAR, 0.7).standardize(same), expected)
     np.testing.assert_array_equal(Units(FAR, 0.7).standardize(within["rows"]), expected)
+    for single in (rows[::-1][-1:], within["rows"][:1]):  # numpy calls any single row contiguous
+        np.testing.assert_array_equal(Units(FAR, 0.7).standardize(single), expected[:1])
+    mean = FAR.copy()
+    mean.flags.writeable = False  # as of a model that is mapped from a file
+    units = Units(mean, 0.7)
+    np.testing.assert_array_equal(units.standardize(rows), expected)
+    np.testing.assert_allclose(units.restore(expected), rows, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("mean", "scale"), [(0.0, 1e-40), (3e38, 1e37), (0.0, 1e35)])
@@ -486,6 +493,8 @@ def test_units_beyond_single_precision_are_those_of_double(mean, scale):
     Z = units.standardize(rows)
     np.testing.assert_array_equal(Z, (rows.astype(float) - mean) / scale)
     np.testing.assert_array_equal(units.restore(Z), Z * scale + mean)
+    single = np.float32([[0.5, -2.0]])
+    np.testing.assert_array_equal(units.restore(single), single.astype(float) * scale + mean)
 
 
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])

@@ -82,13 +82,26 @@ def test_a_row_is_as_far_as_the_nearest_one_by_the_values_that_are_known(
     assert_allclose(nearest.squares_by_value(new), parts, atol=1e-12)
 
 
-def test_sparse_rows_are_as_far_as_dense_ones():
-    X, new = (normal(60, 5, seed=i) * (normal(60, 5, seed=2 + i) > 0) for i in (0, 1))
-    dense = NearestRow.of(X, np.median(X, axis=0))
-    sparse = NearestRow.of(sp.csr_array(X), np.median(X, axis=0))
-    assert sp.issparse(sparse.references)
-    assert_allclose(sparse.distance(sp.csr_array(new)), dense.distance(new))
-    assert_allclose(sparse.squares_by_value(new), dense.squares_by_value(new), atol=1e-12)
+@pytest.mark.parametrize("columns", [2, 2048])  # beyond which sparse references stay sparse
+def test_sparse_rows_are_as_far_as_dense_ones_whatever_the_others_are(columns, monkeypatch):
+    monkeypatch.setattr(_views, "_DENSE_COLUMNS", columns)
+    X, new = (3 + normal(60, 5, seed=i) * (normal(60, 5, seed=2 + i) > 0) for i in (0, 1))
+    expected = np.linalg.norm(new[:, None] - X, axis=2).min(axis=1)
+    for known in (X, sp.csr_array(X)):
+        nearest = NearestRow.of(known, np.median(X, axis=0))
+        assert sp.issparse(nearest.references) == (sp.issparse(known) and columns < 5)
+        for rows in (new, sp.csr_array(new)):
+            assert_allclose(nearest.distance(rows), expected)
+        assert_allclose(nearest.squares_by_value(new).sum(axis=1), expected**2)
+        assert np.isfinite(nearest.distance(holes(new))).all()
+
+
+def test_rows_far_from_the_middle_are_told_apart():
+    X = normal(300, 3)
+    X[:100] += 1e8
+    new = X[:20] + 0.3
+    expected = np.linalg.norm(new[:, None] - X, axis=2).min(axis=1)
+    assert_allclose(NearestRow.of(X, np.median(X, axis=0)).distance(new), expected, rtol=1e-6)
 
 
 def test_five_hundred_rows_stand_for_more():
