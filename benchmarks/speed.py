@@ -243,10 +243,8 @@ def step_of(sizes, is_compiled):
 def compiled(n_rounds, networks):
     """Print what torch.compile makes of steps of the hand-written loop."""
     lines = []
-    for sizes, batch_size in [
-        *networks,
-        ((13, 64, 32, 2), 32),
-    ]:  # the last is that of a small table
+    of_a_small_table = (13, 64, 32, 2), 32
+    for sizes, batch_size in [*networks, of_a_small_table]:
         batches = torch.randn(30, batch_size, sizes[0])
         steps = [step_of(sizes, is_compiled) for is_compiled in (False, True)]
         to_compile = seconds_of(steps[1], batches[0])

@@ -122,11 +122,8 @@ class NearestRow(NamedTuple):
                 return euclidean_distances(rows, references)
             references = references.toarray()
         rows = (rows.toarray() if sp.issparse(rows) else rows) - self.middle
-        return (
-            nan_euclidean_distances(rows, references)
-            if has_holes(rows)
-            else cdist(rows, references)
-        )
+        measure = nan_euclidean_distances if has_holes(rows) else cdist
+        return measure(rows, references)
 
 
 class ColumnDeviations(NamedTuple):
