@@ -47,11 +47,13 @@ from ._training import (
     PRECISIONS,
     SCHEDULES,
     SOLVERS,
+    Entry,
     TrainingSettings,
     check_callbacks,
     check_net_params,
     resolve_device,
     train,
+    train_each,
 )
 from ._value_files import package_versions
 from .nn import RowLoss, asks_for_partners
@@ -517,20 +519,21 @@ class Fit(NamedTuple):
         return any(way.pretrains for way in self.ways)
 
 
-def fit_each(estimators: Sequence[Any], given: Sequence[dict[str, Any]]) -> None:
-    """Fit estimators, alike but for their rows, side by side if they can be; output is arrays.
+def fit_each(estimators: Sequence[Any], given: Sequence[dict[str, Any]], name: str) -> None:
+    """Fit estimators, alike but for rows or seeds, side by side if they can be; output is arrays.
 
     Parameters
     ----------
     estimators : sequence of estimators
-        With one seed, if they have seeds.
     given : sequence of dict
         The arguments of each one's `fit`.
+    name : str
+        What one of them is called where progress is told.
     """
     pairs = list(zip(estimators, given, strict=True))
     if not all(_fits_beside_others(estimator) for estimator in estimators):
         for estimator, arguments in pairs:
-            fit_within("fold", len(pairs), estimator, **arguments)
+            fit_within(name, len(pairs), estimator, **arguments)
         return
     fits = []
     for estimator, arguments in pairs:
@@ -571,24 +574,38 @@ def carry_out(fits: Sequence[Fit]) -> None:
             fitted = _with_validation(fits, first.settings)
         else:
             first.settings.report.open(len(fits) * (1 + first.pretrains))
-            fitted = [_without_validation(fit) for fit in fits]
+            fitted = _without_validation(fits, first.settings)
         for fit, result in zip(fits, fitted, strict=True):
             fit.keep(fit.estimator, result)
 
 
-def _without_validation(fit: Fit) -> Fitted:
-    start = fit.ways[0].build(fit.rows.indices, fit.rows.weight)
-    alone = [Candidate([start], [start.rows])]  # which is judged by what it learns
-    how = replace(fit.ways[0].trained_by(fit.settings), view=_view(fit, alone))
-    curve = train(*start, how).loss_curve
-    measured = None if fit.measure is None else fit.measure(start.network, start.rows)
-    return Fitted(start, curve, None, len(curve), measured)
+def _without_validation(fits: Sequence[Fit], settings: TrainingSettings) -> list[Fitted]:
+    """Train networks on all rows, by the first of their ways."""
+    starts = [fit.ways[0].build(fit.rows.indices, fit.rows.weight) for fit in fits]
+    if len(fits) == 1:  # judged by what it learns
+        alone = [Candidate([start], [start.rows]) for start in starts]
+        settings = replace(settings, view=_view(fits[0], alone))
+    noises = [fit.ways[0].trained_by(settings).noise for fit in fits]
+    entries = [
+        Entry(*start, noise, key=(number, 0), seed=fit.settings.seed)
+        for number, (fit, start, noise) in enumerate(zip(fits, starts, noises, strict=True))
+    ]
+    curves = train_each(entries, settings)
+    return [
+        Fitted(start, curve, None, len(curve), _of_all(fit, start))
+        for fit, start, curve in zip(fits, starts, curves, strict=True)
+    ]
+
+
+def _of_all(fit: Fit, start: Start) -> Any:
+    """Return what is measured of the rows that a network was trained on, if anything is."""
+    return None if fit.measure is None else fit.measure(start.network, start.rows)
 
 
 def _with_validation(fits: Sequence[Fit], settings: TrainingSettings) -> list[Fitted]:
     """Train networks as many epochs as rows not trained on confirm."""
     how = fits[0].estimator.validation_fraction  # "auto" for few rows is a cross-validation
-    splits = [fit.rows.splits(how, settings.seed, folds=not fit.resumed) for fit in fits]
+    splits = [fit.rows.splits(how, fit.settings.seed, folds=not fit.resumed) for fit in fits]
     even = iter(evened([split for some in splits for split in some]))
     splits = [[next(even) for _ in some] for some in splits]
     again = [
@@ -617,7 +634,8 @@ def _contest(fit: Fit, splits: Sequence[Split]) -> Contest:
     """Return the candidates of a fit: its ways, with a network for each split."""
     given_groups = [split.groups for split in splits if split.groups is not None]
     groups = np.concatenate(given_groups) if given_groups else None
-    return Contest([_candidate(way, splits) for way in fit.ways], groups)
+    seed = fit.settings.seed
+    return Contest([_candidate(way, splits)._replace(seed=seed) for way in fit.ways], groups)
 
 
 def _finished(fit, contest, found, measured, again, settings) -> Fitted:
@@ -631,7 +649,7 @@ def _finished(fit, contest, found, measured, again, settings) -> Fitted:
     if again or best_iter == 0:
         start = way.build(fit.rows.indices, fit.rows.weight)
     if again and best_iter > 0:
-        how = replace(way.trained_by(settings), max_iter=best_iter)
+        how = replace(way.trained_by(settings), max_iter=best_iter, seed=fit.settings.seed)
         train(*start, how, label="last training")
     return Fitted(start, curve, validation_curve, best_iter, measured, chosen, validated)
 

@@ -1,29 +1,34 @@
 """AutoencoderImputer: holes in rows and tables filled by an autoencoder, in a Pipeline."""
 
+from functools import reduce
+from numbers import Integral
 from typing import ClassVar, Self
 
+import numpy as np
 from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods
+from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from ._autoencoder import AutoencoderTransformer
+from ._candidates import widths
 from ._checked_rows import check_rows, validated_rows
 from ._contract import TransformerMixin, _fit_context
-from ._fitting import fit_seed, fitting
-from ._frames import is_mixed
+from ._fitting import fit_each, fit_seed, fitting
+from ._frames import filled, is_mixed
 from ._idle import warn_of_idle
-from ._progress import Watchable, fit_within
+from ._progress import Watchable
 from ._reconstruction import refuse_sparse
 from ._tables import TableAutoencoderTransformer
 from ._variational import VariationalAutoencoderTransformer
 
 
 class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
-    """Missing values filled from the reconstruction of an autoencoder.
+    """Missing values filled from the reconstructions of autoencoders.
 
     An autoencoder learns how columns go together from the values that are there [1]_, and what it
-    reconstructs in a hole is what the hole is filled with. It is trained to undo masking noise:
+    reconstructs in a hole is what the hole is filled with: the mean of what several of them do, as
+    those that start elsewhere err elsewhere [4]_. Each is trained to undo masking noise:
     values that are there are hidden from it, and it learns to tell them from the others [2]_. Which
     values are hidden or missing it is told by columns of 0 and 1 beside the row [3]_.
 
@@ -37,20 +42,28 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
     ----------
     autoencoder : estimator, default=None
         An unfitted autoencoder that takes missing values and has a method ``impute``, such as
-        ``AutoencoderTransformer(missing="flag", noise="masking")``; a clone of it is fitted, to a
-        table within a `TableAutoencoderTransformer`. One of those may be given itself. None is the
-        former, with as many codes as there are columns and ``early_stopping=False``: noise keeps it
-        from learning rows by heart, and the start, which early stopping returns to if few rows
-        confirm no other, fills holes with little more than means.
+        ``AutoencoderTransformer(missing="flag", noise="masking")``; clones of it are fitted, to a
+        table as within a `TableAutoencoderTransformer`. One of those may be given itself. None is
+        the former, with as many codes as there are columns, hidden layers that do not narrow
+        towards them, and ``early_stopping=False``: noise keeps it from learning rows by heart, and
+        the start, which early stopping returns to if few rows confirm no other, fills holes with
+        little more than means.
+
+    n_estimators : int, default=3
+        How many are fitted, with seeds of their own. More fill holes a little better, and take
+        longer by as much.
 
     random_state : int, RandomState instance or None, default=None
-        That of the autoencoder, unless it has one of its own. None is different each time,
-        without a draw from numpy's global generator.
+        That of the first autoencoder, from which those of the others follow, unless it has one of
+        its own. None is different each time, without a draw from numpy's global generator.
 
     Attributes
     ----------
-    autoencoder_ : estimator
-        The fitted autoencoder; of a table a `TableAutoencoderTransformer`.
+    autoencoders_ : list of estimators
+        The fitted autoencoders; of a table, those of the rows of its matrix.
+
+    encoder_ : TableEncoder or None
+        From a table to the matrix, and back; None of rows of numbers.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -73,6 +86,8 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
        autoencoders. ICML. :doi:`10.1145/1390156.1390294`
     .. [3] Lipton, Z. C., Kale, D. C. & Wetzel, R. (2016). Modeling missing data in clinical time
        series with RNNs. :arxiv:`1606.04130`
+    .. [4] Hansen, L. K. & Salamon, P. (1990). Neural network ensembles. IEEE Transactions on
+       Pattern Analysis and Machine Intelligence 12(10). :doi:`10.1109/34.58871`
 
     Examples
     --------
@@ -89,16 +104,18 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
 
     _parameter_constraints: ClassVar[dict] = {
         "autoencoder": [HasMethods(["fit", "impute"]), None],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, autoencoder=None, *, random_state=None):
+    def __init__(self, autoencoder=None, *, n_estimators=3, random_state=None):
         self.autoencoder = autoencoder
+        self.n_estimators = n_estimators
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sample_weight=None, groups=None) -> Self:
-        """Fit the autoencoder to the values that are there.
+        """Fit the autoencoders to the values that are there.
 
         Parameters
         ----------
@@ -138,25 +155,32 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
         refuse_sparse(X, type(self).__name__)
         beside = {"sample_weight": sample_weight, "groups": groups}
         if isinstance(self.autoencoder, TableAutoencoderTransformer) or is_mixed(X):
-            autoencoder = self._of_tables(X.shape[1])
-            self._train(autoencoder, X, beside)
+            encoder, rows, autoencoder = self._of_table(X, sample_weight)
             self.__dict__.pop("feature_names_in_", None)
             for name in ("n_features_in_", "feature_names_in_"):
-                if hasattr(autoencoder, name):
-                    setattr(self, name, getattr(autoencoder, name))
-            return self
-        given = X
-        X, _ = check_rows(self, X, sample_weight, reset=True, allow_nan=True)
-        # Names of columns mean something to the autoencoder's parameters.
-        rows = given if hasattr(self, "feature_names_in_") else X
-        self._train(self._of_numbers(X.shape[1]), rows, beside)
+                if hasattr(encoder, name):
+                    setattr(self, name, getattr(encoder, name))
+        else:
+            given = X
+            X, _ = check_rows(self, X, sample_weight, reset=True, allow_nan=True)
+            encoder, autoencoder = None, self._of_numbers(X.shape)
+            # Names of columns mean something to the autoencoder's parameters.
+            rows = given if hasattr(self, "feature_names_in_") else X
+        autoencoders = self._members(autoencoder)
+        fit_each(autoencoders, [{"X": rows, **beside}] * len(autoencoders), "autoencoder")
+        self.encoder_, self.autoencoders_ = encoder, autoencoders
         return self
 
-    def _train(self, autoencoder, rows, beside):
-        if getattr(autoencoder, "random_state", None) is None and self.random_state is not None:
-            autoencoder.set_params(random_state=fit_seed(self.random_state))
-        fit_within("autoencoder", 1, autoencoder, rows, **beside)
-        self.autoencoder_ = autoencoder
+    def _members(self, autoencoder):
+        """Return clones of an autoencoder, with seeds of their own if they have any."""
+        members = [clone(autoencoder) for _ in range(self.n_estimators)]
+        own = getattr(autoencoder, "random_state", None)
+        if hasattr(autoencoder, "random_state") and (len(members) > 1 or own is None):
+            first = fit_seed(self.random_state if own is None else own)
+            seeds = [first, *np.random.RandomState(first).randint(2**31, size=len(members) - 1)]
+            for member, seed in zip(members, seeds, strict=True):
+                member.set_params(random_state=int(seed))
+        return members
 
     def _check_autoencoder(self):
         """Refuse an autoencoder that takes no holes, and warn of what is idle."""
@@ -166,22 +190,31 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
                 "rows that have some. Give one with missing='flag'."
             )
         if hasattr(self.autoencoder, "warm_start"):
-            idle = [("each fit trains a new clone of the autoencoder", ["warm_start"])]
+            idle = [("each fit trains new clones of the autoencoder", ["warm_start"])]
             warn_of_idle(self.autoencoder, idle)
 
-    def _of_numbers(self, n_features):
-        """Return the autoencoder to fit to rows of numbers."""
+    def _of_numbers(self, shape):
+        """Return the autoencoder to fit to rows of numbers, or of a table, of a shape."""
         if self.autoencoder is not None:
             return clone(self.autoencoder)
+        width, _ = widths(shape[0])
         return AutoencoderTransformer(
-            n_features, missing="flag", noise="masking", early_stopping=False
+            shape[1],
+            hidden_layer_sizes=(width, width),
+            missing="flag",
+            noise="masking",
+            early_stopping=False,
         )
 
-    def _of_tables(self, n_features):
-        """Return the autoencoder to fit to a table."""
-        autoencoder = self._of_numbers(n_features)
-        if isinstance(autoencoder, TableAutoencoderTransformer):
-            return autoencoder
+    def _of_table(self, X, sample_weight):
+        """Return the encoder of a table, the rows of its matrix, and the autoencoder of those."""
+        table = self._of_numbers(X.shape)
+        if not isinstance(table, TableAutoencoderTransformer):
+            table = self._within_table(table)
+        return table._encoded(X, sample_weight)
+
+    def _within_table(self, autoencoder):
+        """Return an autoencoder of rows as one of tables."""
         if not isinstance(autoencoder, AutoencoderTransformer | VariationalAutoencoderTransformer):
             raise ValueError(
                 f"autoencoder={autoencoder!r} takes rows of numbers, but X has columns of words, "
@@ -208,9 +241,16 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
         """
         check_is_fitted(self)
         refuse_sparse(X, type(self).__name__)
-        if not isinstance(self.autoencoder_, TableAutoencoderTransformer):
-            validated_rows(self, X, reset=False, allow_nan=True)
-        return self.autoencoder_.impute(X)
+        if self.encoder_ is not None:
+            matrix = self._imputed(self.encoder_.transform(X))
+            return filled(X, self.encoder_.inverse_transform(matrix))
+        rows = validated_rows(self, X, reset=False, allow_nan=True)
+        return np.where(np.isnan(rows), self._imputed(X), rows)
+
+    def _imputed(self, X):
+        """Return the mean of rows as the autoencoders fill them."""
+        total = reduce(np.add, (autoencoder.impute(X) for autoencoder in self.autoencoders_))
+        return total / len(self.autoencoders_)
 
     def _takes_nan(self):
         return self.autoencoder is None or get_tags(self.autoencoder).input_tags.allow_nan

@@ -252,7 +252,7 @@ class AutoencoderOutlierDetector(OutlierStream, ColumnsOut, OutlierMixin, Watcha
             if groups is not None and has_fit_parameter(template, "groups"):
                 some["groups"] = groups[indices[kept]]
             given.append(some)
-        fit_each(autoencoders, given)
+        fit_each(autoencoders, given, "fold")
         for autoencoder in autoencoders:
             # Columns are checked here, and rows are arrays from here on.
             vars(autoencoder).pop("feature_names_in_", None)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ._progress import Moment
 from ._rows import StandardizedRows
-from ._training import Entry, Run, TrainingSettings, enough, session, unit_of
+from ._training import Entry, Run, TrainingSettings, alike, enough, session, unit_of
 from ._warnings import warn
-from .nn import RowLoss, likeness
+from .nn import RowLoss
 from .noise import Noise
 
 LEVEL = 0.01  # of the test of whether training is better than none
@@ -30,6 +30,7 @@ class Candidate(NamedTuple):
     parts: Sequence[tuple[nn.Module, RowLoss, StandardizedRows]]
     held_out: Sequence[StandardizedRows]
     noise: Noise | None = None  # in the place of that of the settings; not when epochs are judged
+    seed: int | None = None  # in the place of that of the settings
 
 
 class Validated(NamedTuple):
@@ -362,20 +363,14 @@ def _runs(
 ) -> list[Run]:
     """Return trainings of all networks, of several at once where they can stand side by side."""
     entries = [
-        Entry(*part, candidate.noise or settings.noise, held_out, (i, fold))
+        Entry(*part, candidate.noise or settings.noise, held_out, (i, fold), candidate.seed)
         for i, candidate in enumerate(candidates)
         for fold, (part, held_out) in enumerate(
             zip(candidate.parts, candidate.held_out, strict=True)
         )
     ]
-    together = len(entries) > 1 and judge is None and settings.shares_a_solver
-    runs: dict[Any, list[Entry]] = {}
-    for entry in entries:
-        alike = likeness(entry.network), likeness(entry.loss)
-        sizes = len(entry.rows), 0 if entry.held_out is None else len(entry.held_out)
-        key = (*alike, sizes) if together and None not in alike else entry.key
-        runs.setdefault(key, []).append(entry)
-    return [Run(some, settings, judge, private=len(entries) > 1) for some in runs.values()]
+    groups = alike(entries, settings) if judge is None else [[entry] for entry in entries]
+    return [Run(some, settings, judge, private=len(entries) > 1) for some in groups]
 
 
 def _states(runs: Sequence[Run], candidate: int) -> list[tuple[nn.Module, dict[str, Tensor]]]:

@@ -151,11 +151,21 @@ class Reconstruct(InverseTransform):
         return super().result(self.network.encode(X), y)
 
 
-class Impute(Reconstruct):
-    """Rows whose missing values come from their reconstruction."""
+class Impute(Method):
+    """Rows whose missing values are the mean of their reconstructions by autoencoders."""
+
+    takes_nan = True
+
+    def __init__(self, *autoencoders) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList([Reconstruct(autoencoder) for autoencoder in autoencoders])
 
     def result(self, X: Tensor, y: Tensor | None = None) -> Tensor:
-        return torch.where(X.isnan(), super().result(X, y), X)
+        rebuilt = torch.stack([part.result(X, y) for part in self.parts]).mean(dim=0)
+        return torch.where(X.isnan(), rebuilt, X)
+
+    def is_known(self, X: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.parts[0].is_known(X, y)
 
 
 class PredictProba(Method):
@@ -416,8 +426,14 @@ def parts_of(estimator) -> dict[str, Part]:
             _refuse_strange(estimator, autoencoder)
         return {"decision_function": Part(DecisionFunction, n_features, 1)}
     if isinstance(estimator, AutoencoderImputer):
-        _refuse_strange(estimator, estimator.autoencoder_)
-        impute = Part(lambda imputer: Impute(imputer.autoencoder_), n_features, n_features)
+        if estimator.encoder_ is not None:
+            raise ValueError(
+                "An AutoencoderImputer that was fitted to a table stays in Python, as its words and "
+                "dates do. One of rows of numbers can be exported."
+            )
+        for autoencoder in estimator.autoencoders_:
+            _refuse_strange(estimator, autoencoder)
+        impute = Part(lambda imputer: Impute(*imputer.autoencoders_), n_features, n_features)
         return {"transform": impute}
     n_codes = estimator._n_features_out
     conditional = getattr(estimator, "_condition", None) is not None

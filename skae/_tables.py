@@ -186,23 +186,16 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         condition = y if isinstance(y, str) else None
         with fitting(self, X, None if condition else y, sample_weight):
-            autoencoder = self._template()
-            encoder = TableEncoder(self.categorical_features, column_weight=self.column_weight)
-            matrix = encoder.fit(X, sample_weight=sample_weight).transform(X)
+            encoder, matrix, autoencoder = self._encoded(X, sample_weight)
             beside = {"sample_weight": sample_weight, "groups": groups}
-            if isinstance(autoencoder, AutoencoderTransformer):
-                noise = together(autoencoder.noise, encoder.source_columns_)
-                autoencoder.set_params(loss=encoder.loss(), noise=noise)
-            else:
-                autoencoder.set_params(likelihood=encoder.likelihood())
-                if autoencoder.conditional:
-                    beside["y"] = encoder.known_values(X, y) if condition is not None else y
-            if condition is not None and "y" not in beside:
+            if getattr(autoencoder, "conditional", False):
+                beside["y"] = encoder.known_values(X, y) if condition is not None else y
+            elif condition is not None:
                 raise ValueError(
                     f"y={y!r} names a condition, and the autoencoder has none. Give autoencoder="
                     "VariationalAutoencoderTransformer(conditional=True), or leave y out."
                 )
-            fit_within("autoencoder", 1, autoencoder, np.round(matrix, _DECIMALS), **beside)
+            fit_within("autoencoder", 1, autoencoder, matrix, **beside)
             for name in ("n_features_in_", "feature_names_in_", "_new_rows"):
                 self.__dict__.pop(name, None)
                 if hasattr(encoder, name):
@@ -213,6 +206,18 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             self.encoder_, self.autoencoder_, self.condition_ = encoder, autoencoder, condition
             self.n_components_ = self._n_features_out = autoencoder._n_features_out
         return self
+
+    def _encoded(self, X, sample_weight) -> tuple[TableEncoder, np.ndarray, Any]:
+        """Return the encoder of a table, the rows of its matrix, and an autoencoder to fit."""
+        autoencoder = self._template()
+        encoder = TableEncoder(self.categorical_features, column_weight=self.column_weight)
+        matrix = encoder.fit(X, sample_weight=sample_weight).transform(X)
+        if isinstance(autoencoder, AutoencoderTransformer):
+            noise = together(autoencoder.noise, encoder.source_columns_)
+            autoencoder.set_params(loss=encoder.loss(), noise=noise)
+        else:
+            autoencoder.set_params(likelihood=encoder.likelihood())
+        return encoder, np.round(matrix, _DECIMALS), autoencoder
 
     def _template(self) -> Any:
         """Return the autoencoder to fit, but for what follows from the table."""

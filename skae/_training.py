@@ -34,6 +34,7 @@ from .nn import (
     PenalizedLoss,
     RowLoss,
     fixed_draws,
+    likeness,
     multiplications,
     part_of,
     random_layers,
@@ -195,20 +196,65 @@ def train(
     ``solver_state`` is where an earlier training left the solver; the label is what a
     progress bar calls this one.
     """
-    kept = settings.journal.training(label, settings.max_iter, [rows])
+    entries = [Entry(network, loss, rows, settings.noise)]
+    (curve,), state = _train(entries, settings, label, solver_state)
+    return Trained(curve, state)
+
+
+def train_each(entries: Sequence["Entry"], settings: TrainingSettings) -> list[list[float]]:
+    """Train networks in place, each on all its rows, as one where they are alike.
+
+    Their keys are (0, 0), (1, 0) and so on. Returns their loss curves, in this order.
+    """
+    curves = {}
+    for some in alike(entries, settings):
+        label = "training" if len(some) == 1 else f"{len(some)} trainings"
+        of_some, _ = _train(some, settings, label)
+        curves |= {entry.key: curve for entry, curve in zip(some, of_some, strict=True)}
+    return [curves[key] for key in sorted(curves)]
+
+
+def alike(entries: Sequence["Entry"], settings: TrainingSettings) -> list[list["Entry"]]:
+    """Return entries in groups that can be trained as one, in the order of their first ones."""
+    together = len(entries) > 1 and settings.shares_a_solver
+    groups: dict[Any, list[Entry]] = {}
+    for entry in entries:
+        kind = likeness(entry.network), likeness(entry.loss)
+        sizes = len(entry.rows), 0 if entry.held_out is None else len(entry.held_out)
+        key = (*kind, sizes) if together and None not in kind else entry.key
+        groups.setdefault(key, []).append(entry)
+    return list(groups.values())
+
+
+def _train(
+    entries: list["Entry"],
+    settings: TrainingSettings,
+    label: str,
+    solver_state: dict[str, Any] | None = None,
+) -> tuple[list[list[float]], dict[str, Any]]:
+    """Train networks as one on all their rows, and return their loss curves and the solver's state.
+
+    Of a training that a journal has replayed there is no state.
+    """
+    all_rows, networks = [entry.rows for entry in entries], [entry.network for entry in entries]
+    kept = settings.journal.training(label, settings.max_iter, all_rows)
     if kept.has_ended:
-        return kept.take(partial(_as_left, network))
-    curve: list[float] = []
+        return kept.take(partial(_as_left, networks)), {}
+    curves: list[list[float]] = [[] for _ in entries]
     stopped = False
-    with session(settings, [network], label, n_before=kept.n_epochs) as epochs:
-        run = Run([Entry(network, loss, rows, settings.noise)], settings)
+    with session(settings, networks[:1], label, n_before=kept.n_epochs) as epochs:
+        run = Run(entries, settings)
         if solver_state is not None:
             run.net.optimizer_.load_state_dict(copy.deepcopy(solver_state))
-        kept.take(partial(_go_on, run, curve))
-        while len(curve) < settings.max_iter and not stopped and not enough(curve, settings):
+        kept.take(partial(_go_on, run, curves))
+        while (
+            len(curves[0]) < settings.max_iter
+            and not stopped
+            and not all(enough(curve, settings) for curve in curves)
+        ):
             epochs.begin()
             try:
-                curve += run.epoch().values()
+                losses = [*run.epoch().values()]
             except (KeyError, SkorchException) as error:
                 if "valid_loss" not in str(error):
                     raise
@@ -216,38 +262,44 @@ def train(
                     "A callback asks for 'valid_loss', but all rows are trained on. Set "
                     "early_stopping=True and a number as validation_fraction to hold some out."
                 ) from error
-            if not np.isfinite(curve[-1]) and not run.stopped:
+            for curve, loss in zip(curves, losses, strict=True):
+                curve.append(loss)
+            diverged = [loss for loss in losses if not np.isfinite(loss)]
+            if diverged and not run.stopped:
                 raise ValueError(
-                    f"The training loss is {curve[-1]} after epoch {len(curve)}: training "
+                    f"The training loss is {diverged[0]} after epoch {len(curves[0])}: training "
                     f"diverged with learning_rate_init={settings.learning_rate_init}. Lower "
                     "it, or scale X."
                 )
-            moment = partial(_moment, run, curve)
-            stopped = epochs.end(moment, loss=curve[-1]) or run.stopped
-            kept.keep(len(curve), partial(_state, run, curve))
+            moment = partial(_moment, run, curves[0])
+            stopped = epochs.end(moment, loss=float(np.mean(losses))) or run.stopped
+            kept.keep(len(curves[0]), partial(_state, run, curves))
+        run.give_back()
         run.close()
-    kept.end(len(curve), partial(_left, network, curve))
-    return Trained(curve, run.net.optimizer_.state_dict())
+    kept.end(len(curves[0]), partial(_left, networks, curves))
+    return curves, run.net.optimizer_.state_dict()
 
 
-def _state(run: "Run", curve: list[float]) -> dict[str, Any]:
-    return {"curve": curve, "run": run.state()}
+def _state(run: "Run", curves: list[list[float]]) -> dict[str, Any]:
+    return {"curves": curves, "run": run.state()}
 
 
-def _go_on(run: "Run", curve: list[float], state: dict[str, Any]) -> None:
+def _go_on(run: "Run", curves: list[list[float]], state: dict[str, Any]) -> None:
     """Go on from what `_state` has returned in another process."""
     run.load_state(state["run"])
-    curve += state["curve"]
+    for curve, known in zip(curves, state["curves"], strict=True):
+        curve += known
 
 
-def _left(network: nn.Module, curve: list[float]) -> dict[str, Any]:
-    return {"curve": curve, "network": dict(network.state_dict())}
+def _left(networks: list[nn.Module], curves: list[list[float]]) -> dict[str, Any]:
+    return {"curves": curves, "networks": [dict(network.state_dict()) for network in networks]}
 
 
-def _as_left(network: nn.Module, left: dict[str, Any]) -> Trained:
-    network.load_state_dict(left["network"])
-    network.eval()
-    return Trained(left["curve"], {})
+def _as_left(networks: list[nn.Module], left: dict[str, Any]) -> list[list[float]]:
+    for network, state in zip(networks, left["networks"], strict=True):
+        network.load_state_dict(state)
+        network.eval()
+    return left["curves"]
 
 
 def _moment(run, curve, fold) -> Moment:
@@ -280,6 +332,7 @@ class Entry(NamedTuple):
     noise: Noise | None
     held_out: StandardizedRows | None = None
     key: tuple[int, int] = (0, 0)  # candidate and fold
+    seed: int | None = None  # in the place of that of the settings
 
 
 class Run:
@@ -291,14 +344,14 @@ class Run:
         callbacks = copy.deepcopy(settings.callbacks) if private else settings.callbacks
         self.entries: list[Entry] = list(entries)
         self.alone = len(entries) == 1
+        seeds = [settings.seed if entry.seed is None else entry.seed for entry in entries]
+        seeded = list(zip(entries, seeds, strict=True))
         self.how: dict[str, list] = {
-            "generator": [
-                torch_generator(settings.seed) if settings.shuffle else None for _ in entries
-            ],
-            "corrupt": [_corruption(entry.noise, settings.seed, entry.rows) for entry in entries],
+            "generator": [torch_generator(seed) if settings.shuffle else None for seed in seeds],
+            "corrupt": [_corruption(entry.noise, seed, entry.rows) for entry, seed in seeded],
             "draw": [
-                torch_generator(settings.seed ^ _OF_PARTNERS) if entry.rows.partners else None
-                for entry in entries
+                torch_generator(seed ^ _OF_PARTNERS) if entry.rows.partners else None
+                for entry, seed in seeded
             ],
         }
         watch, network, loss = None, entries[0].network, entries[0].loss
@@ -480,6 +533,12 @@ class Run:
         if self.alone:
             self.entries[0].network.to("cpu").eval().zero_grad()
         self.entries = []
+
+    def give_back(self) -> None:
+        """Let networks that were trained as one have the numbers that they have now."""
+        for place, entry in enumerate([] if self.alone else self.entries):
+            entry.network.load_state_dict(self._numbers(place))
+            entry.network.eval()
 
 
 class _Corruption:

@@ -29,6 +29,7 @@ from skae import (
     VariationalAutoencoderTransformer,
 )
 from skae.exceptions import IdleParameterWarning
+from skae.noise import MaskingNoise
 
 
 def small(n_components=2, **parameters):
@@ -39,7 +40,8 @@ def small(n_components=2, **parameters):
 
 def quick(autoencoder=None, **parameters):
     """Return an imputer with a small autoencoder."""
-    return AutoencoderImputer(autoencoder or small(), **{"random_state": 0} | parameters)
+    defaults = {"n_estimators": 1, "random_state": 0}
+    return AutoencoderImputer(autoencoder or small(), **defaults | parameters)
 
 
 @pytest.mark.slow
@@ -48,7 +50,7 @@ def test_by_default_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
 
-@parametrize_with_checks([AutoencoderImputer(small(1), random_state=0)])
+@parametrize_with_checks([quick(small(1))])
 def test_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -74,9 +76,58 @@ def frame():
 def test_holes_are_filled_as_the_autoencoder_imputes_them(iris):
     new = with_holes(load_iris().data, seed=1)
     imputer = quick().fit(iris)
-    alone = small(random_state=imputer.autoencoder_.random_state).fit(iris)
-    np.testing.assert_array_equal(imputer.transform(new), imputer.autoencoder_.impute(new))
+    alone = small(random_state=imputer.autoencoders_[0].random_state).fit(iris)
+    np.testing.assert_array_equal(imputer.transform(new), imputer.autoencoders_[0].impute(new))
     np.testing.assert_array_equal(imputer.transform(new), alone.impute(new))
+
+
+class OwnNoise:
+    """A part of the user's, which keeps trainings from being one."""
+
+    def corrupt(self, rows, generator):
+        return MaskingNoise().corrupt(rows, generator)
+
+
+@pytest.mark.parametrize(
+    ("own", "how"),
+    [
+        ({"noise": "masking"}, {}),
+        ({"noise": "masking"}, {"sample_weight": np.arange(150) % 3}),
+        ({"noise": OwnNoise()}, {}),
+        ({"noise": "masking", "dropout": 0.0, "callbacks": []}, {}),
+        ({"early_stopping": True, "validation_fraction": 0.2}, {}),
+        ({"early_stopping": True}, {"groups": np.arange(150) // 10}),
+    ],
+    ids=["as one", "weighted", "in turn", "no callbacks", "hold-out", "folds"],
+)
+def test_several_autoencoders_are_as_if_each_were_fitted_alone(iris, own, how):
+    imputer = quick(small(**own), n_estimators=3).fit(iris, **how)
+    alone = [
+        small(**own, random_state=member.random_state).fit(iris, **how)
+        for member in imputer.autoencoders_
+    ]
+    seeds = {member.random_state for member in alone}
+    assert len(seeds) == 3
+    assert quick().fit(iris).autoencoders_[0].random_state in seeds
+    for member, other in zip(imputer.autoencoders_, alone, strict=True):
+        np.testing.assert_allclose(member.loss_curve_, other.loss_curve_, rtol=1e-4)
+        assert member.best_iter_ == other.best_iter_
+    mean = np.mean([other.impute(iris) for other in alone], axis=0)
+    np.testing.assert_allclose(imputer.transform(iris), mean, rtol=1e-4, atol=1e-4)
+    there = ~np.isnan(iris)
+    np.testing.assert_array_equal(imputer.transform(iris)[there], iris[there])
+
+
+def test_several_autoencoders_fill_holes_better_than_one():
+    X = StandardScaler().fit_transform(load_wine().data)
+    holes = with_holes(X)
+    hole = np.isnan(holes)
+    several = AutoencoderImputer(random_state=0).fit(holes)
+    error = np.square(several.transform(holes) - X)[hole].mean()
+    alone = [
+        np.square(member.impute(holes) - X)[hole].mean() for member in several.autoencoders_
+    ]
+    assert error < min(alone)
 
 
 def test_values_that_are_there_are_left_as_they_are(iris):
@@ -109,7 +160,7 @@ def test_the_default_is_better_than_the_mean_on_new_rows():
     hole = np.isnan(holes)
     error = np.square(imputer.transform(holes) - test)[hole].mean()
     assert error < 0.8 * np.square(test)[hole].mean()
-    assert imputer.autoencoder_.n_components == 13
+    assert imputer.autoencoders_[0].n_components == 13
 
 
 def test_the_default_fills_holes_of_few_rows_whose_columns_have_different_variances(iris):
@@ -186,7 +237,7 @@ def test_the_autoencoder_knows_columns_by_their_names(frame):
     imputer = quick(small(loss=loss)).fit(frame)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert imputer.autoencoder_.transform(frame).shape == (150, 2)
+        assert imputer.autoencoders_[0].transform(frame).shape == (150, 2)
     with pytest.raises(ValueError, match="feature names should match"):
         imputer.transform(frame[frame.columns[::-1]])
 
@@ -233,9 +284,9 @@ def test_groups_are_held_out_as_the_autoencoder_holds_them_out(iris):
     autoencoder = small(early_stopping=True, validation_fraction=0.2, random_state=0)
     groups = np.arange(150) // 10
     alone = clone(autoencoder).fit(iris, groups=groups)
-    curve = quick(autoencoder).fit(iris, groups=groups).autoencoder_.validation_loss_curve_
+    curve = quick(autoencoder).fit(iris, groups=groups).autoencoders_[0].validation_loss_curve_
     assert curve == alone.validation_loss_curve_
-    assert curve != quick(autoencoder).fit(iris).autoencoder_.validation_loss_curve_
+    assert curve != quick(autoencoder).fit(iris).autoencoders_[0].validation_loss_curve_
 
 
 def test_the_autoencoder_given_is_not_fitted(iris):
@@ -303,9 +354,9 @@ def test_a_variational_autoencoder_fills_holes_too(iris):
     variational = VariationalAutoencoderTransformer(
         2, missing="mask", max_iter=3, early_stopping=False
     )
-    imputer = AutoencoderImputer(variational, random_state=0).fit(iris)
+    imputer = quick(variational).fit(iris)
     filled = imputer.transform(iris)
-    np.testing.assert_array_equal(filled, imputer.autoencoder_.impute(iris))
+    np.testing.assert_array_equal(filled, imputer.autoencoders_[0].impute(iris))
     assert np.isfinite(filled).all()
 
 
@@ -361,8 +412,8 @@ def test_a_table_comes_back_with_its_holes_filled(table, of_table):
 
 
 def test_the_encoder_knows_which_columns_of_the_table_are_missing(of_table):
-    flags = of_table.autoencoder_.autoencoder_.module_.encoder.body[0]
-    sources = of_table.autoencoder_.encoder_.source_columns_
+    flags = of_table.autoencoders_[0].module_.encoder.body[0]
+    sources = of_table.encoder_.source_columns_
     assert [sources[i] for i in flags.columns] == list(of_table.feature_names_in_)
 
 
@@ -385,15 +436,21 @@ def test_a_table_is_filled_before_the_next_step(table):
     pd.testing.assert_frame_equal(in_pandas, quick().fit_transform(table))
 
 
+def assert_alike(first, second):
+    """Assert that tables are the same, but for the rounding of numbers and dates."""
+    first, second = (one.assign(met=one["met"].astype("int64")) for one in (first, second))
+    pd.testing.assert_frame_equal(first, second, rtol=1e-5, check_exact=False)
+
+
 def test_an_autoencoder_of_tables_may_be_given(table):
     whole = TableAutoencoderTransformer(3, autoencoder=small(missing="flag"), random_state=0)
     filled = quick(whole).fit_transform(table)
-    pd.testing.assert_frame_equal(filled, clone(whole).fit(table).impute(table))
+    assert_alike(filled, clone(whole).fit(table).impute(table))
     # One of rows is put into one of tables, where a hole is always masked at least.
     within = clone(whole).set_params(autoencoder__missing="error")
     imputer = quick(small(3)).fit(table)
-    within.set_params(random_state=imputer.autoencoder_.random_state).fit(table)
-    pd.testing.assert_frame_equal(imputer.transform(table), within.impute(table))
+    within.set_params(random_state=imputer.autoencoders_[0].random_state).fit(table)
+    assert_alike(imputer.transform(table), within.impute(table))
     numbers = table[["height", "shoe"]]
     pd.testing.assert_series_equal(quick(whole).fit_transform(numbers).dtypes, numbers.dtypes)
 
@@ -414,7 +471,7 @@ def test_words_need_an_autoencoder_that_can_have_a_loss_of_words(table):
 def test_an_imputer_of_tables_pickles_and_is_fitted_again_to_rows(table, of_table, iris):
     again = pickle.loads(pickle.dumps(of_table))
     pd.testing.assert_frame_equal(again.transform(table), of_table.transform(table))
-    again.set_params(autoencoder=small()).fit(iris)
+    again.set_params(autoencoder=small(), n_estimators=1).fit(iris)
     np.testing.assert_array_equal(again.transform(iris), quick().fit_transform(iris))
     assert not hasattr(again, "feature_names_in_")
     with pytest.raises(ValueError, match="X has 0 rows"):
@@ -423,11 +480,11 @@ def test_an_imputer_of_tables_pickles_and_is_fitted_again_to_rows(table, of_tabl
 
 
 def test_of_tables_and_of_rows_the_default_has_flags_and_as_many_codes_as_columns(table, iris):
-    of_rows = AutoencoderImputer(random_state=0).fit(iris[:12]).autoencoder_
-    of_table = AutoencoderImputer(random_state=0).fit(table[:12]).autoencoder_
-    for autoencoder, n_columns in ((of_rows, 4), (of_table.autoencoder_, 6)):
+    (of_rows, *_) = AutoencoderImputer(random_state=0).fit(iris[:12]).autoencoders_
+    imputer = AutoencoderImputer(random_state=0).fit(table[:12])
+    (of_table, *_) = imputer.autoencoders_
+    for autoencoder, n_columns in ((of_rows, 4), (of_table, 6)):
         assert autoencoder.n_components_ == n_columns
         assert (autoencoder.missing, autoencoder.early_stopping) == ("flag", False)
     assert of_rows.noise == "masking"
-    groups = of_table.encoder_.source_columns_
-    np.testing.assert_array_equal(of_table.autoencoder_.noise.groups, groups)
+    np.testing.assert_array_equal(of_table.noise.groups, imputer.encoder_.source_columns_)

@@ -130,7 +130,7 @@ FITTED: dict[type[BaseEstimator], dict[str, Any]] = {
         "_kept": KeptRows,
         "_holes": object,
     },
-    AutoencoderImputer: {**_ROWS, "autoencoder_": object},
+    AutoencoderImputer: {**_ROWS, "autoencoders_": list, "encoder_": (TableEncoder, _NONE)},
     AutoencoderClustering: {
         **_ROWS,
         "autoencoder_": object,
@@ -164,7 +164,24 @@ ESTIMATORS: dict[str, type[BaseEstimator]] = {kind.__name__: kind for kind in FI
 _NOT_KEPT = "checkpoint"
 
 # Parameters that files lack which were written before there were any, and what they are there.
-_ADDED: dict[str, dict[str, Any]] = {"AutoencoderOutlierDetector": {"half_life": None}}
+_ADDED: dict[str, dict[str, Any]] = {
+    "AutoencoderImputer": {"n_estimators": 1},
+    "AutoencoderOutlierDetector": {"half_life": None},
+}
+
+
+def _with_several_autoencoders(fitted: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an imputer that may have been written when it had one autoencoder."""
+    if "autoencoder_" not in fitted:
+        return fitted
+    one, encoder = fitted.pop("autoencoder_"), None
+    if isinstance(one, TableAutoencoderTransformer):
+        one, encoder = one.autoencoder_, one.encoder_
+    return {**fitted, "autoencoders_": [one], "encoder_": encoder}
+
+
+# What makes the attributes that older files have those that a fit sets now.
+_AS_NOW: dict[str, Any] = {"AutoencoderImputer": _with_several_autoencoders}
 
 # Of an estimator that another one is made of; in the fitted ones the same parameters are missing.
 _INNER = "autoencoder__"
@@ -438,6 +455,7 @@ class _ModelReader(ValueReader):
         if {*parameters} != {*kind._get_param_names()} - {_NOT_KEPT}:
             raise ValueError(f"a {name} has the parameters {sorted(parameters)}")
         fitted = {key: self.value(value) for key, value in node["fitted"].items()}
+        fitted = _AS_NOW.get(name, dict)(fitted)
         for key, value in fitted.items():
             if key not in FITTED[kind] or not _is_a(value, FITTED[kind][key]):
                 raise ValueError(f"{key}={value!r} is not what a fit of a {name} sets")

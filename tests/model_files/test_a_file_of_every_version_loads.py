@@ -39,6 +39,11 @@ MODELS = {
     "imputer": skae.AutoencoderImputer(
         skae.AutoencoderTransformer(1, missing="mask", noise="masking", **BRIEF)
     ),
+    "table_imputer": skae.AutoencoderImputer(
+        skae.TableAutoencoderTransformer(
+            1, autoencoder=skae.AutoencoderTransformer(missing="flag", **BRIEF)
+        )
+    ),
 }
 
 
