@@ -159,13 +159,14 @@ class Impute(Method):
     def __init__(self, *autoencoders) -> None:
         super().__init__()
         self.parts = nn.ModuleList([Reconstruct(autoencoder) for autoencoder in autoencoders])
+        self.condition = Condition(autoencoders[0])
 
     def result(self, X: Tensor, y: Tensor | None = None) -> Tensor:
-        rebuilt = torch.stack([part.result(X, y) for part in self.parts]).mean(dim=0)
+        rebuilt = torch.stack([part(X, y) for part in self.parts]).mean(dim=0)
         return torch.where(X.isnan(), rebuilt, X)
 
     def is_known(self, X: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.parts[0].is_known(X, y)
+        return super().is_known(X) & self.condition.is_known(y)
 
 
 class PredictProba(Method):
@@ -428,7 +429,7 @@ def parts_of(estimator) -> dict[str, Part]:
     if isinstance(estimator, AutoencoderImputer):
         if estimator.encoder_ is not None:
             raise ValueError(
-                "An AutoencoderImputer that was fitted to a table stays in Python, as its words and "
+                "An AutoencoderImputer that was fitted to a table stays in Python, as words and "
                 "dates do. One of rows of numbers can be exported."
             )
         for autoencoder in estimator.autoencoders_:

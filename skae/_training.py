@@ -206,7 +206,7 @@ def train_each(entries: Sequence["Entry"], settings: TrainingSettings) -> list[l
 
     Their keys are (0, 0), (1, 0) and so on. Returns their loss curves, in this order.
     """
-    curves = {}
+    curves: dict[tuple[int, int], list[float]] = {}
     for some in alike(entries, settings):
         label = "training" if len(some) == 1 else f"{len(some)} trainings"
         of_some, _ = _train(some, settings, label)
@@ -852,8 +852,13 @@ class _Schedule(Callback):
             watch = self.watch
             if watch is None:
                 some = places_among(len(X), _EVALUATION_BATCH)
-                some = X.others(X.indices[some], X.sample_weight[some])
-                watch = _Validation([some], self.settings)
+                watch = _Validation(
+                    [
+                        rows.others(rows.indices[some], rows.sample_weight[some])
+                        for rows in ([X] if isinstance(X, StandardizedRows) else X.parts)
+                    ],
+                    self.settings,
+                )
                 watch.on_train_begin(net)
             unit = watch.unit(net)
         self.tol_ = self.settings.tol * unit

@@ -215,7 +215,7 @@ def test_arrays_of_images_and_series_are_told_their_shape(shape, advice, kind):
 def test_networks_trained_as_one_are_those_trained_one_after_the_other(estimator, monkeypatch):
     estimator.set_params(max_iter=6, random_state=0)
     together = clone(estimator).fit(X[:200])
-    monkeypatch.setattr("skae._racing.likeness", lambda module: None)
+    monkeypatch.setattr("skae._training.likeness", lambda module: None)
     apart = clone(estimator).fit(X[:200])
     np.testing.assert_allclose(
         together.validation_loss_curve_, apart.validation_loss_curve_, rtol=1e-4
@@ -249,7 +249,7 @@ def test_estimators_fitted_at_once_are_those_fitted_one_by_one(template, as_one,
     carry = _fitting.carry_out
     monkeypatch.setattr(_fitting, "carry_out", lambda fits: n_runs.append(len(fits)) or carry(fits))
     at_once, one_by_one = [[clone(template) for _ in given] for _ in range(2)]
-    fit_each(at_once, given)
+    fit_each(at_once, given, "fold")
     assert (n_runs == [2]) == as_one
     for several, alone, arguments in zip(at_once, one_by_one, given, strict=True):
         alone.fit(**arguments)
@@ -263,7 +263,7 @@ def test_estimators_fitted_at_once_are_those_fitted_one_by_one(template, as_one,
 def test_folds_that_differ_by_a_row_are_trained_as_one():
     template = AutoencoderTransformer(2, validation_fraction=0.1, max_iter=4, random_state=0)
     at_once = [clone(template) for _ in range(2)]
-    fit_each(at_once, [{"X": X[:120]}, {"X": X[120:241]}])
+    fit_each(at_once, [{"X": X[:120]}, {"X": X[120:241]}], "fold")
     alone = clone(template).fit(X[120:241])
     np.testing.assert_allclose(at_once[1].loss_curve_, alone.loss_curve_, rtol=1e-4)
 

@@ -124,9 +124,7 @@ def test_several_autoencoders_fill_holes_better_than_one():
     hole = np.isnan(holes)
     several = AutoencoderImputer(random_state=0).fit(holes)
     error = np.square(several.transform(holes) - X)[hole].mean()
-    alone = [
-        np.square(member.impute(holes) - X)[hole].mean() for member in several.autoencoders_
-    ]
+    alone = [np.square(member.impute(holes) - X)[hole].mean() for member in several.autoencoders_]
     assert error < min(alone)
 
 

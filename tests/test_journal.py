@@ -503,12 +503,12 @@ def _state(told):
 
 def without_curve(told):
     state = _state(told)
-    state[:] = [pair for pair in state if pair[0] != "curve"]
+    state[:] = [pair for pair in state if pair[0] != "curves"]
 
 
 def other_curve(told):
     for pair in _state(told):
-        pair[1] = 3 if pair[0] == "curve" else pair[1]
+        pair[1] = 3 if pair[0] == "curves" else pair[1]
 
 
 def swapped_tensors(told):

@@ -312,7 +312,7 @@ def test_a_detector_judges_new_rows(digits):
 )
 def test_what_stays_in_python_says_so(estimator, message, digits):
     if isinstance(estimator, AutoencoderImputer):
-        estimator.autoencoder_ = estimator.autoencoder
+        estimator.autoencoders_, estimator.encoder_ = [estimator.autoencoder], None
         estimator.n_features_in_ = digits[0].shape[1]
     else:
         estimator.set_params(n_folds=2).fit(digits[0])

@@ -96,7 +96,7 @@ def test_the_chosen_networks_have_the_weights_of_their_best_epoch():
     settings = replace(SETTINGS, max_iter=10, learning_rate_init=0.05)
     candidates = [Candidate(*validated_parts(3), noise) for noise in (GaussianNoise(2.0), None)]
     [(chosen, results)] = train_with_validation([Contest(candidates)], settings)
-    parts, held_out, _ = candidates[chosen]
+    parts, held_out, *_ = candidates[chosen]
     losses = [loss_of(part[0], rows) for part, rows in zip(parts, held_out, strict=True)]
     assert np.mean(losses) == pytest.approx(min(results[chosen].validation_loss_curve), rel=1e-4)
 

@@ -171,7 +171,7 @@ _ADDED: dict[str, dict[str, Any]] = {
 
 
 def _with_several_autoencoders(fitted: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an imputer that may have been written when it had one autoencoder."""
+    """Return the attributes of an imputer; in older files it has one autoencoder."""
     if "autoencoder_" not in fitted:
         return fitted
     one, encoder = fitted.pop("autoencoder_"), None
