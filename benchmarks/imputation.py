@@ -4,8 +4,7 @@ Of standardized tables that ship with scikit-learn, a share of the values is rem
 ("any") or, in half of the columns, those above the column's quantile ("high", which the means
 of what is left do not show). A number is the root mean squared error on the removed values in
 standard deviations of their columns: 1 is as good as the mean of the complete column. The
-autoencoder has codes of half as many numbers as there are columns, and is trained with masking
-noise.
+autoencoders are those of AutoencoderImputer with its defaults.
 
     python benchmarks/imputation.py [--seeds 3] [--shares 0.1 0.3 0.5]
 """
@@ -20,8 +19,7 @@ from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.preprocessing import StandardScaler
 from tabulate import tabulate
 
-from skae import AutoencoderTransformer
-from skae.noise import MaskingNoise
+from skae import AutoencoderImputer
 
 
 def tables():
@@ -49,28 +47,13 @@ def holes(X, share, kind, seed):
     return removed
 
 
-def autoencoder(X, seed):
-    """Return X with its holes filled."""
-    return (
-        AutoencoderTransformer(
-            max(1, X.shape[1] // 2),
-            missing="mask",
-            noise=MaskingNoise(0.3),
-            validation_fraction=0.2,
-            random_state=seed,
-        )
-        .fit(X)
-        .impute(X)
-    )
-
-
 METHODS = {
     "mean": lambda X, seed: SimpleImputer(keep_empty_features=True).fit_transform(X),
     "nearest": lambda X, seed: KNNImputer(keep_empty_features=True).fit_transform(X),
     "iterative": lambda X, seed: IterativeImputer(
         random_state=seed, keep_empty_features=True, tol=1e-2
     ).fit_transform(X),
-    "autoencoder": autoencoder,
+    "autoencoders": lambda X, seed: AutoencoderImputer(random_state=seed).fit_transform(X),
 }
 
 

@@ -312,6 +312,12 @@ def test_autoencoders_without_sense_are_refused(iris, autoencoder, message):
         AutoencoderImputer(autoencoder).fit(iris)
 
 
+@pytest.mark.parametrize("n_estimators", [0, -1, 2.5, "auto"])
+def test_a_number_of_autoencoders_without_sense_is_refused(iris, n_estimators):
+    with pytest.raises(ValueError, match="'n_estimators' parameter"):
+        quick(n_estimators=n_estimators).fit(iris)
+
+
 def test_a_column_without_any_value_is_refused(iris):
     empty = iris.copy()
     empty[:, 2] = np.nan

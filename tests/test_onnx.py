@@ -320,11 +320,21 @@ def test_what_stays_in_python_says_so(estimator, message, digits):
         skae.to_onnx(estimator)
 
 
+def test_an_imputer_of_a_table_stays_in_python(digits):
+    table = skae.TableAutoencoderTransformer(
+        1, autoencoder=AutoencoderTransformer(missing="flag", **SMALL)
+    )
+    imputer = AutoencoderImputer(table).fit(digits[0][:40, 18:22])
+    with pytest.raises(ValueError, match="fitted to a table stays in Python"):
+        skae.to_onnx(imputer)
+
+
+@pytest.mark.parametrize("n_estimators", [1, 3])
 @pytest.mark.parametrize("missing", ["mask", "flag"])
-def test_an_imputer_fills_holes(digits, missing):
+def test_an_imputer_fills_holes(digits, missing, n_estimators):
     X = with_holes(digits[0])
     autoencoder = AutoencoderTransformer(3, missing=missing, **LINEAR)
-    imputer = AutoencoderImputer(autoencoder).fit(X)
+    imputer = AutoencoderImputer(autoencoder, n_estimators=n_estimators).fit(X)
     assert_same(skae.to_onnx(imputer), imputer.transform, X)
 
 
