@@ -207,7 +207,9 @@ def fitting(
             f"{type(estimator).__name__} is not trained by several processes together. Fit it "
             "outside of data_parallel()."
         )
-    trained = getattr(estimator, "autoencoder", estimator)
+    trained = estimator
+    while not hasattr(trained, "checkpoint") and getattr(trained, "autoencoder", None) is not None:
+        trained = trained.autoencoder
     checkpoint = getattr(trained, "checkpoint", None) if whole else None
     validation = validation_set(estimator) if hasattr(estimator, "early_stopping") else None
     rows = GivenRows(X, y, sample_weight, validation)
@@ -531,7 +533,7 @@ def fit_each(estimators: Sequence[Any], given: Sequence[dict[str, Any]], name: s
         What one of them is called where progress is told.
     """
     pairs = list(zip(estimators, given, strict=True))
-    if not all(_fits_beside_others(estimator) for estimator in estimators):
+    if len(pairs) == 1 or not all(_fits_beside_others(estimator) for estimator in estimators):
         for estimator, arguments in pairs:
             fit_within(name, len(pairs), estimator, **arguments)
         return
@@ -547,11 +549,12 @@ def fit_each(estimators: Sequence[Any], given: Sequence[dict[str, Any]], name: s
 def _fits_beside_others(estimator: Any) -> bool:
     """Whether a fit can be one with others.
 
-    Callbacks see one training, and parts of the user's draw from a generator that is shared.
+    Callbacks see one training, parts of the user's draw from a generator that is shared, and an
+    estimator of the user's may have a fit of its own.
     """
     if getattr(estimator, "callbacks", True) or hasattr(estimator, "_skl_callbacks"):
         return False
-    return hasattr(estimator, "_to_fit") and are_own(estimator._parts())
+    return hasattr(estimator, "_to_fit") and are_own([estimator, *estimator._parts()])
 
 
 def are_own(parts: Sequence[Any]) -> bool:
@@ -561,7 +564,7 @@ def are_own(parts: Sequence[Any]) -> bool:
 
 
 def carry_out(fits: Sequence[Fit]) -> None:
-    """Train what one fit asks for, or several that are alike but for their rows, side by side.
+    """Train what one fit asks for, or several that are alike but for rows or seeds, side by side.
 
     Of one without rows held out, there is nothing to choose by, and the first of its ways is taken;
     so is its start where no training is better than none.
@@ -574,26 +577,30 @@ def carry_out(fits: Sequence[Fit]) -> None:
             fitted = _with_validation(fits, first.settings)
         else:
             first.settings.report.open(len(fits) * (1 + first.pretrains))
-            fitted = _without_validation(fits, first.settings)
+            fitted = _without_validation(fits)
         for fit, result in zip(fits, fitted, strict=True):
             fit.keep(fit.estimator, result)
 
 
-def _without_validation(fits: Sequence[Fit], settings: TrainingSettings) -> list[Fitted]:
+def _without_validation(fits: Sequence[Fit]) -> list[Fitted]:
     """Train networks on all rows, by the first of their ways."""
     starts = [fit.ways[0].build(fit.rows.indices, fit.rows.weight) for fit in fits]
-    if len(fits) == 1:  # judged by what it learns
-        alone = [Candidate([start], [start.rows]) for start in starts]
-        settings = replace(settings, view=_view(fits[0], alone))
-    noises = [fit.ways[0].trained_by(settings).noise for fit in fits]
-    entries = [
-        Entry(*start, noise, key=(number, 0), seed=fit.settings.seed)
-        for number, (fit, start, noise) in enumerate(zip(fits, starts, noises, strict=True))
-    ]
-    curves = train_each(entries, settings)
+    # What settings are follows from the number of rows.
+    groups: dict[int, list[Entry]] = {}
+    for number, (fit, start) in enumerate(zip(fits, starts, strict=True)):
+        noise = fit.ways[0].trained_by(fit.settings).noise
+        entry = Entry(*start, noise, key=(number, 0), seed=fit.settings.seed)
+        groups.setdefault(len(fit.rows), []).append(entry)
+    curves: dict[tuple[int, int], list[float]] = {}
+    for entries in groups.values():
+        settings = fits[entries[0].key[0]].settings
+        if len(fits) == 1:  # judged by what it learns
+            alone = [Candidate(starts, [start.rows for start in starts])]
+            settings = replace(settings, view=_view(fits[0], alone))
+        curves |= train_each(entries, settings)
     return [
-        Fitted(start, curve, None, len(curve), _of_all(fit, start))
-        for fit, start, curve in zip(fits, starts, curves, strict=True)
+        Fitted(start, curves[number, 0], None, len(curves[number, 0]), _of_all(fit, start))
+        for number, (fit, start) in enumerate(zip(fits, starts, strict=True))
     ]
 
 

@@ -1,6 +1,5 @@
-"""AutoencoderImputer: holes in rows and tables filled by an autoencoder, in a Pipeline."""
+"""AutoencoderImputer: holes in rows and tables filled by autoencoders, in a Pipeline."""
 
-from functools import reduce
 from numbers import Integral
 from typing import ClassVar, Self
 
@@ -8,7 +7,7 @@ import numpy as np
 from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._autoencoder import AutoencoderTransformer
 from ._candidates import widths
@@ -19,6 +18,7 @@ from ._frames import filled, is_mixed
 from ._idle import warn_of_idle
 from ._progress import Watchable
 from ._reconstruction import refuse_sparse
+from ._rows import merge_equal_rows
 from ._tables import TableAutoencoderTransformer
 from ._variational import VariationalAutoencoderTransformer
 
@@ -50,8 +50,8 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
         little more than means.
 
     n_estimators : int, default=3
-        How many are fitted, with seeds of their own. More fill holes a little better, and take
-        longer by as much.
+        How many are fitted, with seeds of their own. More fill holes a little better; of many rows
+        they take as much longer, of few hundred a little.
 
     random_state : int, RandomState instance or None, default=None
         That of the first autoencoder, from which those of the others follow, unless it has one of
@@ -163,9 +163,16 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
         else:
             given = X
             X, _ = check_rows(self, X, sample_weight, reset=True, allow_nan=True)
-            encoder, autoencoder = None, self._of_numbers(X.shape)
+            encoder, autoencoder = None, self._of_numbers(X.shape[1])
             # Names of columns mean something to the autoencoder's parameters.
             rows = given if hasattr(self, "feature_names_in_") else X
+        if self.autoencoder is None:
+            values = rows if encoder is not None else X
+            n_rows = len(merge_equal_rows(values, _check_sample_weight(sample_weight, values))[0])
+            width, _ = widths(n_rows)
+            autoencoder.set_params(hidden_layer_sizes=(width, width))
+        elif hasattr(autoencoder, "_validate_params"):
+            autoencoder._validate_params()
         autoencoders = self._members(autoencoder)
         fit_each(autoencoders, [{"X": rows, **beside}] * len(autoencoders), "autoencoder")
         self.encoder_, self.autoencoders_ = encoder, autoencoders
@@ -175,11 +182,14 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
         """Return clones of an autoencoder, with seeds of their own if they have any."""
         members = [clone(autoencoder) for _ in range(self.n_estimators)]
         own = getattr(autoencoder, "random_state", None)
-        if hasattr(autoencoder, "random_state") and (len(members) > 1 or own is None):
-            first = fit_seed(self.random_state if own is None else own)
-            seeds = [first, *np.random.RandomState(first).randint(2**31, size=len(members) - 1)]
-            for member, seed in zip(members, seeds, strict=True):
-                member.set_params(random_state=int(seed))
+        if not hasattr(autoencoder, "random_state") or (own is not None and len(members) == 1):
+            return members
+        if own is None:
+            own = self.random_state
+        first = int(own) if isinstance(own, Integral) else fit_seed(own)
+        others = np.random.RandomState(first).randint(2**31, size=len(members) - 1)
+        for member, seed in zip(members, [first, *others.tolist()], strict=True):
+            member.set_params(random_state=seed)
         return members
 
     def _check_autoencoder(self):
@@ -193,24 +203,20 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
             idle = [("each fit trains new clones of the autoencoder", ["warm_start"])]
             warn_of_idle(self.autoencoder, idle)
 
-    def _of_numbers(self, shape):
-        """Return the autoencoder to fit to rows of numbers, or of a table, of a shape."""
+    def _of_numbers(self, n_features):
+        """Return the autoencoder to fit to rows of numbers or of a table."""
         if self.autoencoder is not None:
             return clone(self.autoencoder)
-        width, _ = widths(shape[0])
         return AutoencoderTransformer(
-            shape[1],
-            hidden_layer_sizes=(width, width),
-            missing="flag",
-            noise="masking",
-            early_stopping=False,
+            n_features, missing="flag", noise="masking", early_stopping=False
         )
 
     def _of_table(self, X, sample_weight):
         """Return the encoder of a table, the rows of its matrix, and the autoencoder of those."""
-        table = self._of_numbers(X.shape)
+        table = self._of_numbers(X.shape[1])
         if not isinstance(table, TableAutoencoderTransformer):
             table = self._within_table(table)
+        table._validate_params()
         return table._encoded(X, sample_weight)
 
     def _within_table(self, autoencoder):
@@ -249,8 +255,12 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
 
     def _imputed(self, X):
         """Return the mean of rows as the autoencoders fill them."""
-        total = reduce(np.add, (autoencoder.impute(X) for autoencoder in self.autoencoders_))
-        return total / len(self.autoencoders_)
+        first, *others = self.autoencoders_
+        total = np.array(first.impute(X))
+        for autoencoder in others:
+            total += np.asarray(autoencoder.impute(X))
+        total /= len(self.autoencoders_)
+        return total
 
     def _takes_nan(self):
         return self.autoencoder is None or get_tags(self.autoencoder).input_tags.allow_nan

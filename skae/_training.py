@@ -201,17 +201,19 @@ def train(
     return Trained(curve, state)
 
 
-def train_each(entries: Sequence["Entry"], settings: TrainingSettings) -> list[list[float]]:
+def train_each(
+    entries: Sequence["Entry"], settings: TrainingSettings
+) -> dict[tuple[int, int], list[float]]:
     """Train networks in place, each on all its rows, as one where they are alike.
 
-    Their keys are (0, 0), (1, 0) and so on. Returns their loss curves, in this order.
+    Returns their loss curves, by their keys.
     """
     curves: dict[tuple[int, int], list[float]] = {}
     for some in alike(entries, settings):
         label = "training" if len(some) == 1 else f"{len(some)} trainings"
         of_some, _ = _train(some, settings, label)
         curves |= {entry.key: curve for entry, curve in zip(some, of_some, strict=True)}
-    return [curves[key] for key in sorted(curves)]
+    return curves
 
 
 def alike(entries: Sequence["Entry"], settings: TrainingSettings) -> list[list["Entry"]]:
@@ -221,7 +223,9 @@ def alike(entries: Sequence["Entry"], settings: TrainingSettings) -> list[list["
     for entry in entries:
         kind = likeness(entry.network), likeness(entry.loss)
         sizes = len(entry.rows), 0 if entry.held_out is None else len(entry.held_out)
-        key = (*kind, sizes) if together and None not in kind else entry.key
+        # Layers that draw have one generator for all networks that are one.
+        seed = entry.seed if random_layers(entry.network) else None
+        key = (*kind, sizes, seed) if together and None not in kind else entry.key
         groups.setdefault(key, []).append(entry)
     return list(groups.values())
 
@@ -359,9 +363,9 @@ class Run:
             network = side_by_side([entry.network for entry in entries])
             loss = LossSideBySide(side_by_side([entry.loss for entry in entries]), network)
         self.network = network
-        seed_layers(network, settings.seed, settings.device)
+        seed_layers(network, seeds[0], settings.device)
         if entries[0].held_out is not None:
-            watch = _Validation([entry.held_out for entry in entries], settings, judge)
+            watch = _Validation([entry.held_out for entry in entries], seeds, settings, judge)
         self.watch = watch
         n_batches = len(self.rows.batches(settings.batch_size, **self._how()))
         self.shared = None
@@ -523,7 +527,7 @@ class Run:
             self.average.shown_ = [kept[id(tensor)] for tensor in self.average.shown_]
             self.average.other_ = [tensor[index] for tensor in self.average.other_]
         lists: list[list] = [self.entries, *self.how.values()]
-        for several in lists if self.watch is None else [*lists, self.watch.parts]:
+        for several in lists if self.watch is None else [*lists, *self.watch.lists]:
             several[:] = [several[place] for place in places]
 
     def close(self) -> None:
@@ -766,14 +770,20 @@ class _Validation(Callback):
     def __init__(
         self,
         parts: Sequence[StandardizedRows],
+        seeds: Sequence[int],
         settings: TrainingSettings,
         judge: RowLoss | None = None,
     ) -> None:
         self.parts = list(parts)
         self.alone = len(self.parts) == 1  # what stood side by side does so to the last
-        self.seed, self.processes = settings.seed, settings.processes
+        self.seeds, self.processes = list(seeds), settings.processes
         self.noise = settings.noise if judge is None else None
         self.judge = judge
+
+    @property
+    def lists(self) -> list[list]:
+        """What there is of each network, in lists."""
+        return [self.parts, self.seeds]
 
     def on_train_begin(self, net, **kwargs) -> None:
         self.losses_ = self._evaluate(net)  # (n_networks, n_rows)
@@ -803,15 +813,15 @@ class _Validation(Callback):
             Batches(
                 part,
                 n_rows,
-                corrupt=_corruption(self.noise, self.seed, part),
-                draw=torch_generator(self.seed ^ _OF_PARTNERS),
+                corrupt=_corruption(self.noise, seed, part),
+                draw=torch_generator(seed ^ _OF_PARTNERS),
             )
-            for part in self.parts
+            for part, seed in zip(self.parts, self.seeds, strict=True)
         ]
         several: Any = batches[0] if self.alone else BatchesSideBySide(batches)
         # Processes take turns, but where what is drawn for a batch depends on those before.
         turns = Processes() if random_layers(net.module_) else self.processes
-        with torch.no_grad(), fixed_draws(net.module_, self.seed, net.device):
+        with torch.no_grad(), fixed_draws(net.module_, self.seeds[0], net.device):
             for number, (Z, (target, weight, *more)) in enumerate(several):
                 if number % turns.number != turns.rank:
                     losses.append(torch.zeros_like(weight))
@@ -852,13 +862,11 @@ class _Schedule(Callback):
             watch = self.watch
             if watch is None:
                 some = places_among(len(X), _EVALUATION_BATCH)
-                watch = _Validation(
-                    [
-                        rows.others(rows.indices[some], rows.sample_weight[some])
-                        for rows in ([X] if isinstance(X, StandardizedRows) else X.parts)
-                    ],
-                    self.settings,
-                )
+                parts = [
+                    rows.others(rows.indices[some], rows.sample_weight[some])
+                    for rows in ([X] if isinstance(X, StandardizedRows) else X.parts)
+                ]
+                watch = _Validation(parts, [self.settings.seed] * len(parts), self.settings)
                 watch.on_train_begin(net)
             unit = watch.unit(net)
         self.tol_ = self.settings.tol * unit

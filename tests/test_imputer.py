@@ -94,11 +94,12 @@ class OwnNoise:
         ({"noise": "masking"}, {}),
         ({"noise": "masking"}, {"sample_weight": np.arange(150) % 3}),
         ({"noise": OwnNoise()}, {}),
-        ({"noise": "masking", "dropout": 0.0, "callbacks": []}, {}),
-        ({"early_stopping": True, "validation_fraction": 0.2}, {}),
+        ({"noise": "masking", "dropout": 0.3}, {}),
+        ({"normalization": "batch", "ordered": True}, {}),
+        ({"noise": "masking", "early_stopping": True, "validation_fraction": 0.2}, {}),
         ({"early_stopping": True}, {"groups": np.arange(150) // 10}),
     ],
-    ids=["as one", "weighted", "in turn", "no callbacks", "hold-out", "folds"],
+    ids=["as one", "weighted", "in turn", "drawing", "batch norm", "hold-out", "folds"],
 )
 def test_several_autoencoders_are_as_if_each_were_fitted_alone(iris, own, how):
     imputer = quick(small(**own), n_estimators=3).fit(iris, **how)
@@ -264,6 +265,15 @@ def test_the_seed_is_that_of_the_autoencoder_unless_it_has_its_own(iris):
     np.testing.assert_array_equal(filled(7, 0), filled(7, None))
 
 
+def test_the_first_of_several_has_the_seed_of_the_autoencoder(iris):
+    own = small(random_state=5)
+    first, second = quick(own, n_estimators=2).fit(iris).autoencoders_
+    assert first.random_state == 5 != second.random_state
+    np.testing.assert_allclose(first.impute(iris), clone(own).fit(iris).impute(iris), rtol=1e-5)
+    with pytest.raises(ValueError, match="'random_state' parameter of AutoencoderTransformer"):
+        quick(small(random_state=-1), n_estimators=2).fit(iris)
+
+
 def test_the_callers_generators_are_left_alone(iris):
     before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     quick(random_state=None).fit_transform(iris)
@@ -276,6 +286,19 @@ def test_a_weight_of_two_is_the_row_twice(iris):
     weighted = quick().fit(iris, sample_weight=weight)
     repeated = quick().fit(np.repeat(iris, weight, axis=0))
     np.testing.assert_array_equal(weighted.transform(iris), repeated.transform(iris))
+
+
+def test_a_weight_of_two_is_the_row_twice_for_the_default_where_it_grows_wider(iris):
+    random = np.random.RandomState(0)
+    X = np.round(random.normal(size=(260, 3)) + random.normal(size=(260, 1)), 3)
+    X[random.uniform(size=X.shape) < 0.1] = np.nan
+    weight = np.full(300, 2.0)
+    weight[260:] = 0
+    spare = np.vstack([X, random.normal(size=(40, 3))])
+    weighted = AutoencoderImputer(random_state=0).fit(spare, sample_weight=weight)
+    repeated = AutoencoderImputer(random_state=0).fit(np.repeat(X, 2, axis=0))
+    np.testing.assert_array_equal(weighted.transform(X), repeated.transform(X))
+    assert weighted.autoencoders_[0].hidden_layer_sizes == (64, 64)
 
 
 def test_groups_are_held_out_as_the_autoencoder_holds_them_out(iris):
@@ -457,6 +480,27 @@ def test_an_autoencoder_of_tables_may_be_given(table):
     assert_alike(imputer.transform(table), within.impute(table))
     numbers = table[["height", "shoe"]]
     pd.testing.assert_series_equal(quick(whole).fit_transform(numbers).dtypes, numbers.dtypes)
+
+
+def test_parameters_of_a_given_autoencoder_of_tables_are_checked(table):
+    class Mean(BaseEstimator):
+        def fit(self, X): ...
+
+    with pytest.raises(ValueError, match="'autoencoder' parameter of TableAutoencoderTransformer"):
+        quick(TableAutoencoderTransformer(2, autoencoder=Mean())).fit(table)
+
+
+def test_an_autoencoder_of_the_users_own_is_fitted_by_its_own_method(iris):
+    class Counting(AutoencoderTransformer):
+        n_fits = 0
+
+        def fit(self, X, y=None, sample_weight=None, groups=None):
+            Counting.n_fits += 1
+            return super().fit(X, y, sample_weight, groups)
+
+    own = Counting(1, hidden_layer_sizes=8, max_iter=2, early_stopping=False, missing="mask")
+    quick(own, n_estimators=2).fit(iris)
+    assert Counting.n_fits == 2
 
 
 def test_words_need_an_autoencoder_that_can_have_a_loss_of_words(table):

@@ -28,6 +28,7 @@ from skae import (
     AutoencoderTransformer,
     ConvolutionalAutoencoderTransformer,
     StackedAutoencoderClassifier,
+    TableAutoencoderTransformer,
     VariationalAutoencoderTransformer,
 )
 from skae import _journal as journal
@@ -152,6 +153,10 @@ MADE_OF_OTHERS = {
         AutoencoderImputer(quick(missing="mask", early_stopping=False), random_state=0),
         {"X": WITH_HOLES},
     ),
+    "imputer of a table": (
+        AutoencoderImputer(TableAutoencoderTransformer(2, autoencoder=quick(early_stopping=False))),
+        {"X": WITH_HOLES},
+    ),
 }
 
 
@@ -182,7 +187,7 @@ def shared(tmp_path_factory):
 
 def keeping(estimator, path, seconds=0):
     """Return an estimator that keeps a journal, if it is time to after each epoch."""
-    name = "autoencoder__checkpoint" if hasattr(estimator, "autoencoder") else "checkpoint"
+    (name,) = (name for name in estimator.get_params() if name.endswith("checkpoint"))
     return clone(estimator).set_params(**{name: (path, seconds)})
 
 

@@ -110,6 +110,20 @@ def test_a_row_of_X_is_scored_by_the_autoencoder_that_has_not_seen_it():
         )
 
 
+def test_folds_of_other_numbers_of_rows_are_trained_as_each_by_itself():
+    X, groups = table(), np.r_[np.zeros(120), np.arange(1, 81)]
+    autoencoder = AutoencoderTransformer(
+        1, hidden_layer_sizes=4, batch_size=32, early_stopping=False, random_state=0
+    )
+    detector = AutoencoderOutlierDetector(autoencoder, criterion="squared_error")
+    detector.fit(X, groups=groups)
+    n_iter = [one.n_iter_ for one in detector.autoencoders_]
+    folds = folds_of(detector, X)
+    alone = [clone(autoencoder).fit(X[folds != fold]).n_iter_ for fold in range(3)]
+    assert n_iter == alone
+    assert len(set(n_iter)) > 1
+
+
 def test_a_new_row_is_scored_by_all_autoencoders():
     new = table(seed=1)
     detector = fitted("squared_error")

@@ -178,6 +178,10 @@ FITS = {
     # Fits with callbacks of skorch are not one with others.
     "detector, in turn": (AutoencoderOutlierDetector(quick(callbacks=[Callback()])), [X]),
     "imputer": (AutoencoderImputer(quick(missing="mask", early_stopping=False)), [X]),
+    "imputer of one": (
+        AutoencoderImputer(quick(missing="mask", early_stopping=False), n_estimators=1),
+        [X],
+    ),
 }
 
 
@@ -219,7 +223,7 @@ def test_every_task_that_begins_ends_within_the_one_that_it_is_a_part_of(name):
 @pytest.mark.parametrize("name", [name for name in FITS if name not in ("detector", "imputer")])
 def test_what_an_epoch_leaves_can_judge_rows_as_any_fitted_estimator_does(name):
     estimator, judging = judged(name)
-    if name == "detector, in turn":
+    if name in ("detector, in turn", "imputer of one"):
         assert {seen[1].__class__ for seen in judging.epochs} == {AutoencoderTransformer}
     assert judging.epochs
     for _, fitted, some, y, metadata in judging.epochs:
@@ -257,6 +261,7 @@ def test_fits_that_are_one_have_epochs_that_nothing_can_be_judged_by(name, epoch
         "detector": ["5 folds in 3 fits", *["last training"] * 3],
         "detector, in turn": ["fit"] * 3,
         "imputer": ["3 trainings"],
+        "imputer of one": ["fit"],
     }.items(),
 )
 def test_stages_are_told_by_their_names_and_how_many_there_are_at_most(name, stages):

@@ -1,7 +1,7 @@
 """Estimators as values: their parameters and what a fit has set, each by its name."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -174,6 +174,8 @@ def _with_several_autoencoders(fitted: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of an imputer; in older files it has one autoencoder."""
     if "autoencoder_" not in fitted:
         return fitted
+    if "autoencoders_" in fitted:
+        raise ValueError("an AutoencoderImputer has one autoencoder_ or several autoencoders_")
     one, encoder = fitted.pop("autoencoder_"), None
     if isinstance(one, TableAutoencoderTransformer):
         one, encoder = one.autoencoder_, one.encoder_
@@ -372,6 +374,10 @@ class _ModelWriter(ValueWriter):
             )
         if not _is_a(value, wanted):
             raise ValueError(f"{where}{name} is {value!r}, which is not what a fit sets.")
+        if name == "autoencoders_" and isinstance(
+            getattr(estimator, "autoencoder", None), TableAutoencoderTransformer
+        ):
+            return self._within(_INNER, lambda: self.node(value, f"{where}{name}"))
         self._given = {}
         if isinstance(value, AutoencoderNetwork):
             self._given = self._given_layers(estimator, value)
@@ -416,10 +422,14 @@ class _ModelWriter(ValueWriter):
 
     def _inner(self, estimator: Any, where: str) -> dict[str, Any]:
         """Return the node of an estimator that the one that is saved is made of."""
+        return self._within(_INNER, lambda: self.estimator(estimator, f"{where}."))
+
+    def _within(self, prefix: str, write: Callable[[], Any]) -> Any:
+        """Return what is written while the names of parameters have one more prefix."""
         outer, given = self._prefix, self._given
-        self._prefix = f"{outer}{_INNER}"
+        self._prefix = f"{outer}{prefix}"
         try:
-            return self.estimator(estimator, f"{where}.")
+            return write()
         finally:
             self._prefix, self._given = outer, given
 

@@ -22,7 +22,7 @@ class RandomLayer(nn.Module):
     def _drawn(self, X: Tensor, draw: Callable[[Tensor], Tensor]) -> Tensor:
         """Return what is drawn for each number of a tensor, by a function that fills an empty one.
 
-        Networks side by side have the same, as generators of one seed would draw for each.
+        Networks side by side are of one seed, and have the same.
         """
         of_one = X[0] if self.side_by_side else X
         if self.share is None:

@@ -39,6 +39,9 @@ MODELS = {
     "imputer": skae.AutoencoderImputer(
         skae.AutoencoderTransformer(1, missing="mask", noise="masking", **BRIEF)
     ),
+    "several_imputer": skae.AutoencoderImputer(
+        skae.AutoencoderTransformer(1, missing="flag", noise="masking", **BRIEF), n_estimators=2
+    ),
     "table_imputer": skae.AutoencoderImputer(
         skae.TableAutoencoderTransformer(
             1, autoencoder=skae.AutoencoderTransformer(missing="flag", **BRIEF)

@@ -5,14 +5,18 @@ import pandas as pd
 import polars as pl
 import polars.testing
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import KFold
 
 import skae
 from skae import (
+    AutoencoderImputer,
     AutoencoderTransformer,
     TableAutoencoderTransformer,
     TableEncoder,
     VariationalAutoencoderTransformer,
 )
+from skae._value_files import read, write
 
 QUICK = AutoencoderTransformer(hidden_layer_sizes=8, init="pca", noise=None, max_iter=2)
 
@@ -103,3 +107,27 @@ def test_a_category_of_many_levels_comes_back(tmp_path):
     matrix = skae.load(tmp_path / "encoder.skae").transform(table)
     np.testing.assert_array_equal(matrix, encoder.transform(table))
     assert matrix.shape == (140, 2)
+
+
+def test_an_imputer_of_tables_comes_back_with_the_parts_that_are_given_again(tmp_path):
+    inner = clone(QUICK).set_params(validation_fraction=KFold(3))
+    imputer = AutoencoderImputer(
+        TableAutoencoderTransformer(2, autoencoder=inner), n_estimators=2, random_state=0
+    ).fit(people())
+    name = "autoencoder__autoencoder__validation_fraction"
+    skae.save(imputer, tmp_path / "model.skae", parts=[name])
+    again = skae.load(tmp_path / "model.skae", parts={name: KFold(3)})
+    pd.testing.assert_frame_equal(again.transform(people()), imputer.transform(people()))
+    assert len(again.autoencoders_) == 2
+
+
+def test_an_imputer_of_one_and_of_several_autoencoders_is_refused(tmp_path):
+    autoencoder = clone(QUICK).set_params(missing="mask", early_stopping=False)
+    imputer = AutoencoderImputer(autoencoder).fit(people()[["age", "income"]])
+    skae.save(imputer, tmp_path / "model.skae")
+    document, _, tensors = read(tmp_path / "model.skae", 1)
+    fitted = document["estimator"]["fitted"]
+    fitted["autoencoder_"] = fitted["encoder_"]
+    write(tmp_path / "model.skae", document, tensors)
+    with pytest.raises(skae.exceptions.ModelFileError, match="one autoencoder_ or several"):
+        skae.load(tmp_path / "model.skae")
