@@ -21,7 +21,6 @@ from skae import (
     StackedAutoencoderClassifier,
 )
 from skae import _neighbors as neighbors
-from skae import _racing as racing
 from skae._partners import PartnerRows, Steps
 from skae._seeding import torch_generator
 from skae.metrics import knn_accuracy
@@ -262,7 +261,7 @@ def test_the_same_seed_gives_the_same_bits_and_the_penalty_counts(way, kind):
 def test_networks_side_by_side_are_those_in_turn(monkeypatch):
     penalty = NeighborPreservation(n_neighbors=5)
     together = quick(penalty, **WAYS["candidates"]).fit(IRIS)
-    monkeypatch.setattr(racing, "likeness", lambda module: None)
+    monkeypatch.setattr("skae._training.likeness", lambda module: None)
     in_turn = quick(penalty, **WAYS["candidates"]).fit(IRIS)
     for curve, other in zip(
         together.candidates_["validation_loss_curve"],
