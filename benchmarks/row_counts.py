@@ -31,14 +31,19 @@ WAYS = ("array", "npy")
 
 
 def write_rows(path, n_rows):
-    """Write rows on a curved surface, some at a time."""
+    """Write rows on a curved surface, some at a time.
+
+    Not by a memory map: its pages would count in the peaks of the processes that are started.
+    """
     random = np.random.RandomState(0)
     weights = random.normal(size=(3, N_COLUMNS)).astype(np.float32)
-    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_rows, N_COLUMNS))
-    for start in range(0, n_rows, 100_000):
-        stop = min(start + 100_000, n_rows)
-        codes = random.normal(size=(stop - start, 3)).astype(np.float32)
-        out[start:stop] = np.tanh(codes @ weights) + 0.1 * random.normal(size=(len(codes), 10))
+    header = {"descr": "<f4", "fortran_order": False, "shape": (n_rows, N_COLUMNS)}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, n_rows, 100_000):
+            codes = random.normal(size=(min(100_000, n_rows - start), 3)).astype(np.float32)
+            rows = np.tanh(codes @ weights) + 0.1 * random.normal(size=(len(codes), N_COLUMNS))
+            file.write(rows.astype("<f4").tobytes())
 
 
 def cost(path, way, n_epochs, batch_size):
