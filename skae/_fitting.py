@@ -585,6 +585,7 @@ def carry_out(fits: Sequence[Fit]) -> None:
 def _without_validation(fits: Sequence[Fit]) -> list[Fitted]:
     """Train networks on all rows, by the first of their ways."""
     starts = [fit.ways[0].build(fit.rows.indices, fit.rows.weight) for fit in fits]
+    alone = [Candidate([start], [start.rows]) for start in starts]  # judged by what they learn
     # What settings are follows from the number of rows.
     groups: dict[int, list[Entry]] = {}
     for number, (fit, start) in enumerate(zip(fits, starts, strict=True)):
@@ -594,19 +595,14 @@ def _without_validation(fits: Sequence[Fit]) -> list[Fitted]:
     curves: dict[tuple[int, int], list[float]] = {}
     for entries in groups.values():
         settings = fits[entries[0].key[0]].settings
-        if len(fits) == 1:  # judged by what it learns
-            alone = [Candidate(starts, [start.rows for start in starts])]
+        if len(fits) == 1:
             settings = replace(settings, view=_view(fits[0], alone))
         curves |= train_each(entries, settings)
-    return [
-        Fitted(start, curves[number, 0], None, len(curves[number, 0]), _of_all(fit, start))
-        for number, (fit, start) in enumerate(zip(fits, starts, strict=True))
-    ]
-
-
-def _of_all(fit: Fit, start: Start) -> Any:
-    """Return what is measured of the rows that a network was trained on, if anything is."""
-    return None if fit.measure is None else fit.measure(start.network, start.rows)
+    result = []
+    for number, (fit, start, candidate) in enumerate(zip(fits, starts, alone, strict=True)):
+        curve = curves[number, 0]
+        result.append(Fitted(start, curve, None, len(curve), _measured(fit, candidate)))
+    return result
 
 
 def _with_validation(fits: Sequence[Fit], settings: TrainingSettings) -> list[Fitted]:
