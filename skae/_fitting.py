@@ -393,6 +393,7 @@ def training_settings(
         precision=estimator.precision,
         verbose=bool(estimator.verbose) and not report.is_drawn and processes.is_main,
         seed=fit_seed(estimator.random_state),
+        squares_decay=_squares_decay(estimator, batch_size / n_rows),
         callbacks=check_callbacks(estimator.callbacks),
         net_params=check_net_params(estimator.net_params),
         noise=None if noise is None or is_auto(noise) else part_of(noise, NOISES, "noise"),
@@ -400,6 +401,19 @@ def training_settings(
         journal=journal_of_fit(),
         processes=processes,
     )
+
+
+def _squares_decay(estimator: Any, part: float) -> float:
+    """Return what a step forgets of the squares of gradients, if it takes a part of the rows.
+
+    With a step that stays large, a row far out that comes once an epoch throws weights off their
+    way if its squares are forgotten, or are next to nothing in an average over many epochs
+    (Wortsman et al. 2023, arXiv 2304.13013). Where rows are held out, an epoch before that is kept;
+    else the average is of about one epoch.
+    """
+    if estimator.early_stopping or estimator.learning_rate != "averaged":
+        return 0.999
+    return float(np.clip(1 - part, 0.95, 0.999))
 
 
 def first_step(given, learning_rate: str, n_rows: int) -> float:

@@ -54,6 +54,8 @@ SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "rmsprop": torch.optim.RMSprop,
 }
 
+_MOMENTS = ("adam", "nadam", "radam")  # which divide by the root of an average of squares
+
 
 def _one_cycle(progress: float, warm_up: float = 0.05) -> float:
     """Rise from a 25th along half a cosine, then fall to zero along the other half."""
@@ -121,6 +123,7 @@ class TrainingSettings:
     precision: str
     verbose: bool
     seed: int
+    squares_decay: float = 0.999  # a step, of the solvers' average of squared gradients
     callbacks: Sequence[Callback] = ()
     net_params: dict[str, Any] = field(default_factory=dict)
     noise: Noise | None = None
@@ -382,6 +385,7 @@ class Run:
             optimizer=SOLVERS[settings.solver],
             optimizer__lr=settings.learning_rate_init,
             **_weight_decay(settings.alpha),
+            **_moments(settings),
             max_epochs=settings.max_iter,
             batch_size=settings.batch_size,
             iterator_train=self._batches,
@@ -585,6 +589,13 @@ def _weight_decay(alpha: float) -> dict[str, Any]:
             for name in ("*.linear_path.*", "*bias", "*noise_log_variance", *_OF_LADDERS)
         ],
     }
+
+
+def _moments(settings: TrainingSettings) -> dict[str, Any]:
+    """Return skorch's words for what a solver remembers of gradients and of their squares."""
+    if settings.solver not in _MOMENTS or "optimizer__betas" in settings.net_params:
+        return {}
+    return {"optimizer__betas": (0.9, settings.squares_decay)}
 
 
 def _came_from_callback(interrupt: KeyboardInterrupt) -> bool:

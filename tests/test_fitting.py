@@ -276,3 +276,21 @@ def test_the_step_follows_from_the_rows_unless_it_is_given():
     assert training_settings(estimator, 100).learning_rate_init == 0.003
     estimator.set_params(learning_rate_init=0.1)
     assert training_settings(estimator, 100).learning_rate_init == 0.1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "n_rows", "decay"),
+    [
+        ({"early_stopping": False}, 10_000, 1 - 256 / 10_000),
+        ({"early_stopping": False}, 10_000_000, 0.999),
+        ({"early_stopping": False}, 60, 0.95),
+        ({"early_stopping": False, "batch_size": 50}, 2000, 0.975),
+        ({"early_stopping": False, "learning_rate": "one_cycle"}, 2000, 0.999),
+        ({}, 2000, 0.999),
+    ],
+)
+def test_squares_are_averaged_over_an_epoch_where_a_large_step_is_not_judged(
+    parameters, n_rows, decay
+):
+    estimator = AutoencoderTransformer(**parameters)
+    assert training_settings(estimator, n_rows).squares_decay == pytest.approx(decay)

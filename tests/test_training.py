@@ -558,7 +558,8 @@ def test_other_parameters_reach_the_solver():
     seen = []
     given = check_net_params({"optimizer__betas": (0.5, 0.9)})
     train(*part_of(X), replace(SETTINGS, net_params=given, callbacks=[Betas()]))
-    assert seen == [(0.5, 0.9)]
+    train(*part_of(X), replace(SETTINGS, squares_decay=0.96, callbacks=[Betas()]))
+    assert seen == [(0.5, 0.9), (0.9, 0.96)]
     assert check_net_params(None) == {}
 
 
