@@ -745,7 +745,7 @@ def test_a_package_that_does_not_load_or_is_another_one_says_so(
 
 def test_the_table_fits_a_terminal_and_stars_the_best(digits):
     lines = str(digits).splitlines()
-    assert max(map(len, lines)) <= 120
+    assert max(map(len, lines)) <= 100
     assert "n/a" in str(digits)
     pca = next(line for line in lines if line.startswith("pca"))
     isomap = next(line for line in lines if line.startswith("isomap"))

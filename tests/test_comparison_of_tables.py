@@ -1,6 +1,7 @@
 """`compare` of tables: one matrix for all methods, and scores by the columns of the table."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -439,6 +440,16 @@ def test_the_table_says_what_the_columns_are_and_all_ways_out_have_their_scores(
     content = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
     assert content["settings"]["kinds"]["team"] == "category"
     assert content["rows"][0]["dates_r2"] == comparison.rows[0]["dates_r2"]
+
+
+def test_no_column_of_the_table_is_wider_than_what_is_in_it():
+    comparison = compare(TABLE, y="size", methods="famd", random_state=0)
+    lines = str(comparison).splitlines()
+    (place,) = (i for i, line in enumerate(lines) if line.startswith("---"))
+    of_table = [*lines[place - 2 : place], lines[place + 1]]
+    for rule in re.finditer("-+", lines[place]):
+        cells = [line[slice(*rule.span())].strip() for line in of_table]
+        assert max(map(len, cells)) == len(rule.group())
 
 
 def test_the_figure_has_the_scores_by_kind():

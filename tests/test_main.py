@@ -54,7 +54,7 @@ def test_compare_prints_the_table_and_writes_three_files(capsys, tmp_path, flowe
     )  # fmt: skip
     assert (status, err) == (0, "")
     assert "pca" in out
-    assert "trust-" in out
+    assert "trustwor-" in out
     assert {file.name for file in output.iterdir()} == {
         "comparison.png",
         "comparison.csv",

@@ -6,10 +6,22 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tabulate import tabulate
+from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
 NOT_AVAILABLE = "n/a"
 WIDTH = 100  # columns of a terminal that the lines under the table fill
+
+# tabulate's "simple" for lines of which the first are the titles, which are not padded there.
+_FORMAT = TableFormat(
+    lineabove=None,
+    linebelowheader=Line("", "-", "  ", ""),
+    linebetweenrows=None,
+    linebelow=None,
+    headerrow=None,
+    datarow=DataRow("", "  ", ""),
+    padding=0,
+    with_header_hide=None,
+)
 
 
 def _score_text(value):
@@ -42,7 +54,7 @@ COLUMNS = {
     "numbers_r2": Column("R² of\nnumbers", max, _score_text),
     "categories_r2": Column("R² of\ncategories", max, _score_text),
     "dates_r2": Column("R² of\ndates", max, _score_text),
-    "trustworthiness": Column("trust-\nworthiness", max, _score_text),
+    "trustworthiness": Column("trustwor-\nthiness", max, _score_text),
     "continuity": Column("conti-\nnuity", max, _score_text),
     "knn_accuracy": Column("kNN\naccuracy", max, _score_text),
     "linear_accuracy": Column("linear\naccuracy", max, _score_text),
@@ -70,12 +82,13 @@ def spread_text(row, column):
 
 def as_text(comparison):
     """Return the table as lines of text: the best of each column starred, notes underneath."""
+    titles = ["\nmethod", *(COLUMNS[column].title for column in comparison.columns)]
+    cells = _cells(comparison, mark=lambda text: f"{text}*", pad=" ")
     table = tabulate(
-        _cells(comparison, mark=lambda text: f"{text}*", pad=" "),
-        headers=["\nmethod", *(COLUMNS[column].title for column in comparison.columns)],
+        [*zip(*(title.split("\n") for title in titles), strict=True), SEPARATING_LINE, *cells],
         colalign=["left", *("right" for _ in comparison.columns)],
         disable_numparse=True,
-        tablefmt="simple",
+        tablefmt=_FORMAT,
     )
     notes = [
         textwrap.fill(note, WIDTH, initial_indent=f"[{i}] ", subsequent_indent="    ")
