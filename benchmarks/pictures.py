@@ -81,7 +81,7 @@ METHODS = {
     ),
     # For many rows of many columns: more layers, noise, and more rows that all else stands for.
     "deep_neighbor_autoencoder": lambda seed: AutoencoderTransformer(
-        2, **MANY, noise=GaussianNoise(0.3), max_iter=30, penalty=APART, random_state=seed
+        2, **MANY, noise=GaussianNoise(0.15), max_iter=54, penalty=APART, random_state=seed
     ),
     # The same, of neighbors in richer codes.
     "code_neighbor_autoencoder": lambda seed: AutoencoderTransformer(

@@ -65,8 +65,21 @@ class Levels(nn.Module):
 
     def log_shares(self, arguments: Tensor) -> Tensor:
         """Return the logarithms of a softmax, (..., n_categories, n_levels)."""
-        levels = arguments[..., self.place].masked_fill(self.absent, -torch.inf)
-        return levels.log_softmax(dim=-1).masked_fill(self.absent, 0.0)
+        return self._levels(arguments).log_softmax(dim=-1).masked_fill(self.absent, 0.0)
+
+    def log_sums(self, arguments: Tensor) -> Tensor:
+        """Return what is taken off arguments for the logarithms of a softmax, (..., n_columns)."""
+        of_categories = self._levels(arguments).logsumexp(dim=-1)
+        return of_categories.index_select(-1, self.back // self.place.shape[1])
+
+    def _levels(self, arguments: Tensor) -> Tensor:
+        # Gradients come back through a selection in half the time of an index in brackets.
+        levels = arguments.index_select(-1, self.place.flatten()).unflatten(-1, self.place.shape)
+        return levels.masked_fill(self.absent, -torch.inf)
+
+    def by_column(self, values: Tensor) -> Tensor:
+        """Return what levels have, (n_categories, n_levels), in their columns, (n_columns,)."""
+        return values.expand(self.place.shape).flatten()[self.back]
 
     def indicators(self, rows: Tensor) -> Tensor:
         """Return which level rows have, (..., n_categories, n_levels)."""
@@ -101,7 +114,9 @@ class MixedLoss(ReconstructionLoss):
         The sum of the weights of the table's columns.
     """
 
-    level_weight: Tensor  # (n_categories, 1)
+    frequency: Tensor  # (n_columns,), of the level that a column is
+    scale: Tensor  # (n_columns,)
+    level_weight: Tensor  # (n_columns,)
 
     def __init__(
         self,
@@ -117,15 +132,18 @@ class MixedLoss(ReconstructionLoss):
             category.weight / -(category.frequency * category.frequency.log()).sum()
             for category in categories
         ]
-        self.register_buffer("level_weight", self.unit * torch.stack(relative)[:, None])
+        weights = self.unit * torch.stack(relative)[:, None]
+        self.register_buffer("frequency", self.levels.by_column(self.levels.frequency))
+        self.register_buffer("scale", self.levels.by_column(self.levels.scale))
+        self.register_buffer("level_weight", self.levels.by_column(weights))
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         # A number's argument is its reconstruction, and needs no way back through all softmaxes.
         X, arguments = self.standardize.inverse(Z), output.preactivation
         squares = (arguments - X).square() * self.unit
-        observed = self.levels.indicators(X)
-        entropy = -observed * self.levels.log_shares(arguments) * self.level_weight
-        return self.levels.beside(squares, entropy)
+        observed = X / self.scale + self.frequency
+        entropy = (self.levels.log_sums(arguments) - arguments) * observed * self.level_weight
+        return torch.where(self.levels.is_level, entropy, squares)
 
 
 class MixedLikelihood(Likelihood):
