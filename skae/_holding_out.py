@@ -148,12 +148,12 @@ class FitRows:
         order = np.random.RandomState(seed).permutation(n_units)
         if self.has_folds(how, folds=folds):
             parts = np.array_split(order, min(_N_FOLDS, n_units))
-            n_held_out = np.cumsum([np.isin(units, part).sum() for part in parts])
+            n_held_out = np.cumsum([_among(part, n_units)[units].sum() for part in parts])
             parts = parts[: int(np.searchsorted(n_held_out, _ENOUGH_ROWS)) + 1]
         else:
             share = _SHARE if how == "auto" else how
-            parts = [order[: _n_held_out(np.bincount(units)[order], share * len(self))]]
-        return [self._holding(np.isin(units, part)) for part in parts]
+            parts = [order[: self._n_held_out(units, order, share * len(self))]]
+        return [self._holding(_among(part, n_units)[units]) for part in parts]
 
     def has_folds(self, how, *, folds: bool = True) -> bool:
         """Whether rows are held out to find an epoch only, as parts of a cross-validation."""
@@ -182,6 +182,12 @@ class FitRows:
             self._warn_of_near_copies()
             return np.arange(len(self))
         return np.unique(self.groups[self.indices], return_inverse=True)[1]
+
+    def _n_held_out(self, units: np.ndarray, order: np.ndarray, n_wanted: float) -> int:
+        """Return how many units, the first in an order, hold nearest to a number of rows."""
+        if self.groups is None:
+            return int(np.clip(np.ceil(n_wanted - 0.5), 1, len(order) - 1))
+        return _n_held_out(np.bincount(units)[order], n_wanted)
 
     def _holding(self, held_out: np.ndarray) -> Split:
         """Return the split in which some of the rows are held out, given as a mask."""
@@ -487,6 +493,13 @@ def group_numbers(groups, X) -> np.ndarray:
     except TypeError as error:
         kinds = sorted({type(group).__name__ for group in groups})
         raise ValueError(f"groups has values of several types, {kinds}; give one.") from error
+
+
+def _among(part: np.ndarray, n_units: int) -> np.ndarray:
+    """Return which units are among some, as a mask."""
+    mask = np.zeros(n_units, dtype=bool)
+    mask[part] = True
+    return mask
 
 
 def _n_held_out(sizes: np.ndarray, n_wanted: float) -> int:

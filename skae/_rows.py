@@ -52,19 +52,33 @@ def merge_equal_rows(X, sample_weight, labels=None):
     sample_weight : ndarray of shape (n_different,)
     """
     kept = np.flatnonzero(sample_weight)
-    keys = row_hashes(X)[kept]
-    labels = np.zeros(X.shape[0], dtype=np.int64) if labels is None else labels
-    keys += labels[kept].astype(np.uint64) * _LABEL_STEP  # wraps around, as hashes do
-    order = np.lexsort((sample_weight[kept], keys))  # sums of weights round as they are ordered
-    kept, keys = kept[order], keys[order]
+    keys = row_hashes(X)
+    if len(kept) < len(keys):
+        keys = keys[kept]
+    if labels is not None:
+        keys += labels[kept].astype(np.uint64) * _LABEL_STEP  # wraps around, as hashes do
+    weight = sample_weight[kept]
+    # Sums of weights round as they are ordered.
+    is_weighted = len(weight) > 0 and weight.min() < weight.max()
+    order = np.lexsort((weight, keys)) if is_weighted else np.argsort(keys, kind="stable")
+    # One after the other: of many rows of few columns, a fit needs most memory for such arrays.
+    del weight
+    keys = keys[order]
+    kept = kept[order]
+    del order
+    weight = sample_weight[kept]
     new = np.ones(len(kept), dtype=bool)
     same = np.flatnonzero(keys[1:] == keys[:-1]) + 1
     for chunk in chunks(len(same), X.shape[1]):
         i = same[chunk]
-        same_label = labels[kept[i - 1]] == labels[kept[i]]
-        new[i] = ~(same_label & _equal_rows(X, kept[i - 1], kept[i]))
+        is_same = _equal_rows(X, kept[i - 1], kept[i])
+        if labels is not None:
+            is_same &= labels[kept[i - 1]] == labels[kept[i]]
+        new[i] = ~is_same
+    if not len(same):
+        return kept, weight
     first = np.flatnonzero(new)
-    return kept[first], np.add.reduceat(sample_weight[kept], first)
+    return kept[first], np.add.reduceat(weight, first)
 
 
 def row_hashes(X) -> np.ndarray:
