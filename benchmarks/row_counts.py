@@ -7,7 +7,7 @@ own: the difference is that of epochs, what is left of the first is what comes b
 Peaks of the fit are those of the resident set beyond the imports.
 
     OMP_NUM_THREADS=1 python benchmarks/row_counts.py [--rows 1000 10000] [--ways array npy]
-        [--batch-size 4096] [--smoke]
+        [--batch-size 4096] [--figure rows.png] [--smoke]
 """
 
 import argparse
@@ -70,6 +70,27 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def draw(table, path):
+    """Draw what a row of an epoch costs, and the memory of a fit, by the number of rows."""
+    import matplotlib.pyplot as plt
+
+    figure, (time_axes, memory_axes) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for way in dict.fromkeys(line[1] for line in table):
+        lines = np.array([[n, a_row, memory] for n, of, a_row, _, _, memory in table if of == way])
+        label = {"array": "an array", "npy": "a file, within 100 MB"}[way]
+        time_axes.plot(lines[:, 0], lines[:, 1], "o-", label=label)
+        memory_axes.plot(lines[:, 0], lines[:, 2], "o-", label=label)
+    n_rows = np.unique([line[0] for line in table])
+    memory_axes.plot(n_rows, n_rows * N_COLUMNS * 4 / 2**20, "k:", label="the rows themselves")
+    time_axes.set(ylabel="µs a row and epoch, one thread", ylim=(0, None))
+    memory_axes.set(ylabel="MB at the peak of a fit", yscale="log", ylim=(10, None))
+    for axes in (time_axes, memory_axes):
+        axes.set(xscale="log", xlabel=f"rows of {N_COLUMNS} columns")
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=150)
+
+
 def in_own_process(batch_size, *arguments):
     call = [sys.executable, "-W", "ignore", __file__, "--batch-size", batch_size]
     call += ["--one", *map(str, arguments)]
@@ -81,6 +102,7 @@ def main():
     parser.add_argument("--rows", type=int, nargs="+", default=[10**n for n in range(3, 7)])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--batch-size", default="auto")
+    parser.add_argument("--figure", help="a file to draw the table in")
     parser.add_argument("--smoke", action="store_true", help="one small set")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -106,6 +128,8 @@ def main():
             path.unlink()
     columns = ["rows", "as", "µs a row and epoch", "µs a row, transform", "s beside", "MB"]
     print(tabulate(table, columns, floatfmt=".3g"))
+    if options.figure:
+        draw(table, options.figure)
 
 
 if __name__ == "__main__":

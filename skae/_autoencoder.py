@@ -43,6 +43,7 @@ from ._fitting import (
     is_auto,
     labels_for,
     layer_sizes,
+    of_one_call,
     penalties_of,
     refuse_other_structure,
     structure_of,
@@ -222,7 +223,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
     solver : {"adam", "sgd", "nadam", "radam", "adamax", "adagrad", "rmsprop"}, \
             default="adam"
         What changes the weights. "adam", "nadam" and "radam" decay weights apart from the
-        gradient [4]_; "sgd" has a Nesterov momentum of 0.9.
+        gradient [4]_; with ``early_stopping=False`` and an averaged step they average squares of
+        gradients over an epoch (``optimizer__betas`` in `net_params` says otherwise). "sgd" has a
+        Nesterov momentum of 0.9.
 
     learning_rate : {"averaged", "one_cycle", "cosine", "constant", "adaptive"}, \
             default="averaged"
@@ -669,9 +672,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         resumed = hasattr(self, "module_")
         rows, columns = self._rows_to_fit(X, y, sample_weight, None, resumed, merge=False)
         some = self._choices(None, resumed)
-        settings = self._training_settings(len(rows))
         step = first_step(self.learning_rate_init, "constant", len(rows))
-        settings = replace(settings, learning_rate="constant", learning_rate_init=step, max_iter=1)
+        settings = of_one_call(self._training_settings(len(rows)), step)
         if resumed:  # other noise than in the last call
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
         solver = (self.solver, self.alpha, repr(self.net_params))
@@ -988,7 +990,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         self.n_components_ = self._n_features_out = n_codes_of(network)
 
     def __getstate__(self):
-        state = super().__getstate__()
+        state = dict(super().__getstate__())  # which is the estimator's own
         state.pop("_solver_state", None)  # twice the size of the network
         return state
 

@@ -44,6 +44,7 @@ from ._rows import StandardizedRows
 from ._seeding import draw_seed, global_torch_seed
 from ._threads import single_thread
 from ._training import (
+    OWN_SQUARES_DECAY,
     PRECISIONS,
     SCHEDULES,
     SOLVERS,
@@ -403,17 +404,28 @@ def training_settings(
     )
 
 
-def _squares_decay(estimator: Any, part: float) -> float:
-    """Return what a step forgets of the squares of gradients, if it takes a part of the rows.
+def _squares_decay(estimator: Any, share_of_rows: float) -> float:
+    """Return what is left after a step of the squares of gradients that a solver averages.
 
-    With a step that stays large, a row far out that comes once an epoch throws weights off their
-    way if its squares are forgotten, or are next to nothing in an average over many epochs
-    (Wortsman et al. 2023, arXiv 2304.13013). Where rows are held out, an epoch before that is kept;
-    else the average is of about one epoch.
+    While the step stays large, a row far out that comes once an epoch throws weights off their way
+    if such an average has nearly forgotten it, or if it is one of thousands of steps, in which a
+    row counts for nothing (Wortsman et al. 2023, arXiv 2304.13013). Where rows are held out, an
+    epoch before that is kept; else the average is of about one epoch.
     """
     if estimator.early_stopping or estimator.learning_rate != "averaged":
-        return 0.999
-    return float(np.clip(1 - part, 0.95, 0.999))
+        return OWN_SQUARES_DECAY
+    return float(np.clip(1 - share_of_rows, 0.95, OWN_SQUARES_DECAY))
+
+
+def of_one_call(settings: TrainingSettings, step: float) -> TrainingSettings:
+    """Return the settings of a call of `partial_fit`: one epoch of a stream, with a step."""
+    return replace(
+        settings,
+        learning_rate="constant",
+        learning_rate_init=step,
+        squares_decay=OWN_SQUARES_DECAY,
+        max_iter=1,
+    )
 
 
 def first_step(given, learning_rate: str, n_rows: int) -> float:

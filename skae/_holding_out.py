@@ -152,7 +152,7 @@ class FitRows:
             parts = parts[: int(np.searchsorted(n_held_out, _ENOUGH_ROWS)) + 1]
         else:
             share = _SHARE if how == "auto" else how
-            parts = [order[: self._n_held_out(units, order, share * len(self))]]
+            parts = [order[: self._n_units_to_hold_out(units, order, share * len(self))]]
         return [self._holding(_among(part, n_units)[units]) for part in parts]
 
     def has_folds(self, how, *, folds: bool = True) -> bool:
@@ -183,7 +183,7 @@ class FitRows:
             return np.arange(len(self))
         return np.unique(self.groups[self.indices], return_inverse=True)[1]
 
-    def _n_held_out(self, units: np.ndarray, order: np.ndarray, n_wanted: float) -> int:
+    def _n_units_to_hold_out(self, units: np.ndarray, order: np.ndarray, n_wanted: float) -> int:
         """Return how many units, the first in an order, hold nearest to a number of rows."""
         if self.groups is None:
             return int(np.clip(np.ceil(n_wanted - 0.5), 1, len(order) - 1))

@@ -34,6 +34,7 @@ from ._fitting import (
     fit_seed,
     fitting,
     layer_sizes,
+    of_one_call,
     part_of,
     penalties_of,
     recognize,
@@ -941,7 +942,7 @@ class StackedAutoencoderClassifier(
                 name, settings = "softmax layer", self._softmax_settings(len(data), seed)
         settings = replace(settings, view=view)
         if one_epoch:
-            settings = replace(settings, learning_rate="constant", max_iter=1)
+            settings = of_one_call(settings, settings.learning_rate_init)
         solver = self.solver, self.alpha, repr(self.net_params), name
         state = state[1] if state is not None and state[0] == solver else None
         stage, state = self._train(name, network, loss, data, rows.to_judge(), settings, state)
@@ -1145,7 +1146,7 @@ class StackedAutoencoderClassifier(
         return decoded(self, X)
 
     def __getstate__(self):
-        state = super().__getstate__()
+        state = dict(super().__getstate__())  # which is the estimator's own
         state.pop("_solver_state", None)  # twice the size of the network
         return state
 

@@ -54,7 +54,10 @@ SOLVERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "rmsprop": torch.optim.RMSprop,
 }
 
-_MOMENTS = ("adam", "nadam", "radam")  # which divide by the root of an average of squares
+# Those that divide by the root of an average of squares, and what is left of it after a step, as
+# they have it themselves. That of "rmsprop" forgets ten times as fast.
+_WITH_SQUARES = ("adam", "nadam", "radam")
+OWN_SQUARES_DECAY = 0.999
 
 
 def _one_cycle(progress: float, warm_up: float = 0.05) -> float:
@@ -123,7 +126,7 @@ class TrainingSettings:
     precision: str
     verbose: bool
     seed: int
-    squares_decay: float = 0.999  # a step, of the solvers' average of squared gradients
+    squares_decay: float = OWN_SQUARES_DECAY
     callbacks: Sequence[Callback] = ()
     net_params: dict[str, Any] = field(default_factory=dict)
     noise: Noise | None = None
@@ -593,7 +596,7 @@ def _weight_decay(alpha: float) -> dict[str, Any]:
 
 def _moments(settings: TrainingSettings) -> dict[str, Any]:
     """Return skorch's words for what a solver remembers of gradients and of their squares."""
-    if settings.solver not in _MOMENTS or "optimizer__betas" in settings.net_params:
+    if settings.solver not in _WITH_SQUARES or "optimizer__betas" in settings.net_params:
         return {}
     return {"optimizer__betas": (0.9, settings.squares_decay)}
 

@@ -38,6 +38,7 @@ from ._fitting import (
     fit_seed,
     fitting,
     layer_sizes,
+    of_one_call,
     refuse_other_structure,
     structure_of,
     training_settings,
@@ -550,7 +551,7 @@ class VariationalAutoencoderTransformer(
             conditioned(condition, X, y, weight), weight, shuffle=self.shuffle, merge=False
         )
         settings = training_settings(self, len(rows))
-        settings = replace(settings, learning_rate="constant", max_iter=1)
+        settings = of_one_call(settings, settings.learning_rate_init)
         if resumed:  # other noise than in the last call
             settings = replace(settings, seed=(settings.seed + self.n_iter_) % 2**31)
             count_labels(condition, y, weight)
@@ -1027,7 +1028,7 @@ class VariationalAutoencoderTransformer(
         return apply(function, self.module_, X, device=self.device, before=before, **steps)
 
     def __getstate__(self):
-        state = super().__getstate__()
+        state = dict(super().__getstate__())  # which is the estimator's own
         state.pop("_solver_state", None)  # twice the size of the network
         return state
 

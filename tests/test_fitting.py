@@ -24,6 +24,7 @@ from skae._fitting import (
     carry_out,
     checked_part,
     fit_each,
+    of_one_call,
     or_as_before,
     part_of,
     penalties_of,
@@ -292,5 +293,6 @@ def test_the_step_follows_from_the_rows_unless_it_is_given():
 def test_squares_are_averaged_over_an_epoch_where_a_large_step_is_not_judged(
     parameters, n_rows, decay
 ):
-    estimator = AutoencoderTransformer(**parameters)
-    assert training_settings(estimator, n_rows).squares_decay == pytest.approx(decay)
+    settings = training_settings(AutoencoderTransformer(**parameters), n_rows)
+    assert settings.squares_decay == pytest.approx(decay)
+    assert of_one_call(settings, 0.01).squares_decay == 0.999

@@ -53,6 +53,17 @@ def test_groups_are_on_one_side_and_each_side_has_some(sizes, how, seed):
         assert sorted(held_out) == list(range(len(groups)))
 
 
+@settings(max_examples=50, deadline=None)
+@given(n_rows=st.integers(2, 60), n_wanted=st.floats(0.5, 60))
+def test_of_rows_as_many_are_held_out_as_of_groups_of_one(n_rows, n_wanted):
+    rows, share = X[:n_rows], min(n_wanted / n_rows, 0.99)
+    counts = {
+        len(fit_rows(rows, groups=groups).splits(share, 0)[0].validation.indices)
+        for groups in (None, np.arange(n_rows))
+    }
+    assert counts == {min(range(1, n_rows), key=lambda count: abs(count - share * n_rows))}
+
+
 def test_a_share_of_groups_is_met_as_nearly_as_they_allow():
     (split,) = fit_rows(groups=GROUPS).splits(0.25, 0)
     assert len(split.validation.indices) == 30

@@ -11,7 +11,7 @@ from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 NOT_AVAILABLE = "n/a"
 WIDTH = 100  # columns of a terminal that the lines under the table fill
 
-# tabulate's "simple" for lines of which the first are the titles, which are not padded there.
+# tabulate's "simple", which would pad a header by two columns, so titles are rows here.
 _FORMAT = TableFormat(
     lineabove=None,
     linebelowheader=Line("", "-", "  ", ""),

@@ -69,8 +69,11 @@ class Levels(nn.Module):
 
     def log_sums(self, arguments: Tensor) -> Tensor:
         """Return what is taken off arguments for the logarithms of a softmax, (..., n_columns)."""
-        of_categories = self._levels(arguments).logsumexp(dim=-1)
-        return of_categories.index_select(-1, self.back // self.place.shape[1])
+        levels = self._levels(arguments)
+        # As often as there are levels, so that no two columns select the same: gradients of a
+        # category are summed over its levels, in one order.
+        sums = levels.logsumexp(dim=-1, keepdim=True).expand_as(levels)
+        return sums.flatten(-2).index_select(-1, self.back)
 
     def _levels(self, arguments: Tensor) -> Tensor:
         # Gradients come back through a selection in half the time of an index in brackets.
