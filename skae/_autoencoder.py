@@ -989,11 +989,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, ReconstructionMixi
         # Of the network, not of n_components, which may be set to something else after a fit.
         self.n_components_ = self._n_features_out = n_codes_of(network)
 
-    def __getstate__(self):
-        state = dict(super().__getstate__())  # which is the estimator's own
-        state.pop("_solver_state", None)  # twice the size of the network
-        return state
-
 
 def _give_zero(decode, n_codes):
     """Choose the last bias of a decoder whose codes do not matter yet such that it gives zero."""

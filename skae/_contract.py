@@ -25,6 +25,12 @@ class BaseEstimator(base.BaseEstimator):
         "https://skae.readthedocs.io/en/stable/generated/{estimator_module}.{estimator_name}.html"
     )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies have: all but a solver's moments, twice the size of the network."""
+        state = dict(super().__getstate__())  # scikit-learn's may be the estimator's own
+        state.pop("_solver_state", None)
+        return state
+
     if TYPE_CHECKING:
 
         def get_params(self, deep: bool = True) -> dict[str, Any]: ...

@@ -193,7 +193,7 @@ class OutlierStream(OutlierScores):
         return result
 
     def __getstate__(self):
-        state = dict(super().__getstate__())  # which is the estimator's own
+        state = super().__getstate__()
         if "_kept" in state:  # and so the stream goes on
             state["_solver_states"] = [_solver_state_of(one) for one in self.autoencoders_]
         return state

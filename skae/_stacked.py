@@ -1145,11 +1145,6 @@ class StackedAutoencoderClassifier(
             )
         return decoded(self, X)
 
-    def __getstate__(self):
-        state = dict(super().__getstate__())  # which is the estimator's own
-        state.pop("_solver_state", None)  # twice the size of the network
-        return state
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True

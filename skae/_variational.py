@@ -1027,11 +1027,6 @@ class VariationalAutoencoderTransformer(
         before = self._standardized
         return apply(function, self.module_, X, device=self.device, before=before, **steps)
 
-    def __getstate__(self):
-        state = dict(super().__getstate__())  # which is the estimator's own
-        state.pop("_solver_state", None)  # twice the size of the network
-        return state
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
