@@ -1,5 +1,6 @@
 """The rows of a fit: which differ, and which are held out to judge the epochs by."""
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -148,12 +149,12 @@ class FitRows:
         order = np.random.RandomState(seed).permutation(n_units)
         if self.has_folds(how, folds=folds):
             parts = np.array_split(order, min(_N_FOLDS, n_units))
-            n_held_out = np.cumsum([_among(part, n_units)[units].sum() for part in parts])
+            n_held_out = np.cumsum([_among(units, part).sum() for part in parts])
             parts = parts[: int(np.searchsorted(n_held_out, _ENOUGH_ROWS)) + 1]
         else:
             share = _SHARE if how == "auto" else how
             parts = [order[: self._n_units_to_hold_out(units, order, share * len(self))]]
-        return [self._holding(_among(part, n_units)[units]) for part in parts]
+        return [self._holding(_among(units, part)) for part in parts]
 
     def has_folds(self, how, *, folds: bool = True) -> bool:
         """Whether rows are held out to find an epoch only, as parts of a cross-validation."""
@@ -185,9 +186,10 @@ class FitRows:
 
     def _n_units_to_hold_out(self, units: np.ndarray, order: np.ndarray, n_wanted: float) -> int:
         """Return how many units, the first in an order, hold nearest to a number of rows."""
-        if self.groups is None:
+        if self.groups is None:  # a unit is a row, so none have to be counted
             return int(np.clip(np.ceil(n_wanted - 0.5), 1, len(order) - 1))
-        return _n_held_out(np.bincount(units)[order], n_wanted)
+        counts = np.cumsum(np.bincount(units)[order])[:-1]
+        return int(np.abs(counts - n_wanted).argmin()) + 1
 
     def _holding(self, held_out: np.ndarray) -> Split:
         """Return the split in which some of the rows are held out, given as a mask."""
@@ -495,17 +497,11 @@ def group_numbers(groups, X) -> np.ndarray:
         raise ValueError(f"groups has values of several types, {kinds}; give one.") from error
 
 
-def _among(part: np.ndarray, n_units: int) -> np.ndarray:
-    """Return which units are among some, as a mask."""
-    mask = np.zeros(n_units, dtype=bool)
-    mask[part] = True
-    return mask
-
-
-def _n_held_out(sizes: np.ndarray, n_wanted: float) -> int:
-    """Return how many units, of which each has some rows, hold nearest to a number of rows."""
-    counts = np.cumsum(sizes)[:-1]
-    return int(np.abs(counts - n_wanted).argmin()) + 1
+def _among(units: np.ndarray, some: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return which rows are of some units, as a mask: `np.isin` takes more memory than it."""
+    is_one = np.zeros(units.max() + 1, dtype=bool)
+    is_one[some] = True
+    return is_one[units]
 
 
 def _tell_of_near_copies(share: float, what: str) -> None:
@@ -599,7 +595,7 @@ def _of_each_class(labels, units, share: float, seed: int) -> np.ndarray:
             f"early_stopping=True holds rows out, but each of {len(classes)} classes has a single "
             "one that differs (or a single group). Give more rows, or set early_stopping=False."
         )
-    return np.isin(units, chosen)
+    return _among(units, chosen)
 
 
 def _stacked(X, others):

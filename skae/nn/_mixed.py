@@ -73,16 +73,16 @@ class Levels(nn.Module):
         # As often as there are levels, so that no two columns select the same: gradients of a
         # category are summed over its levels, in one order.
         sums = levels.logsumexp(dim=-1, keepdim=True).expand_as(levels)
-        return sums.flatten(-2).index_select(-1, self.back)
+        return self.in_columns(sums)
 
     def _levels(self, arguments: Tensor) -> Tensor:
         # Gradients come back through a selection in half the time of an index in brackets.
         levels = arguments.index_select(-1, self.place.flatten()).unflatten(-1, self.place.shape)
         return levels.masked_fill(self.absent, -torch.inf)
 
-    def by_column(self, values: Tensor) -> Tensor:
-        """Return what levels have, (n_categories, n_levels), in their columns, (n_columns,)."""
-        return values.expand(self.place.shape).flatten()[self.back]
+    def in_columns(self, levels: Tensor) -> Tensor:
+        """Return what levels have in their columns, (..., n_columns); others have anything."""
+        return levels.flatten(-2).index_select(-1, self.back)
 
     def indicators(self, rows: Tensor) -> Tensor:
         """Return which level rows have, (..., n_categories, n_levels)."""
@@ -90,7 +90,7 @@ class Levels(nn.Module):
 
     def beside(self, numbers: Tensor, levels: Tensor) -> Tensor:
         """Return what numbers have in their columns, and levels in theirs."""
-        return torch.where(self.is_level, levels.flatten(-2)[..., self.back], numbers)
+        return torch.where(self.is_level, self.in_columns(levels), numbers)
 
 
 class MixedOutput(Levels):
@@ -135,10 +135,10 @@ class MixedLoss(ReconstructionLoss):
             category.weight / -(category.frequency * category.frequency.log()).sum()
             for category in categories
         ]
-        weights = self.unit * torch.stack(relative)[:, None]
-        self.register_buffer("frequency", self.levels.by_column(self.levels.frequency))
-        self.register_buffer("scale", self.levels.by_column(self.levels.scale))
-        self.register_buffer("level_weight", self.levels.by_column(weights))
+        weights = self.unit * torch.stack(relative)[:, None].expand_as(self.levels.place)
+        self.register_buffer("frequency", self.levels.in_columns(self.levels.frequency))
+        self.register_buffer("scale", self.levels.in_columns(self.levels.scale))
+        self.register_buffer("level_weight", self.levels.in_columns(weights))
 
     def values(self, output: AutoencoderOutput, Z: Tensor) -> Tensor:
         # A number's argument is its reconstruction, and needs no way back through all softmaxes.
