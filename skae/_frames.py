@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._labels import is_unlabeled
-from ._table_values import Values, in_order
+from ._table_values import MICROSECOND, Values, in_order, seconds_of
 
 _MANY_WORDS = 20  # different ones, below which a column of words is a category however few rows
-_MICROSECOND = 1e-6
+# Of types of dates: their units, in seconds, and which ones containers can show.
+_UNITS = {"D": 86400.0, "s": 1.0, "ms": 1e-3, "us": MICROSECOND, "ns": MICROSECOND}
+_FIRST_SECOND, _LAST_SECOND = -62135510400.0, 253402214400.0  # of the years 1 to 9999
+_FARTHEST_OF_NANOSECONDS = 9.2e9  # seconds from 1970
 
 
 class UnusableColumn(ValueError):
@@ -53,7 +56,7 @@ _OF_PANDAS = re.compile(
 )
 _OF_POLARS = (
     *("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"),
-    *("Float32", "Float64", "Boolean", "String", "Categorical", "Date"),
+    *("Float32", "Float64", "Boolean", "String", "Categorical", "Date", "Null"),
 )
 
 
@@ -123,8 +126,12 @@ def is_plain(X: Any) -> bool:
 
 
 def is_mixed(X: Any) -> bool:
-    """Whether a DataFrame has a column of anything but numbers, which may be missing."""
+    """Whether a DataFrame has a column of anything but numbers, or an array has words."""
     library = library_of(X)
+    if library == "numpy":
+        X = np.asarray(X)
+        values = X.ravel().tolist() if X.dtype.kind == "O" else []
+        return any(isinstance(value, str) for value in values)
     if library == "pandas":
         return not all(_holds_numbers(X.iloc[:, i]) for i in range(X.shape[1]))
     return library == "polars" and not all(kind.is_numeric() for kind in X.dtypes)
@@ -205,6 +212,21 @@ def _categorical(given: Any, names: list) -> list[bool]:
     return result
 
 
+def without_zones(X: Any) -> Any:
+    """Return a table whose dates are the local ones of their time zones, as they are read."""
+    library = library_of(X)
+    if library == "pandas":
+        zoned = [name for name in X.columns if getattr(X[name].dtype, "tz", None) is not None]
+        result = X.copy(deep=False)
+        for name in zoned:
+            result[name] = X[name].dt.tz_localize(None)
+        return result
+    if library == "polars":
+        zoned = [name for name, kind in X.schema.items() if getattr(kind, "time_zone", None)]
+        return X.with_columns(X[name].dt.replace_time_zone(None) for name in zoned)
+    return X
+
+
 def read(X: Any, layout: Layout) -> list[Values]:
     """Return what the columns of a table hold, in the order of a layout."""
     library = library_of(X)
@@ -226,16 +248,36 @@ def read(X: Any, layout: Layout) -> list[Values]:
                 f"fitted, {layout.names}. Give the same columns, in any order."
             )
         columns = [X[name] for name in layout.names]
+        for name, column, kind in zip(layout.names, columns, layout.types, strict=True):
+            _check_zone(name, column.dtype, kind)
     pairs = zip(layout.names, columns, layout.categorical, strict=True)
     return [_check_finite(_READERS[library](name, column, cat)) for name, column, cat in pairs]
+
+
+def _check_zone(name: Any, dtype: Any, fitted: Type) -> None:
+    """Refuse dates with a time zone where those of `fit` have none, and the other way round."""
+    zone = getattr(dtype, "tz", None) or getattr(dtype, "time_zone", None)
+    is_date = str(dtype).startswith(("datetime64", "Datetime"))
+    if is_date and fitted.name.startswith(("datetime64", "Datetime")):
+        had = fitted.zone is not None or "," in fitted.name
+        if had != (zone is not None):
+            raise ValueError(
+                f"The column {name!r} of X has dates of the type {dtype}, but it had "
+                f"{'a' if had else 'no'} time zone in fit, so that they can't be compared. "
+                "Convert it to the type that it had."
+            )
 
 
 def _of_numpy(name: Any, column: np.ndarray, category: bool) -> Values:
     if column.dtype.kind == "b":
         return Values(name, "category", column.astype(float), [False, True])
     if column.dtype.kind == "M":
-        seconds = column.astype("datetime64[us]").astype(float) * _MICROSECOND
-        return Values(name, "date", np.where(np.isnat(column), np.nan, seconds))
+        if category:
+            raise ValueError(
+                f"categorical_features names the column {name!r} of X, which holds dates. Leave it "
+                "out there, or convert its dates to words."
+            )
+        return Values(name, "date", seconds_of(column))
     if column.dtype.kind in "OUS":
         return _of_objects(name, column.tolist(), category)
     return _of_numbers(name, column.astype(np.float64), category)
@@ -272,10 +314,15 @@ def _of_objects(name: Any, values: list, category: bool) -> Values:
     flags = all(isinstance(value, bool | np.bool_) for value in known)
     if known and not flags and not category and all(isinstance(value, Number) for value in known):
         numbers = np.full(len(values), np.nan)
+        if any(isinstance(value, complex | np.complexfloating) for value in known):
+            raise ValueError(f"The column {name!r} of X has complex numbers.")
         try:
             numbers[~missing] = [float(value) for value in known]
-        except TypeError as error:
-            raise ValueError(f"The column {name!r} of X has complex numbers.") from error
+        except OverflowError as error:
+            raise ValueError(
+                f"The column {name!r} of X has integers beyond the numbers of double precision. "
+                "Give smaller ones, or words."
+            ) from error
         return _of_numbers(name, numbers, category)
     try:
         different = set(known)
@@ -358,10 +405,14 @@ def _of_polars(name: Any, column: Any, category: bool) -> Values:
         return _of_numpy(name, column.cast(pl.Datetime("us")).to_numpy(), category)
     if kind in (pl.String, pl.Categorical):
         return _of_objects(name, column.to_list(), category)
+    if kind == pl.Null:
+        return Values(name, "number", np.full(len(column), np.nan))
     raise _unknown_type(name, kind)
 
 
 def _unknown_type(name, kind) -> UnusableColumn:
+    inner = getattr(getattr(kind, "categories", None), "dtype", None)
+    kind = kind if inner is None else f"{kind} of {inner}"
     return UnusableColumn(
         f"The column {name!r} of X has the type {kind}; expected numbers, words, categories, flags "
         "or dates. Convert it, or leave it out.",
@@ -454,29 +505,74 @@ def like(X: Any, rows: np.ndarray) -> Any:
     return type(X)(rows, schema=X.columns) if library == "polars" else rows
 
 
-def filled(X: Any, table: Any) -> Any:
-    """Return X with values of a table of its columns in the place of those that are missing."""
+def filled(X: Any, table: Sequence[Values], layout: Layout) -> Any:
+    """Return X with what a table has in the place of values that are missing, in the types of X.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray
+    table : sequence of Values
+        Its columns, in the order of a layout.
+    layout : Layout
+        Of the table that was fitted.
+    """
     library = library_of(X)
-    if library != "numpy" and library_of(table) != library:
+    if library != "numpy" and layout.library != library:
         raise ValueError(
-            f"X comes from {library}, but what was fitted from {library_of(table)}, whose types "
+            f"X comes from {library}, but what was fitted from {layout.library}, whose types "
             "its holes would be filled with. Give a table of the same library."
         )
-    if library == "pandas":
-        table = with_index_of(X, table)
-        columns = {name: X[name].where(X[name].notna(), table[name]) for name in X.columns}
-        return type(X)(columns)
-    if library == "polars":
-        known = [
-            column.fill_nan(None) if column.dtype.is_float() else column
-            for column in X.get_columns()
-        ]
-        return X.with_columns(
-            column.zip_with(column.is_not_null(), table[column.name]) for column in known
-        )
-    X = np.asarray(X)
+    if library == "numpy":
+        return _filled_array(np.asarray(X), write(table, layout))
+    of_fit = dict(zip(layout.names, zip(table, layout.types, strict=True), strict=True))
+    own = layout_of(X, None)
+    types, fills = [], []
+    for name, kind in zip(own.names, own.types, strict=True):
+        values, fitted = of_fit[name]
+        if values.levels is not None:  # some of which the type may not have
+            holes = np.asarray(X[name].isna() if library == "pandas" else X[name].is_null())
+            values = values._replace(numbers=np.where(holes, values.numbers, np.nan))
+        types.append(_with_levels(fitted if kind.name == "Null" else kind, values))
+        fills.append(values)
+    return _FILLED[library](X, with_index_of(X, write(fills, own._replace(types=types))))
+
+
+def _with_levels(kind: Type, values: Values) -> Type:
+    """Return the type of a column, with the levels that it holds among its categories."""
+    if kind.categories is None or values.levels is None:
+        return kind
+    used = np.unique(values.numbers[~np.isnan(values.numbers)]).astype(int)
+    more = [values.levels[i] for i in used if values.levels[i] not in kind.categories]
+    return kind._replace(categories=[*kind.categories, *more])
+
+
+def _filled_array(X: np.ndarray, given: np.ndarray) -> np.ndarray:
+    if X.dtype.kind in "US":
+        return X.copy()
     missing = np.vectorize(is_missing, otypes=[bool])(X) if X.dtype == object else np.isnan(X)
-    return np.where(missing, table, X)
+    return np.where(missing, given, X)
+
+
+def _filled_in_pandas(X: Any, given: Any) -> Any:
+    result = X.copy()
+    for name in X.columns[X.isna().any()]:
+        result[name] = X[name].astype(given[name].dtype).where(X[name].notna(), given[name])
+    return result
+
+
+def _filled_in_polars(X: Any, given: Any) -> Any:
+    columns = []
+    for column in X.get_columns():
+        known = column.fill_nan(None) if column.dtype.is_float() else column
+        fill = given[column.name]
+        columns.append(known.cast(fill.dtype).zip_with(known.is_not_null(), fill))
+    return X.with_columns(columns)
+
+
+_FILLED: dict[str, Callable[[Any, Any], Any]] = {
+    "pandas": _filled_in_pandas,
+    "polars": _filled_in_polars,
+}
 
 
 def _objects(values: Values) -> list:
@@ -493,10 +589,15 @@ def _whole(numbers: np.ndarray, kind: Any) -> np.ndarray:
     return np.clip(np.rint(numbers), float(limits.min), most).astype(kind)
 
 
-def _dates(values: Values) -> np.ndarray:
+def _dates(values: Values, unit: str = "us") -> np.ndarray:
+    """Return dates to the nearest of a unit, within what its types can hold."""
+    first, last = _FIRST_SECOND, _LAST_SECOND
+    if unit == "ns":
+        first, last = -_FARTHEST_OF_NANOSECONDS, _FARTHEST_OF_NANOSECONDS
     dates = np.full(len(values.numbers), np.datetime64("NaT"), dtype="datetime64[us]")
     known = ~np.isnan(values.numbers)
-    dates[known] = np.rint(values.numbers[known] / _MICROSECOND).astype("int64")
+    steps = np.rint(np.clip(values.numbers[known], first, last) / _UNITS[unit])
+    dates[known] = steps.astype("int64") * round(_UNITS[unit] / MICROSECOND)
     return dates
 
 
@@ -509,20 +610,30 @@ def _to_numpy(table, layout):
             column = np.empty(len(values.numbers), dtype=object)
             column[:] = _objects(values)
         elif values.kind == "date":
-            column = _dates(values)
+            column = _dates(values, _unit_of(kind))
+        elif kind.kind in "iu":
+            column = _whole(values.numbers, kind)
         columns.append(column)
     return np.column_stack(columns).astype(kind, copy=False)
+
+
+def _unit_of(kind: Any) -> str:
+    """Return the unit of a type of dates of numpy or pandas."""
+    unit = getattr(kind, "unit", None)
+    if unit is None:
+        unit = np.datetime_data(kind)[0] if getattr(kind, "kind", "") == "M" else "us"
+    return unit if unit in _UNITS else "us"
 
 
 def _to_pandas(table, layout):
     import pandas as pd
 
-    columns = {}
+    columns = []
     for values, kind in zip(table, map(_in_pandas, layout.types), strict=True):
         if values.levels is not None or np.isnan(values.numbers).all():
             column = pd.Series(_objects(values), dtype=kind)
         elif values.kind == "date":
-            column = pd.Series(_dates(values))
+            column = pd.Series(_dates(values, _unit_of(kind)))
             if getattr(kind, "tz", None) is not None:
                 column = column.dt.tz_localize("UTC").dt.tz_convert(kind.tz)
             column = column.astype(kind)
@@ -531,8 +642,8 @@ def _to_pandas(table, layout):
             column = pd.Series(_whole(values.numbers, numpy_kind), dtype=kind)
         else:
             column = pd.Series(values.numbers).astype(kind)
-        columns[values.name] = column
-    return pd.DataFrame(columns)
+        columns.append(column)
+    return pd.DataFrame(dict(zip(layout.names, columns, strict=True)))
 
 
 def _to_polars(table, layout):
@@ -543,7 +654,8 @@ def _to_polars(table, layout):
         if values.levels is not None or np.isnan(values.numbers).all():
             column = pl.Series(values.name, _objects(values), dtype=kind, strict=False)
         elif values.kind == "date":
-            column = pl.Series(values.name, _dates(values))
+            unit = "D" if kind == pl.Date else getattr(kind, "time_unit", "us")
+            column = pl.Series(values.name, _dates(values, unit))
             if getattr(kind, "time_zone", None) is not None:
                 column = column.dt.replace_time_zone("UTC").dt.convert_time_zone(kind.time_zone)
             column = column.cast(kind)

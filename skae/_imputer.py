@@ -14,7 +14,7 @@ from ._candidates import widths
 from ._checked_rows import check_rows, validated_rows
 from ._contract import TransformerMixin, _fit_context
 from ._fitting import fit_each, fit_seed, fitting
-from ._frames import filled, is_mixed
+from ._frames import is_mixed
 from ._idle import warn_of_idle
 from ._progress import Watchable
 from ._reconstruction import refuse_sparse
@@ -249,7 +249,7 @@ class AutoencoderImputer(OneToOneFeatureMixin, TransformerMixin, Watchable):
         refuse_sparse(X, type(self).__name__)
         if self.encoder_ is not None:
             matrix = self._imputed(self.encoder_.transform(X))
-            return filled(X, self.encoder_.inverse_transform(matrix))
+            return self.encoder_._filled(X, matrix)
         rows = validated_rows(self, X, reset=False, allow_nan=True)
         return np.where(np.isnan(rows), self._imputed(X), rows)
 

@@ -17,7 +17,7 @@ class EmbeddedColumn:
     variances within and between levels (empirical Bayes, as in target encoding: Micci-Barreca 2001,
     doi:10.1145/507533.507538). Their principal axes are the columns of the matrix, of variance 1,
     divided by the root of their number. Levels that the other columns do not tell apart are one
-    point, which is decoded as the most frequent of them.
+    point, which is decoded as the most frequent of them; if that are all, there is no column.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class EmbeddedColumn:
         place = values.places(self.levels)
         known = (place >= 0) & (weight > 0)
         self.points = _points(place[known], weight[known], others[known], len(self.levels))
-        self.points *= np.sqrt(say / self.points.shape[1])
+        self.points *= np.sqrt(say / max(self.points.shape[1], 1))
 
     @property
     def width(self) -> int:
@@ -57,7 +57,9 @@ class EmbeddedColumn:
 
     def shares(self, block: np.ndarray) -> np.ndarray:
         """Return 1 for the level that rows are decoded as, (n_rows, n_levels), 0 for others."""
-        return np.eye(len(self.levels))[self.decode(block).astype(int)]
+        shares = np.zeros((len(block), len(self.levels)))
+        shares[np.arange(len(block)), self.decode(block).astype(int)] = 1.0
+        return shares
 
     def errors(self, true: np.ndarray, rebuilt: np.ndarray) -> np.ndarray:
         """Return the squared errors, in units of the points' variance, (n_rows,)."""

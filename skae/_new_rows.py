@@ -67,8 +67,9 @@ class Ranks:
     Parameters
     ----------
     drawn : ndarray of shape (n_drawn,)
+        In the units of the matrix.
     seen : ndarray of shape (n_rows,)
-        Without what is missing.
+        In the units of the table, without what is missing.
     weight : ndarray of shape (n_rows,)
     """
 
@@ -81,16 +82,16 @@ class Ranks:
         rank = (np.arange(n) + 0.5) / n
         self.drawn = np.quantile(drawn, rank)
         if self.repeats:
-            self.seen = seen[np.searchsorted(share, rank - 1e-9)]
+            self.values = seen[np.searchsorted(share, rank - 1e-9)]
         else:
-            self.seen = np.interp(rank, share - weight[order] / weight.sum() / 2, seen)
+            self.values = np.interp(rank, share - weight[order] / weight.sum() / 2, seen)
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
         """Return the numbers of the training rows that have the ranks of drawn ones."""
         place = np.interp(numbers, self.drawn, np.arange(len(self.drawn)))
         if self.repeats:
-            return self.seen[np.rint(place).astype(int)]
-        return np.interp(place, np.arange(len(self.seen)), self.seen)
+            return self.values[np.rint(place).astype(int)]
+        return np.interp(place, np.arange(len(self.values)), self.values)
 
 
 class NewRows:
@@ -101,12 +102,22 @@ class NewRows:
     autoencoder : VariationalAutoencoderTransformer
         Fitted to the matrix, with the likelihood of its columns.
     matrix : ndarray of shape (n_rows, n_columns)
+    numbers : dict
+        By columns of the matrix, what they are in the units of the table, (n_rows,); others have
+        none but those of the matrix.
     weight : ndarray of shape (n_rows,)
     y : array-like of shape (n_rows,) or (n_rows, n_conditions) or None
         Its condition.
     """
 
-    def __init__(self, autoencoder: Any, matrix: np.ndarray, weight: np.ndarray, y: Any) -> None:
+    def __init__(
+        self,
+        autoencoder: Any,
+        matrix: np.ndarray,
+        numbers: dict[int, np.ndarray],
+        weight: np.ndarray,
+        y: Any,
+    ) -> None:
         generator = torch_generator(autoencoder._seed)
         rows = np.flatnonzero(weight > 0)
         encoded = rows[:: max(1, len(rows) // _MOST_ENCODED)]
@@ -118,13 +129,19 @@ class NewRows:
         classes = _classes(autoencoder, y, _CODES)
         self.codes = CodeMixture(codes, classes, len(rows), autoencoder._seed)
         self.ranks: list[Ranks] = []
-        drawn = self.draw(autoencoder, _CODES, y, generator)
+        drawn, _ = self.draw(autoencoder, _CODES, y, generator)
         for column in _numbers(autoencoder):
-            known = rows[~np.isnan(matrix[rows, column])]
-            self.ranks.append(Ranks(drawn[:, column], matrix[known, column], weight[known]))
+            seen = numbers.get(column, matrix[:, column])
+            known = rows[~np.isnan(seen[rows])]
+            self.ranks.append(Ranks(drawn[:, column], seen[known], weight[known]))
 
-    def draw(self, autoencoder: Any, n_rows: int, y: Any, generator: Generator) -> np.ndarray:
-        """Return new rows of the matrix, given the condition of each if there is one."""
+    def draw(
+        self, autoencoder: Any, n_rows: int, y: Any, generator: Generator
+    ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+        """Return new rows of the matrix, given the condition of each if there is one.
+
+        And, by columns of the matrix, which numbers of the table they stand for.
+        """
         codes = self.codes.draw(_classes(autoencoder, y, n_rows), generator)
         if isinstance(autoencoder._condition, NumberCondition):
             normal = _normal(codes.shape, generator)
@@ -133,9 +150,8 @@ class NewRows:
         likelihood = autoencoder.module_.likelihood
         matrix = likelihood.draw(rows, autoencoder.scale_, generator).numpy()
         # While the ranks are being learnt, there are none.
-        for column, ranks in zip(_numbers(autoencoder), self.ranks, strict=False):
-            matrix[:, column] = ranks.of(matrix[:, column])
-        return matrix
+        pairs = zip(_numbers(autoencoder), self.ranks, strict=False)
+        return matrix, {column: ranks.of(matrix[:, column]) for column, ranks in pairs}
 
 
 def _classes(autoencoder: Any, y: Any, n_rows: int) -> np.ndarray:

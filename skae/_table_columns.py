@@ -94,6 +94,8 @@ class DateColumn(NumberColumn):
 
     def encode(self, values: Values) -> np.ndarray:
         number = super().encode(values)
+        if not self.width:
+            return number
         angles = 2 * np.pi * values.numbers[:, None] / np.array(self.cycles)  # (n_rows, n_cycles)
         # Sine and cosine have a variance of a half.
         part = np.sqrt(2 * self.say / self.width)
@@ -193,7 +195,9 @@ class TableColumns:
         others = np.nan_to_num(np.hstack([self.columns[i].encode(table[i]) for i in few]))
         for i, column in enumerate(self.columns):
             if many[i]:
-                self.columns[i] = EmbeddedColumn(table[i], weight, column.say, others)
+                embedded = EmbeddedColumn(table[i], weight, column.say, others)
+                if embedded.width:
+                    self.columns[i] = embedded
 
     @property
     def n_columns(self) -> int:
@@ -225,7 +229,8 @@ class TableColumns:
         for column, values in zip(self.columns, table, strict=True):
             if values.levels is not None and column.levels is not None:
                 used = np.unique(values.numbers[~np.isnan(values.numbers)]).astype(int)
-                new = [values.levels[i] for i in used if values.levels[i] not in column.levels]
+                known = set(column.levels)
+                new = [values.levels[i] for i in used if values.levels[i] not in known]
                 if new:
                     found[column.name] = new
         return found
@@ -245,9 +250,15 @@ class TableColumns:
 def _mean_and_deviation(numbers: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
     if not len(numbers):
         return 0.0, 1.0
-    mean = np.average(numbers, weights=weight)
-    deviation = np.sqrt(np.average((numbers - mean) ** 2, weights=weight))
-    return float(mean), float(deviation) if deviation > 1e-12 * abs(mean) else 1.0
+    unit = _power_of_two(numbers)
+    mean = np.average(numbers / unit, weights=weight)
+    deviation = np.sqrt(np.average((numbers / unit - mean) ** 2, weights=weight))
+    return float(mean * unit), float(deviation * unit) if deviation > 1e-12 * abs(mean) else 1.0
+
+
+def _power_of_two(numbers: np.ndarray) -> float:
+    """Return what numbers are divided by so that their squares are numbers, without rounding."""
+    return float(np.ldexp(1.0, int(np.frexp(np.abs(numbers).max())[1]) - 1))
 
 
 def _variance_of_rounding(numbers: np.ndarray, weight: np.ndarray) -> float:
@@ -264,7 +275,8 @@ def _is_heavy(numbers: np.ndarray, weight: np.ndarray) -> bool:
     """Whether a hundredth of the rows, the farthest from the median, has most of the variance."""
     if not len(numbers):
         return False
-    squares = np.square(numbers - _median(numbers, weight))
+    away = numbers - _median(numbers, weight)
+    squares = np.square(away / _power_of_two(away))
     order = np.argsort(-squares)
     squares, weight = squares[order], weight[order]
     before = np.cumsum(weight) - weight

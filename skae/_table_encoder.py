@@ -13,10 +13,10 @@ from sklearn.utils.validation import (
 
 from ._checked_rows import validated_rows
 from ._contract import BaseEstimator, TransformerMixin, _fit_context
-from ._frames import layout_of, library_of, read, with_index_of, write
+from ._frames import filled, layout_of, library_of, read, with_index_of, write
 from ._level_embedding import EmbeddedColumn
 from ._mixed_loss import TableLikelihood, TableLoss
-from ._table_columns import CategoryColumn, TableColumns
+from ._table_columns import CategoryColumn, NumberColumn, TableColumns
 from ._table_values import Values
 from ._warnings import warn
 from .exceptions import UnknownCategoryWarning
@@ -146,7 +146,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.kinds_ = {values.name: values.kind for values in table}
         self.column_weights_ = np.array([column.say for column in columns.columns])
         sources = [column.name for column in columns.columns for _ in range(column.width)]
-        self.source_columns_ = np.array(sources, dtype=object)
+        self.source_columns_ = np.fromiter(sources, dtype=object, count=len(sources))
         return self
 
     def transform(self, X) -> np.ndarray:
@@ -249,10 +249,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         orders = {}
         for column, kind in zip(self._columns.columns, self._layout.types, strict=True):
             if isinstance(column, CategoryColumn | EmbeddedColumn):
-                in_type = kind.categories or column.levels
-                orders[column.name] = sorted(
-                    range(len(column.levels)), key=lambda i: in_type.index(column.levels[i])
-                )
+                in_type = {level: i for i, level in enumerate(kind.categories or column.levels)}
+                places = [in_type[level] for level in column.levels]
+                orders[column.name] = np.argsort(places, kind="stable").tolist()
         return orders
 
     def column_errors(self, X, X_rebuilt) -> np.ndarray:
@@ -369,36 +368,58 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         levels[:] = values.levels
         return levels[values.numbers.astype(int)]
 
-    def with_values(self, X, name, values) -> np.ndarray:
-        """Return rows of the matrix with other values of one column of the table.
+    def _numbers_of(self, X) -> dict[int, np.ndarray]:
+        """Return the numbers and times of a table, by the column of the matrix that has them."""
+        result = {}
+        pairs = zip(self._columns.columns, self._columns.places, self._read(X), strict=True)
+        for column, place, values in pairs:
+            if isinstance(column, NumberColumn) and column.width:
+                result[place.start] = values.numbers
+        return result
+
+    def _table_of(self, X, *, numbers=None, known=None) -> Any:
+        """Return the table that rows of a matrix stand for, but for what is known of it.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_columns)
             Rows such as `transform` returns.
 
-        name : str
-            The column's.
+        numbers : dict, default=None
+            By columns of the matrix, numbers and times in the place of those of the matrix, as
+            `_numbers_of` has them; of a category of many levels, other coordinates.
 
-        values : array-like of shape (n_samples,)
-            As `known_values` returns them.
+        known : dict, default=None
+            By the names of columns, their values as `known_values` returns them.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_columns)
-            A copy.
+        DataFrame or ndarray of shape (n_samples, n_features)
+            As `inverse_transform` returns it.
         """
-        check_is_fitted(self)
-        place = self._place(name)
-        column, numbers = self._columns.columns[place], values
-        if column.levels is not None:
-            places = {level: i for i, level in enumerate(column.levels)}
-            numbers = [places.get(value, np.nan) for value in np.asarray(values).tolist()]
-        numbers = np.asarray(numbers, dtype=np.float64).reshape(len(X))
-        result = np.array(X, dtype=np.float64)
-        block = column.encode(Values(name, column.kind, numbers, column.levels))
-        result[:, self._columns.places[place]] = block
-        return result
+        matrix, numbers, given = self._matrix(X, "inverse_transform").copy(), numbers or {}, {}
+        pairs = zip(self._columns.columns, self._columns.places, strict=True)
+        for i, (column, place) in enumerate(pairs):
+            if isinstance(column, NumberColumn) and place.start in numbers:
+                given[i] = numbers[place.start]
+            elif isinstance(column, EmbeddedColumn):
+                for j in set(range(place.start, place.stop)).intersection(numbers):
+                    matrix[:, j] = numbers[j]
+        for name, values in (known or {}).items():
+            i, places = self._place(name), np.asarray(values).tolist()
+            levels = self._columns.columns[i].levels
+            if levels is not None:
+                number_of = {level: j for j, level in enumerate(levels)}
+                places = [number_of.get(level, np.nan) for level in places]
+            given[i] = np.asarray(places, dtype=np.float64).reshape(len(X))
+        table = self._columns.decode(matrix)
+        for i, these in given.items():
+            table[i] = table[i]._replace(numbers=these)
+        return with_index_of(X, write(table, self._layout))
+
+    def _filled(self, X, matrix: np.ndarray) -> Any:
+        """Return a table with what rows of a matrix stand for in its holes, in its own types."""
+        return filled(X, self._columns.decode(matrix), self._layout)
 
     def _place(self, name) -> int:
         if name not in self._layout.names:
@@ -410,14 +431,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if sp.issparse(X):
             raise TypeError("X is sparse, and a table is dense: give X.toarray().")
         if library_of(X) != "numpy":
-            if not len(X):
+            if not all(X.shape):
+                lacking = "columns" if len(X) else "rows"
                 raise ValueError(
-                    f"X has 0 rows (shape={tuple(X.shape)}), but a minimum of 1 is required."
+                    f"X has 0 {lacking} (shape={tuple(X.shape)}), but a minimum of 1 is required."
                 )
             if reset:
                 self._remember(list(X.columns))
             return X
-        if getattr(np.asarray(X), "dtype", np.dtype(float)).kind in "OUSbM":
+        if getattr(np.asarray(X), "dtype", np.dtype(float)).kind in "OUSbMiu":
             how = {"dtype": None, "ensure_all_finite": False}
             return validate_data(self, np.asarray(X), reset=reset, **how)
         return validated_rows(self, X, reset=reset, allow_nan=True)

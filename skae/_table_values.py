@@ -3,9 +3,12 @@
 Here end numbers, words and dates of all types: `_frames` knows the containers.
 """
 
+from datetime import UTC
 from typing import Any, NamedTuple
 
 import numpy as np
+
+MICROSECOND = 1e-6
 
 
 class Values(NamedTuple):
@@ -37,3 +40,18 @@ class Values(NamedTuple):
 def in_order(level: Any) -> tuple:
     """Return what levels of any types are sorted by."""
     return type(level).__name__, level
+
+
+def seconds_of(dates: Any) -> np.ndarray:
+    """Return dates as seconds since 1970, NaN for NaT: an array of numpy's, or what becomes one."""
+    dates = np.asarray(dates)
+    if dates.dtype == object:  # with a time zone, perhaps
+        plain = [_in_utc(date) for date in dates.ravel().tolist()]
+        dates = np.array(plain, dtype="datetime64[us]").reshape(dates.shape)
+    dates = dates.astype("datetime64[us]")
+    return np.where(np.isnat(dates), np.nan, dates.astype(float) * MICROSECOND)
+
+
+def _in_utc(date: Any) -> Any:
+    zoned = getattr(date, "tzinfo", None) is not None
+    return date.astimezone(UTC).replace(tzinfo=None) if zoned else date

@@ -10,12 +10,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ._autoencoder import AutoencoderTransformer
 from ._contract import TransformerMixin, _fit_context, available_if
 from ._fitting import fit_seed, fitting
-from ._frames import filled, with_index_of
+from ._frames import with_index_of
 from ._new_rows import NewRows
 from ._progress import Watchable, fit_within
 from ._seeding import torch_generator
 from ._table_encoder import TableEncoder
 from ._table_scores import NO_ERROR, share, summed_errors
+from ._table_values import seconds_of
 from ._variational import VariationalAutoencoderTransformer
 from .noise import together
 
@@ -202,7 +203,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
                     setattr(self, name, getattr(encoder, name))
             if isinstance(autoencoder, VariationalAutoencoderTransformer):
                 weight = _check_sample_weight(sample_weight, matrix, dtype=np.float64)
-                self._new_rows = NewRows(autoencoder, matrix, weight, beside.get("y"))
+                numbers = encoder._numbers_of(X)
+                self._new_rows = NewRows(autoencoder, matrix, numbers, weight, beside.get("y"))
             self.encoder_, self.autoencoder_, self.condition_ = encoder, autoencoder, condition
             self.n_components_ = self._n_features_out = autoencoder._n_features_out
         return self
@@ -274,9 +276,10 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             In the container of `fit`, with the same columns, types and categories.
         """
         check_is_fitted(self)
+        y = self._in_seconds(y)
         beside = {"y": y} if self._is_conditional() else {}
-        rows = self._given(y, self.autoencoder_.inverse_transform(X, **beside))
-        return with_index_of(X, self.encoder_.inverse_transform(rows))
+        rows = self.autoencoder_.inverse_transform(X, **beside)
+        return with_index_of(X, self.encoder_._table_of(rows, known=self._known(y)))
 
     @available_if(_draws_rows)
     def sample(self, n_samples=1, y=None, *, random_state=None) -> Any:
@@ -318,6 +321,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
             raise ValueError(f"n_samples={n_samples!r} must be a positive integer.")
         generator = torch_generator(fit_seed(random_state))
         if self._is_conditional():
+            y = self._in_seconds(y)
             y = self.autoencoder_._condition.for_each(y, int(n_samples), generator)
             if y is None or len(y) != n_samples:
                 raise ValueError(
@@ -330,8 +334,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
                 f"y={y!r} has no effect, because there is no condition. Leave it out, or fit with "
                 "autoencoder=VariationalAutoencoderTransformer(conditional=True)."
             )
-        rows = self._new_rows.draw(self.autoencoder_, int(n_samples), y, generator)
-        return self.encoder_.inverse_transform(self._given(y, rows))
+        rows, numbers = self._new_rows.draw(self.autoencoder_, int(n_samples), y, generator)
+        return self.encoder_._table_of(rows, numbers=numbers, known=self._known(y))
 
     def impute(self, X, y=None) -> Any:
         """Fill the values of a table that are missing from its reconstruction.
@@ -352,7 +356,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         check_is_fitted(self)
         matrix = self.encoder_.transform(X)
-        return filled(X, self.encoder_.inverse_transform(self._rebuilt(X, y, matrix)))
+        return self.encoder_._filled(X, self._rebuilt(X, y, matrix))
 
     def reconstruction_error(self, X, y=None, *, per_feature=False) -> np.ndarray:
         """Return how far rows are from their reconstruction.
@@ -464,11 +468,22 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
     def _is_conditional(self) -> bool:
         return getattr(self.autoencoder_, "_condition", None) is not None
 
-    def _given(self, y, matrix: np.ndarray) -> np.ndarray:
-        """Return rows of the matrix whose condition, if it is a column, is as it was given."""
-        if y is None or self.condition_ is None:
-            return matrix
-        return self.encoder_.with_values(matrix, self.condition_, y)
+    def _known(self, y) -> dict[str, Any]:
+        """Return the column that is the condition, as it was given."""
+        return {} if y is None or self.condition_ is None else {self.condition_: y}
+
+    def _in_seconds(self, y) -> Any:
+        """Return a condition whose dates, if it is a column of such, are seconds since 1970."""
+        is_date = self.condition_ is not None and self.encoder_.kinds_[self.condition_] == "date"
+        if y is None or not is_date or np.asarray(y).dtype.kind in "iuf":
+            return y
+        try:
+            return seconds_of(y)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y={y!r} should be dates, or seconds since 1970, as {self.condition_!r} holds "
+                "dates."
+            ) from error
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skae._frames import filled, is_plain, layout_of, read, with_index_of, write
+from skae._frames import filled, is_plain, layout_of, read, with_index_of, without_zones, write
 
 TIMES = [dt.datetime(2024, 2, 29, 12), dt.datetime(2025, 1, 1), dt.datetime(1969, 12, 31)]
 
@@ -101,7 +101,7 @@ def test_a_hole_of_any_kind_is_a_hole_and_is_filled(library, column):
     frame, layout, (values,) = read_one(column, library)
     np.testing.assert_array_equal(np.isnan(values.numbers), [False, True, False])
     whole = values._replace(numbers=values.numbers[[0, 0, 2]])
-    result = filled(frame, write([whole], layout))
+    result = filled(frame, [whole], layout)
     (again,) = read(result, layout)
     np.testing.assert_array_equal(again.numbers, whole.numbers)
     assert again.levels == values.levels
@@ -121,7 +121,150 @@ def test_an_array_is_read_by_its_type():
     word, number = read(objects, layout)
     assert (word.levels, number.kind) == (["a", "b"], "number")
     whole = [word._replace(numbers=np.zeros(3)), number._replace(numbers=np.ones(3))]
-    assert filled(objects, write(whole, layout)).tolist() == [["a", 1], ["a", 2], ["b", 1]]
+    assert filled(objects, whole, layout).tolist() == [["a", 1], ["a", 2], ["b", 1]]
+    whole_numbers = np.arange(6).reshape(3, 2)
+    layout = layout_of(whole_numbers, "from_dtype")
+    rebuilt = [one._replace(numbers=one.numbers + 0.4) for one in read(whole_numbers, layout)]
+    assert write(rebuilt, layout).dtype == whole_numbers.dtype
+    np.testing.assert_array_equal(write(rebuilt, layout), whole_numbers)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "column", "expected"),
+    [
+        (
+            pd.Series(pd.Categorical([*"xyzx"])),
+            pd.Series(pd.Categorical(["x", None, "x", None])),
+            pd.Series(pd.Categorical([*"xyxx"], ["x", "y"])),
+        ),
+        (
+            pd.Series([*"xyzx"]),
+            pd.Series(pd.Categorical(["z", None, "x", None], ["z", "x"])),
+            pd.Series(pd.Categorical([*"zyxx"], ["z", "x", "y"])),
+        ),
+        (
+            pd.Series([1.0, 2.4, 3.0, 4.6]),
+            pd.Series([1, None, 3, None], dtype="Int64"),
+            pd.Series([1, 2, 3, 5], dtype="Int64"),
+        ),
+        (
+            pd.Series([1.0, 2.5, 3.0, 4.0]),
+            pd.Series([1, None, 3, None], dtype="float32"),
+            pd.Series([1, 2.5, 3, 4], dtype="float32"),
+        ),
+        (
+            pl.Series([*"xyzx"], dtype=pl.Enum([*"xyz"])),
+            pl.Series(["x", None, "x", None], dtype=pl.Enum(["x"])),
+            pl.Series([*"xyxx"], dtype=pl.Enum(["x", "y"])),
+        ),
+        (
+            pl.Series([1.0, 2.4, 3.0, 4.6]),
+            pl.Series([1, None, 3, None], dtype=pl.Int32),
+            pl.Series([1, 2, 3, 5], dtype=pl.Int32),
+        ),
+        (
+            pl.Series([1.0, 2.5, 3.0, 4.0]),
+            pl.Series([1, None, 3, None], dtype=pl.Float32),
+            pl.Series([1, 2.5, 3, 4], dtype=pl.Float32),
+        ),
+        (pl.Series([*"xyzx"]), pl.Series([None] * 4), pl.Series([*"xyzx"])),
+    ],
+)
+def test_holes_are_filled_in_the_types_that_a_table_has(fitted, column, expected):
+    library = "pandas" if isinstance(column, pd.Series) else "polars"
+    _, layout, values = read_one(fitted, library)
+    frame, _, _ = read_one(column, library)
+    result = filled(frame, values, layout)["a"]
+    if library == "pandas":
+        pd.testing.assert_series_equal(result, expected, check_names=False)
+    else:
+        pl.testing.assert_series_equal(result, expected, check_names=False)
+
+
+def test_what_a_table_has_beside_its_values_stays():
+    names = pd.MultiIndex.from_tuples([("a", 1), ("a", 2)], names=["kind", "number"])
+    table = pd.DataFrame([[1.0, np.nan], [2.0, 3.0]], index=[7, 7], columns=names)
+    layout = layout_of(table, "from_dtype")
+    whole = [one._replace(numbers=np.ones(2)) for one in read(table, layout)]
+    result = filled(table, whole, layout)
+    pd.testing.assert_frame_equal(result, table.fillna(1.0))
+    assert np.isnan(table.iloc[0, 1])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series([dt.date(2024, 2, 28), dt.date(2024, 3, 1)]),
+        pd.Series(TIMES).astype("datetime64[s]"),
+        np.array(["2024-02-28", "1969-01-01"], dtype="datetime64[D]"),
+    ],
+)
+def test_dates_are_the_nearest_that_their_type_can_hold(column):
+    is_array = isinstance(column, np.ndarray)
+    library = "pandas" if isinstance(column, pd.Series) else "polars"
+    if is_array:
+        frame = column[:, None]
+        layout = layout_of(frame, "from_dtype")
+        (values,) = read(frame, layout)
+    else:
+        frame, layout, (values,) = read_one(column, library)
+    half = 0.45 * (1.0 if library == "pandas" and not is_array else 86400.0)
+    for away in (-half, half):
+        rebuilt = write([values._replace(numbers=values.numbers + away)], layout)
+        (again,) = read(rebuilt, layout)
+        np.testing.assert_array_equal(again.numbers, values.numbers)
+
+
+@pytest.mark.parametrize("kind", ["datetime64[ns]", "datetime64[us]", "datetime64[us, Asia/Tokyo]"])
+def test_dates_far_out_are_the_last_that_there_are(kind):
+    _, layout, (values,) = read_one(pd.Series(TIMES).astype("datetime64[us]"), "pandas")
+    layout = layout._replace(types=[layout.types[0]._replace(name=kind)])
+    column = write([values._replace(numbers=np.array([-1e15, 0.0, 1e15]))], layout)["a"]
+    assert column.notna().all()
+    assert column.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("zoned_at_first", [False, True])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_dates_with_and_without_a_zone_are_not_mixed(zoned_at_first, library):
+    plain = pd.Series(TIMES) if library == "pandas" else pl.Series(TIMES)
+    zoned = (
+        plain.dt.tz_localize("UTC") if library == "pandas" else plain.dt.replace_time_zone("UTC")
+    )
+    pair = (zoned, plain) if zoned_at_first else (plain, zoned)
+    (_, layout, _), (frame, _, _) = (read_one(column, library) for column in pair)
+    with pytest.raises(ValueError, match=r"column 'a'.*time zone in fit"):
+        read(frame, layout)
+
+
+def test_dates_are_no_categories():
+    table = pd.DataFrame({"a": TIMES})
+    with pytest.raises(ValueError, match="column 'a' of X, which holds dates"):
+        read(table, layout_of(table, ["a"]))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"), [([10**400, 1], "double precision"), ([np.complex128(1j), 1], "complex")]
+)
+def test_numbers_that_no_column_can_hold_are_refused(values, message):
+    table = pd.DataFrame({"a": pd.Series(values, dtype=object)})
+    with pytest.raises(ValueError, match=message):
+        read(table, layout_of(table, "from_dtype"))
+
+
+def test_a_type_of_categories_that_can_not_be_read_is_named():
+    table = pd.DataFrame({"a": pd.cut([1.0, 2.0, 3.0], 2)})
+    with pytest.raises(ValueError, match="category of interval"):
+        layout_of(table, "from_dtype")
+
+
+def test_without_their_zone_dates_are_local():
+    zoned = pd.Series(TIMES).dt.tz_localize("Asia/Tokyo")
+    table = pd.DataFrame({"a": zoned, "b": [1, 2, 3]})
+    pd.testing.assert_series_equal(without_zones(table)["a"], pd.Series(TIMES), check_names=False)
+    assert str(table["a"].dtype).endswith("Tokyo]")
+    frame = pl.DataFrame({"a": pl.Series(TIMES).dt.replace_time_zone("Asia/Tokyo")})
+    assert without_zones(frame)["a"].to_list() == TIMES
 
 
 @pytest.mark.parametrize(

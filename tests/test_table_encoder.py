@@ -238,3 +238,21 @@ def test_a_classifier_says_what_to_do_with_holes():
     labels = table.pop("member")
     with pytest.raises(ValueError, match="With missing='mask' it takes missing values"):
         make_pipeline(TableEncoder(), QUICK_CLASSIFIER).fit(table, labels)
+
+
+def test_no_columns_and_whole_numbers_of_an_array():
+    with pytest.raises(ValueError, match="X has 0 columns"):
+        TableEncoder().fit(pd.DataFrame(index=range(3)))
+    numbers = np.arange(40).reshape(20, 2)
+    encoder = TableEncoder().fit(numbers)
+    back = encoder.inverse_transform(encoder.transform(numbers))
+    assert back.dtype == numbers.dtype
+    np.testing.assert_array_equal(back, numbers)
+
+
+def test_many_levels_that_nothing_tells_apart_have_a_column_each():
+    table = pd.DataFrame({"a": np.repeat([0.0, 1.0], 70), "t": [f"t{i}" for i in range(70)] * 2})
+    encoder = TableEncoder().fit(table)
+    matrix = encoder.transform(table)
+    assert matrix.shape == (140, 71)
+    pd.testing.assert_frame_equal(encoder.inverse_transform(matrix), table)

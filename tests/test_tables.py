@@ -566,3 +566,92 @@ def test_whatever_the_codes_the_table_has_its_types_and_categories(table, seed):
     )
     for name, levels in encoder.categories_.items():
         assert set(back[name]) <= ({*levels} if len(levels) else {None, np.nan})
+
+
+def variational(**parameters):
+    return VariationalAutoencoderTransformer(
+        max_iter=3, early_stopping=False, random_state=0, **parameters
+    )
+
+
+def test_new_numbers_that_repeat_are_exactly_those_of_the_table():
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "paid": np.where(
+                random.uniform(size=200) < 0.6, 0.0, random.choice([7.9, 71.2833], 200)
+            ),
+            "when": random.choice(pd.date_range("2020-01-01", periods=20, freq="37h"), 200),
+            "kind": random.choice([*"uvw"], 200),
+        }
+    )
+    drawn = fitted(table, autoencoder=variational()).sample(300, random_state=0)
+    assert drawn["paid"].isin(table["paid"]).all()
+    assert drawn["when"].isin(table["when"]).all()
+    assert (drawn["paid"] == 0).mean() == pytest.approx((table["paid"] == 0).mean(), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        "2020-02-03",
+        dt.datetime(2020, 2, 3),
+        pd.Timestamp("2020-02-03"),
+        np.datetime64("2020-02-03"),
+        pd.DatetimeIndex(["2020-02-03"] * 3),
+        pd.DatetimeIndex(["2020-02-03"] * 3, tz="UTC"),
+        1580688000,
+    ],
+)
+def test_a_date_as_condition_is_given_as_dates_are(y):
+    random = np.random.default_rng(0)
+    days = pd.date_range("2020-01-01", periods=60)
+    table = pd.DataFrame({"day": days, "a": np.arange(60) + random.normal(size=60)})
+    estimator = TableAutoencoderTransformer(1, autoencoder=variational(conditional=True))
+    estimator.fit(table, "day")
+    assert (estimator.sample(3, y)["day"] == pd.Timestamp("2020-02-03")).all()
+    codes = estimator.transform(table[:3])
+    rebuilt = estimator.inverse_transform(codes, estimator.encoder_.known_values(table[:3], "day"))
+    assert rebuilt["day"].tolist() == days[:3].tolist()
+    with pytest.raises(ValueError, match="y='soon' should be dates"):
+        estimator.sample(3, "soon")
+
+
+def test_a_level_among_many_as_condition_is_the_one_that_is_given():
+    random = np.random.default_rng(0)
+    towns = [f"t{number:02}" for number in random.permutation(np.arange(300) % 75)]
+    table = pd.DataFrame({"a": random.choice([0.0, 1.0], 300), "town": towns})
+    estimator = TableAutoencoderTransformer(1, autoencoder=variational(conditional=True))
+    drawn = estimator.fit(table, "town").sample(3, ["t04", "t74", "t04"], random_state=0)
+    assert drawn["town"].tolist() == ["t04", "t74", "t04"]
+
+
+def test_a_column_of_huge_numbers_is_a_column():
+    random = np.random.default_rng(0)
+    one = random.normal(size=80)
+    table = pd.DataFrame({"a": one, "huge": 1e200 * one, "kind": [*"uv"] * 40})
+    table.loc[3, "huge"] = np.nan
+    estimator = TableAutoencoderTransformer(2, random_state=0).fit(table)
+    assert np.isfinite(estimator.impute(table)["huge"]).all()
+    small = table.assign(huge=table["huge"] / 2.0**600)
+    np.testing.assert_array_equal(
+        estimator.encoder_.transform(table), TableEncoder().fit(small).transform(small)
+    )
+    table["huge"] = np.where(np.arange(80) == 7, 1e200, one)  # what stands for "none"
+    assert np.isfinite(TableEncoder().fit(table).transform(table)).all()
+
+
+def test_columns_of_several_names_and_of_nothing_but_missing_dates():
+    random = np.random.default_rng(0)
+    names = pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)], names=["kind", "number"])
+    table = pd.DataFrame(random.normal(size=(30, 3)), columns=names)
+    table["b", 1] = pd.to_datetime(pd.Series([None] * 30))
+    table["c", 1] = [*"uv"] * 15
+    table.loc[0, ("a", 1)] = np.nan
+    estimator = TableAutoencoderTransformer(
+        1, autoencoder=AutoencoderTransformer(noise="masking", max_iter=2, early_stopping=False)
+    )
+    full = estimator.fit(table).impute(table)
+    pd.testing.assert_frame_equal(full[1:], table[1:])
+    assert full.columns.names == ["kind", "number"]
+    assert not full.drop(columns=[("b", 1)]).isna().any(axis=None)

@@ -3,7 +3,7 @@
 import re
 
 # Cells that stand for a value that is not there.
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
+MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?"}
 # Among words, these two are words.
 MISSING_LABELS = MISSING - {"null", "none"}
 TRUTH = {"true": 1.0, "false": 0.0}

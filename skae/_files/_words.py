@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from skae._files._cells import (
+    MISSING,
     MISSING_LABELS,
     WITH_DECIMAL_COMMA,
     is_number_otherwise,
@@ -55,7 +56,8 @@ class Words:
         missing = np.array([word.lower() in MISSING_LABELS for word in words])
         known = [word for word, lacks in zip(words, missing, strict=True) if not lacks]
         name = columns.label(position)
-        if (seconds := _seconds(known)) is not None:
+        dates = [word for word in known if word.lower() not in MISSING]
+        if (seconds := _seconds(dates)) is not None:
             numbers = np.array([seconds.get(word, np.nan) for word in words])[codes]
             return Values(name, "date", numbers)
 

@@ -124,7 +124,7 @@ RECORDS: dict[str, Record] = {
         Record(TableLoss, {"columns": TableColumns}),
         Record(TableLikelihood, {"columns": TableColumns}),
         Record(CodeMixture, {"means": _ARRAY, "factors": _ARRAY, "shares": _ARRAY}),
-        Record(Ranks, {"repeats": bool, "drawn": _ARRAY, "seen": _ARRAY}),
+        Record(Ranks, {"repeats": bool, "drawn": _ARRAY, "values": _ARRAY}),
         Record(Mixture, {"shares": _ARRAY, "centers": _ARRAY, "roots": _ARRAY}),
         Record(Islands, {"codes": _ARRAY, "numbers": _ARRAY, "centers": _ARRAY}),
         Record(NewRows, {"codes": CodeMixture, "ranks": list}),

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
 from skae._code_effects import code_effects
-from skae._frames import is_missing, is_plain, layout_of, library_of, read
+from skae._frames import is_missing, is_plain, layout_of, library_of, read, without_zones
 from skae._labels import kind_of_target
 from skae._table_values import Values
 from skae._tables import TableAutoencoderTransformer
@@ -244,4 +244,4 @@ def as_table(table: Any) -> Any:
             f"table has {n_rows} rows and {n_columns} columns beside the target; a report needs "
             f"{LEAST_ROWS} rows and two columns at least."
         )
-    return table
+    return without_zones(table)

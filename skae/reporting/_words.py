@@ -44,6 +44,7 @@ def level_text(level: Any) -> str:
 
 def date_texts(seconds: np.ndarray) -> list[str]:
     """Return points of time as days, or to the minute or second where they are not whole days."""
+    seconds = np.rint(seconds)
     whole = not np.any(seconds % _DAY)
     form = "%Y-%m-%d" if whole else "%Y-%m-%d %H:%M" if not np.any(seconds % 60) else "%F %T"
     return [_date_text(one, form) for one in seconds.tolist()]

@@ -308,6 +308,9 @@ def test_a_column_of_numbers_and_of_true_and_false_is_one_of_words(write):
         ("NaN", "missing"),
         (" ", "missing"),
         ("?", "missing"),
+        ("<NA>", "missing"),
+        ("#N/A", "missing"),
+        ("NaT", "missing"),
         ("T", "text"),
     ],
 )
@@ -376,6 +379,13 @@ def test_words_dates_and_holes_are_read_as_they_come(write):
     seconds = np.datetime64("2001-02-03", "s").astype(float)
     np.testing.assert_array_equal(born.numbers, [seconds, np.nan, np.nan])
     assert list(table.X.columns) == ["name", "size", "born", "age", "ill"]
+
+
+@pytest.mark.parametrize("hole", ["NULL", "None", "NaT", "<NA>"])
+def test_a_hole_among_dates_is_no_word(write, hole):
+    (born,) = read(write("born", "2001-02-03", hole, "2001-02-04")).columns
+    assert born.kind == "date"
+    np.testing.assert_array_equal(np.isnan(born.numbers), [False, True, False])
 
 
 def test_words_are_read_alike_after_the_lines_that_guesses_are_made_from(write):

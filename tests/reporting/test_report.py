@@ -69,3 +69,17 @@ def test_a_notebook_shows_the_page_in_a_frame_of_its_own(made):
 
 def test_a_report_says_in_a_line_what_it_is(made):
     assert repr(made).startswith("<Report of 60 rows of 3 columns, of which two codes rebuild ")
+
+
+def test_dates_are_those_of_their_time_zone():
+    table = mixed_table(30)
+    days = np.arange("2020-01-01", "2020-01-31", dtype="datetime64[D]")
+    local = table.assign(day=days)
+    local["day"] = local["day"].dt.tz_localize("Europe/Berlin")
+    one, other = (
+        skae.report(some, methods=[], autoencoder=quick(), random_state=0).to_html()
+        for some in (local, table.assign(day=days))
+    )
+    assert "2020-01-01" in one
+    assert "2019-12-31" not in one
+    assert one == other
