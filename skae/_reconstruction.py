@@ -23,8 +23,8 @@ from .nn import as_encoded
 class ReconstructionMixin(TransformerMixin):
     """The methods of an estimator that has fitted an autoencoder.
 
-    They need its parameters `device` and `missing`, and what its fit sets: ``module_`` with an
-    encoder and a decoder, ``mean_``, ``scale_`` and ``_n_features_out``.
+    They need its parameters `device`, `missing` and `penalty`, and what its fit sets: ``module_``
+    with an encoder and a decoder, ``mean_``, ``scale_`` and ``_n_features_out``.
     """
 
     _reads_sources = True  # rows of a source, a few at a time
@@ -207,6 +207,8 @@ class ReconstructionMixin(TransformerMixin):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self.missing != "error"
+        several = self.penalty if isinstance(self.penalty, list | tuple) else [self.penalty]
+        tags.target_tags.required = any(getattr(part, "needs_labels", False) for part in several)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, clone
+from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._autoencoder import AutoencoderTransformer
@@ -166,7 +167,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         y : array-like of shape (n_samples,) or (n_samples, n_columns) or str, default=None
             With an autoencoder that is ``conditional``: its condition, as labels, numbers or the
             name of a column of X. That column stays one of the table: it is rebuilt and drawn as
-            the others are, given what it has. Ignored otherwise, but for a name.
+            the others are, given what it has. With a penalty that needs labels: these, likewise.
+            Ignored otherwise, but for a name.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative.
@@ -189,7 +191,7 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         with fitting(self, X, None if condition else y, sample_weight):
             encoder, matrix, autoencoder = self._encoded(X, sample_weight)
             beside = {"sample_weight": sample_weight, "groups": groups}
-            if getattr(autoencoder, "conditional", False):
+            if get_tags(autoencoder).target_tags.required:
                 beside["y"] = encoder.known_values(X, y) if condition is not None else y
             elif condition is not None:
                 raise ValueError(
@@ -205,7 +207,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
                 weight = _check_sample_weight(sample_weight, matrix, dtype=np.float64)
                 numbers = encoder._numbers_of(X)
                 self._new_rows = NewRows(autoencoder, matrix, numbers, weight, beside.get("y"))
-            self.encoder_, self.autoencoder_, self.condition_ = encoder, autoencoder, condition
+            self.encoder_, self.autoencoder_ = encoder, autoencoder
+            self.condition_ = condition if self._is_conditional() else None
             self.n_components_ = self._n_features_out = autoencoder._n_features_out
         return self
 
@@ -489,5 +492,6 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = tags.input_tags.string = True
-        tags.target_tags.required = getattr(self.autoencoder, "conditional", False)
+        if self.autoencoder is not None:
+            tags.target_tags.required = get_tags(self.autoencoder).target_tags.required
         return tags

@@ -15,6 +15,7 @@ from sklearn.decomposition import PCA, FactorAnalysis
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 
@@ -26,6 +27,7 @@ from skae import (
 )
 from skae.exceptions import UnknownCategoryWarning
 from skae.noise import MaskingNoise, SwapNoise
+from skae.penalty import NeighborPreservation
 
 QUICK = AutoencoderTransformer(max_iter=5, init="pca", noise=None, validation_fraction=0.2)
 TINY = AutoencoderTransformer(hidden_layer_sizes=(4,), max_iter=3, early_stopping=False)
@@ -655,3 +657,22 @@ def test_columns_of_several_names_and_of_nothing_but_missing_dates():
     pd.testing.assert_frame_equal(full[1:], table[1:])
     assert full.columns.names == ["kind", "number"]
     assert not full.drop(columns=[("b", 1)]).isna().any(axis=None)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_labels_are_those_of_a_penalty_that_needs_them(by_name):
+    table = people(60)
+    labels = np.where(table["tall"], "tall", "small")
+    table = table.assign(group=labels)
+    estimator = TableAutoencoderTransformer(
+        2,
+        autoencoder=AutoencoderTransformer(
+            penalty=NeighborPreservation(supervised=1.0), max_iter=2, early_stopping=False
+        ),
+        random_state=0,
+    )
+    assert get_tags(estimator).target_tags.required
+    codes = estimator.fit(table, "group" if by_name else labels).transform(table)
+    other = estimator.fit(table, labels[::-1]).transform(table)
+    assert estimator.condition_ is None
+    assert not np.allclose(codes, other)
