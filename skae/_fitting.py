@@ -376,6 +376,8 @@ def training_settings(
     if max_iter == "auto":
         n_steps, least, most = _STEPS["averaged" if averaged and stage == "last" else stage]
         max_iter = int(np.clip(np.ceil(n_steps * batch_size / n_rows), least, most))
+    if is_auto(estimator.batch_size) and _has_levels(estimator):
+        batch_size = min(2 * batch_size, largest_batch, n_rows)
     n_iter_no_change = estimator.n_iter_no_change
     if n_iter_no_change == "auto":
         n_iter_no_change = max(10, max_iter // (8 if averaged else 6))
@@ -402,6 +404,14 @@ def training_settings(
         journal=journal_of_fit(),
         processes=processes,
     )
+
+
+def _has_levels(estimator: BaseEstimator) -> bool:
+    """Whether an estimator learns a table's levels, and rows held out say when to stop.
+
+    It does so as well in half as many steps of twice the rows.
+    """
+    return estimator.early_stopping and hasattr(getattr(estimator, "loss", None), "output")
 
 
 def _squares_decay(estimator: Any, share_of_rows: float) -> float:

@@ -526,15 +526,20 @@ def filled(X: Any, table: Sequence[Values], layout: Layout) -> Any:
         return _filled_array(np.asarray(X), write(table, layout))
     of_fit = dict(zip(layout.names, zip(table, layout.types, strict=True), strict=True))
     own = layout_of(X, None)
-    types, fills = [], []
+    names, types, fills = [], [], []
     for name, kind in zip(own.names, own.types, strict=True):
-        values, fitted = of_fit[name]
-        if values.levels is not None:  # some of which the type may not have
-            holes = np.asarray(X[name].isna() if library == "pandas" else X[name].is_null())
-            values = values._replace(numbers=np.where(holes, values.numbers, np.nan))
-        types.append(_with_levels(fitted if kind.name == "Null" else kind, values))
-        fills.append(values)
-    return _FILLED[library](X, with_index_of(X, write(fills, own._replace(types=types))))
+        holes = _HOLES[library](X[name])
+        if holes.any():
+            values, fitted = of_fit[name]
+            if values.levels is not None:  # some of which the type need not have
+                values = values._replace(numbers=np.where(holes, values.numbers, np.nan))
+            names.append(name)
+            types.append(_with_levels(fitted if kind.name == "Null" else kind, values))
+            fills.append(values)
+    if not names:
+        return X.copy() if library == "pandas" else X.clone()
+    given = with_index_of(X, write(fills, own._replace(names=names, types=types)))
+    return _FILLED[library](X, given)
 
 
 def _with_levels(kind: Type, values: Values) -> Type:
@@ -553,18 +558,32 @@ def _filled_array(X: np.ndarray, given: np.ndarray) -> np.ndarray:
     return np.where(missing, given, X)
 
 
+def _holes_in_pandas(column: Any) -> np.ndarray:
+    return column.isna().to_numpy()
+
+
+def _holes_in_polars(column: Any) -> np.ndarray:
+    return (column.fill_nan(None) if column.dtype.is_float() else column).is_null().to_numpy()
+
+
+_HOLES: dict[str, Callable[[Any], np.ndarray]] = {
+    "pandas": _holes_in_pandas,
+    "polars": _holes_in_polars,
+}
+
+
 def _filled_in_pandas(X: Any, given: Any) -> Any:
     result = X.copy()
-    for name in X.columns[X.isna().any()]:
+    for name in given.columns:
         result[name] = X[name].astype(given[name].dtype).where(X[name].notna(), given[name])
     return result
 
 
 def _filled_in_polars(X: Any, given: Any) -> Any:
     columns = []
-    for column in X.get_columns():
-        known = column.fill_nan(None) if column.dtype.is_float() else column
-        fill = given[column.name]
+    for fill in given.get_columns():
+        known = X[fill.name]
+        known = known.fill_nan(None) if known.dtype.is_float() else known
         columns.append(known.cast(fill.dtype).zip_with(known.is_not_null(), fill))
     return X.with_columns(columns)
 

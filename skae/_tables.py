@@ -76,7 +76,8 @@ class TableAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMi
         Its parameters are those of the network and of training; a clone of it is fitted to the
         matrix of the table. The loss or likelihood follows from the table, and missing values are
         left out; with ``missing="flag"`` the encoder is told which. None is an
-        AutoencoderTransformer with its defaults. A variational autoencoder has normal noise for
+        AutoencoderTransformer with its defaults. Where rows are held out, a `batch_size` of "auto"
+        is twice what it is for rows of numbers. A variational autoencoder has normal noise for
         numbers, with a variance for each, and probabilities for categories; it draws new rows
         (`sample`), given a condition if it is ``conditional``.
 

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import BaseEstimator, clone
@@ -14,6 +15,7 @@ from skae import (
     AutoencoderTransformer,
     ConvolutionalAutoencoderTransformer,
     StackedAutoencoderClassifier,
+    TableEncoder,
     VariationalAutoencoderTransformer,
     _fitting,
 )
@@ -275,6 +277,22 @@ def test_the_step_follows_from_the_rows_unless_it_is_given():
     assert training_settings(estimator, 10_001).learning_rate_init == 0.004
     estimator.set_params(learning_rate="cosine")
     assert training_settings(estimator, 100).learning_rate_init == 0.003
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "least", "epochs"), [(100, 64, 250), (2000, 200, 60), (4000, 256, 60)]
+)
+def test_levels_are_learnt_in_half_the_steps_if_rows_are_held_out(n_rows, least, epochs):
+    table = pd.DataFrame({"a": [*range(8)], "b": [*"uuvvwwxx"]})
+    estimator = AutoencoderTransformer(2, loss=TableEncoder().fit(table).loss())
+    settings = training_settings(estimator, n_rows)
+    assert (settings.batch_size, settings.max_iter) == (least, epochs)
+    plain = training_settings(AutoencoderTransformer(2), n_rows)
+    assert (plain.batch_size, plain.max_iter) == (max(32, n_rows // 20), epochs)
+    estimator.set_params(early_stopping=False)
+    assert training_settings(estimator, n_rows).batch_size == plain.batch_size
+    estimator.set_params(early_stopping=True, batch_size=48)
+    assert training_settings(estimator, n_rows).batch_size == 48
     estimator.set_params(learning_rate_init=0.1)
     assert training_settings(estimator, 100).learning_rate_init == 0.1
 
