@@ -49,10 +49,12 @@ class Layout(NamedTuple):
     categorical: list[bool]  # whether the user says that a column is a category
 
 
+_OF_ARROW = "[pyarrow]"
 # Names of types of pandas that can be turned into them, and of polars.
 _OF_PANDAS = re.compile(
     r"(u?int|UInt|Int)(8|16|32|64)|[fF]loat(32|64)|bool|boolean|object|str|string"
     r"|datetime64\[(s|ms|us|ns)(, [\w/+:-]+)?\]"
+    r"|(u?int(8|16|32|64)|float|double|bool|string)\[pyarrow\]"
 )
 _OF_POLARS = (
     *("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"),
@@ -92,6 +94,10 @@ def _in_pandas(kind: Type) -> Any:
         return pd.CategoricalDtype(categories, ordered=kind.ordered)
     if not _OF_PANDAS.fullmatch(kind.name):  # from a file, which may say anything
         raise ValueError(f"{kind.name!r} is no type of a column.")
+    if kind.name.endswith(_OF_ARROW):
+        import pyarrow as pa
+
+        return pd.ArrowDtype(pa.type_for_alias(kind.name.removesuffix(_OF_ARROW)))
     return pd.api.types.pandas_dtype(kind.name)
 
 
@@ -381,7 +387,8 @@ def _of_pandas(name: Any, column: Any, category: bool) -> Values:
         zone = getattr(kind, "tz", None)
         plain = column.dt.tz_convert("UTC").dt.tz_localize(None) if zone is not None else column
         return _of_numpy(name, plain.to_numpy(dtype="datetime64[us]"), category)
-    if pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind):
+    words = pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind)
+    if words or str(kind) == f"string{_OF_ARROW}":
         return _of_objects(name, column.tolist(), category)
     raise _unknown_type(name, kind)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import polars.testing
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,17 @@ PANDAS = {
     "bool": (pd.Series([True, False, True]), "category", [False, True]),
     "boolean": (pd.Series([True, False, True], dtype="boolean"), "category", [False, True]),
     "object": (pd.Series(["b", "a", "b"], dtype=object), "category", ["a", "b"]),
+    "Arrow's numbers": (pd.Series([1, 5, 3], dtype="int64[pyarrow]"), "number", None),
+    "Arrow's flags": (
+        pd.Series([True, False, True], dtype="bool[pyarrow]"),
+        "category",
+        [False, True],
+    ),
+    "Arrow's words": (
+        pd.Series(["b", "a", "b"], dtype=pd.ArrowDtype(pa.string())),
+        "category",
+        ["a", "b"],
+    ),
     "string": (pd.Series(["b", "a", "b"], dtype="string"), "category", ["a", "b"]),
     "ordered": (
         pd.Series(pd.Categorical(["lo", "hi", "lo"], ["lo", "mid", "hi"], ordered=True)),
@@ -83,6 +95,10 @@ def test_a_type_is_read_as_what_it_is_and_written_as_it_was(library, name):
         ("pandas", pd.Series([1.0, np.nan, 2.0])),
         ("pandas", pd.Series([1, pd.NA, 2], dtype="Int64")),
         ("pandas", pd.Series([True, pd.NA, False], dtype="boolean")),
+        ("pandas", pd.Series([1.5, None, 2.0], dtype="double[pyarrow]")),
+        ("pandas", pd.Series([1, None, 2], dtype="int8[pyarrow]")),
+        ("pandas", pd.Series([True, None, False], dtype="bool[pyarrow]")),
+        ("pandas", pd.Series(["a", None, "b"], dtype=pd.ArrowDtype(pa.string()))),
         ("pandas", pd.Series(["a", None, "b"], dtype=object)),
         ("pandas", pd.Series(["a", np.nan, "b"], dtype=object)),
         ("pandas", pd.Series(["a", pd.NA, "b"], dtype="string")),
