@@ -12,6 +12,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
 from ._rows import places_among
+from ._warnings import warn
 
 _MOST_CODES = 10_000  # among which islands are looked for, as that takes their square
 _LEAST_SHARE, _LEAST_ROWS = 0.02, 5  # of an island
@@ -88,6 +89,12 @@ class Islands(NamedTuple):
             )
         found = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(some)
         counts = np.bincount(found[found >= 0])
+        if not len(counts):
+            warn(
+                f"n_clusters=None found no cluster of {least} rows or more among {len(some)}, so "
+                "that all labels are -1. Give the number of clusters, or another autoencoder.",
+                ConvergenceWarning,
+            )
         place = np.empty(len(counts) + 1, dtype=int)
         place[np.argsort(-counts, kind="stable")], place[-1] = np.arange(len(counts)), -1
         numbers = place[found]

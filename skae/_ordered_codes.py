@@ -163,15 +163,16 @@ def _asked_for(fit, X, ways):
     """
     if len(fit.rows) < 2:  # none of which can be held out
         return 1, {name: [] for name in _CURVE}
-    n_most, n_columns = _most_codes(X, fit.rows), X.shape[1]
-    errors, splits = _held_out(fit, ways, n_most)
+    mean, unit = mean_and_scale(X, fit.rows.indices, fit.rows.weight, scatter=True)
+    n_most, n_columns = _most_codes(X, fit.rows, mean), X.shape[1]
+    errors, splits = _held_out(fit, ways, n_most, unit)
     weight = np.concatenate([split.validation.weight for split in splits])
     given = [split.groups for split in splits if split.groups is not None]
     groups = np.concatenate(given) if given else None
     n_tried, n_codes = n_most, _n_enough(errors, weight, groups, n_columns)
     while n_codes < n_tried:
         n_tried = n_codes
-        again, _ = _held_out(fit, ways, n_tried)
+        again, _ = _held_out(fit, ways, n_tried, unit)
         (better,) = np.nonzero(weight @ again < weight @ errors[:, : n_tried + 1])
         errors[:, better] = again[:, better]
         n_codes = _n_enough(errors, weight, groups, n_columns)
@@ -197,10 +198,9 @@ def _refuse_what_is_not_open(estimator: Any) -> None:
             )
 
 
-def _most_codes(X, rows: FitRows) -> int:
+def _most_codes(X, rows: FitRows, mean: np.ndarray) -> int:
     """Return how many codes are tried: all that PCA has of use, or as many as explain half."""
     given = rows.indices, rows.weight
-    mean, _ = mean_and_scale(X, *given, scatter=True)
     X = fill_holes(X, mean)
     axes = principal_axes(X, *given, mean, min(_MOST_CODES, len(rows), X.shape[1]))
     explained, total = explained_along(axes, X, *given, mean)
@@ -209,11 +209,15 @@ def _most_codes(X, rows: FitRows) -> int:
     return max(1, min(len(share), int(max(n_worth, n_half))))
 
 
-def _held_out(fit: Fit, ways, n_codes: int) -> tuple[np.ndarray, list[Split]]:
-    """Return the errors of rows held out by how many codes are used, (n_held_out, n_codes + 1)."""
+def _held_out(fit: Fit, ways, n_codes: int, unit: float) -> tuple[np.ndarray, list[Split]]:
+    """Return the errors of rows held out by how many codes are used, (n_held_out, n_codes + 1).
+
+    They are squares of a unit that is near to the scales of the rows trained on, as fourth powers
+    of large or small values have no numbers.
+    """
     fit = fit._replace(ways=[_of_prefixes(way) for way in ways(n_codes, [])])
     found = held_out_by_best(
-        fit, lambda network, rows: _errors_of_rows(network, rows) * rows.scale**2
+        fit, lambda network, rows: _errors_of_rows(network, rows) * (rows.scale / (unit or 1)) ** 2
     )
     return np.vstack([some.measured for some in found]), [some.split for some in found]
 

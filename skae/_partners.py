@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 from torch import Generator, Tensor
 
-from ._rows import StandardizedRows, fill_holes, reordered
+from ._rows import StandardizedRows, fill_holes, reordered, row_hashes
 from ._seeding import torch_generator
 from ._sources import RowSource
 from .nn import PenalizedLoss, Penalty, ReconstructionLoss, asks_for_partners
@@ -28,15 +28,16 @@ class PartnerRows(NamedTuple):
     have targets, it is these. If the part has an attribute ``transformer`` that is not None, it is
     what a clone of that, fitted to the rows trained on, makes of them. ``labels`` are numbers of
     classes, -1 for none, and there are none if the part has no attribute ``needs_labels`` that is
-    true. ``places`` are which of the ``n_given`` rows of X in `fit` these are: of equal rows one is
-    there, with the sum of their weights.
+    true. ``places`` are which of the rows of X in `fit` these are: of equal rows one is there, with
+    the sum of their weights. ``stands_for`` is the way back: which of these each row of X is, or is
+    equal to, -1 for none.
     """
 
     X: Any  # {ndarray, csr_array} of shape (n_rows, n_features)
     weight: np.ndarray  # (n_rows,)
     labels: np.ndarray | None  # (n_rows,) of int
     places: np.ndarray  # (n_rows,) of int
-    n_given: int
+    stands_for: np.ndarray  # (n_samples,) of int
 
 
 class Steps:
@@ -135,7 +136,7 @@ class Partners:
     def layout(self) -> Tensor | None:
         """Return where the rows are to lie, (n_rows, n_codes), found when it is first asked for."""
         if self.n_codes is not None:
-            key = "layout", *self._key()
+            key = "layout", self.n_codes, *self._key()
             if key not in self.found:
                 self.found[key] = self._lay_out()
             self.aims = self.found[key]
@@ -186,7 +187,7 @@ class Partners:
         among = self._shown(self.training)
         rows = among if self.rows is self.training else self._shown(self.rows)
         answer = self.part.partners(rows, among)
-        shares = [answer] if sp.issparse(answer) else list(answer)
+        shares = list(answer) if isinstance(answer, list | tuple) else [answer]
         _check(self.part, shares, len(rows.weight), len(among.weight))
         *before, last = [sp.csr_array(matrix, dtype=np.float64, copy=True) for matrix in shares]
         last.data *= among.weight[last.indices]
@@ -236,8 +237,23 @@ class Partners:
             rows.sample_weight,
             None if labels is None else labels[rows.indices],
             rows.indices,
-            rows.X.shape[0],
+            self._standing_for(rows),
         )
+
+    def _standing_for(self, rows: StandardizedRows) -> np.ndarray:
+        """Return which of some rows each row of X is or is equal to, -1 for none, (n_samples,)."""
+        if "kinds" not in self.found:
+            _, kinds = np.unique(row_hashes(rows.X), return_inverse=True)
+            if self.labels is not None:  # by which rows differ, too
+                labels = np.unique(self.labels, return_inverse=True)[1]
+                _, kinds = np.unique(kinds * (1 + labels.max()) + labels, return_inverse=True)
+            self.found["kinds"] = kinds
+        kinds, everyone = self.found["kinds"], np.arange(len(rows))
+        of_kind = np.full(len(kinds), -1)
+        of_kind[kinds[rows.indices]] = everyone
+        stands_for = of_kind[kinds]
+        stands_for[rows.indices] = everyone
+        return stands_for
 
 
 def _check(part: Any, shares: Sequence[Any], n_rows: int, n_among: int) -> None:

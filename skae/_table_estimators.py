@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ._inverse import without_imputers
 from ._table_encoder import TableEncoder
 
 
@@ -32,14 +33,15 @@ def codes_of(estimator: Any, X: Any) -> CodesOf:
         for _, step in estimator.steps[:-1]:
             X = X if step in (None, "passthrough") else step.transform(X)
         estimator = estimator.steps[-1][1]
-    for method in ("transform", "inverse_transform"):
-        if not hasattr(estimator, method):
+    way_back = without_imputers(estimator)
+    for method, way in (("transform", estimator), ("inverse_transform", way_back)):
+        if not hasattr(way, method):
             raise TypeError(
                 f"{type(estimator).__name__} has no {method}, without which there is nothing to "
                 "decode from codes; give an estimator that has it (a Pipeline has it if all of its "
                 "steps do)."
             )
-    decode = estimator.inverse_transform
+    decode = way_back.inverse_transform
     if encoder is not None:
         of_pipeline = isinstance(estimator, Pipeline)
         decode = (estimator[1:] if of_pipeline else estimator.autoencoder_).inverse_transform

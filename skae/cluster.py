@@ -1,5 +1,6 @@
 """Groups of rows that are found among the codes of an autoencoder."""
 
+import warnings
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -21,6 +22,11 @@ from .penalty import NeighborPreservation
 __all__ = ["AutoencoderClustering"]
 
 _N_CODES = 10  # in which neighbors are looked for
+
+_WITH_HOLES = (
+    "AutoencoderClustering: With autoencoder=AutoencoderTransformer(2, penalty='neighbors', "
+    "missing='mask') it takes missing values, and learns from the others."
+)
 
 
 class AutoencoderClustering(
@@ -139,8 +145,13 @@ class AutoencoderClustering(
         Raises
         ------
         ValueError
-            If a parameter or X is not what is expected, or if there are fewer different codes than
-            clusters.
+            If a parameter or X is not what is expected, if the autoencoder takes tables or needs
+            labels, or if there are fewer different codes than clusters.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If no cluster is found, which ``n_clusters=None`` allows for.
         """
         with fitting(self, X):
             return self._fit(X)
@@ -149,8 +160,14 @@ class AutoencoderClustering(
         if hasattr(self.autoencoder, "warm_start"):
             idle = [("each fit trains a new clone of the autoencoder", ["warm_start"])]
             warn_of_idle(self.autoencoder, idle)
+        self._check_autoencoder()
         given = X
-        X, _ = check_rows(self, X, None, reset=True, allow_nan=self._takes_nan())
+        try:
+            X, _ = check_rows(self, X, None, reset=True, allow_nan=self._takes_nan())
+        except ValueError as error:
+            if self.autoencoder is not None or "contains NaN" not in str(error):
+                raise
+            raise ValueError(f"{str(error).splitlines()[0]}\n{_WITH_HOLES}") from error
         autoencoder: Any = _of_columns(X.shape[1])
         if self.autoencoder is not None:
             autoencoder = clone(self.autoencoder)
@@ -187,7 +204,9 @@ class AutoencoderClustering(
         """
         check_is_fitted(self)
         validated_rows(self, X, reset=False, allow_nan=self._takes_nan())
-        return self.autoencoder_.transform(X)
+        with warnings.catch_warnings():  # of names that X lacks, which has been said
+            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+            return self.autoencoder_.transform(X)
 
     def inverse_transform(self, X) -> np.ndarray:
         """Return the rows that codes stand for, such as those of the centers.
@@ -203,6 +222,8 @@ class AutoencoderClustering(
             Rows in the units of the training rows.
         """
         check_is_fitted(self)
+        if np.shape(X) == (0, self._n_features_out):  # the centers of no cluster
+            return np.empty((0, self.n_features_in_), dtype=self.cluster_centers_.dtype)
         return self.autoencoder_.inverse_transform(X)
 
     def predict(self, X) -> np.ndarray:
@@ -221,6 +242,23 @@ class AutoencoderClustering(
         """
         codes = np.asarray(self.transform(X), dtype=np.float64)
         return self._groups.labels(codes)
+
+    def _check_autoencoder(self):
+        """Raise an error for one that takes tables, or can't be fitted without labels."""
+        steps = getattr(self.autoencoder, "steps", [(None, self.autoencoder)])
+        for tags in [get_tags(step) for _, step in steps if hasattr(step, "fit")]:
+            if tags.input_tags.categorical:
+                raise ValueError(
+                    f"autoencoder={self.autoencoder!r} takes tables, but clusters are found among "
+                    "rows of numbers. Give the autoencoder of a matrix, behind what makes one of a "
+                    "table: make_pipeline(TableEncoder(), AutoencoderClustering(...))."
+                )
+            if tags.target_tags.required:
+                raise ValueError(
+                    f"autoencoder={self.autoencoder!r} needs labels, but clusters are found "
+                    "without any. Give one that needs none: with supervised=0 in its penalty, or "
+                    "conditional=False."
+                )
 
     def _takes_nan(self):
         return self.autoencoder is not None and get_tags(self.autoencoder).input_tags.allow_nan

@@ -129,7 +129,8 @@ def loadings(estimator, X, *, direction="decoder", max_samples=1000) -> Loadings
         pipeline that begins with a `TableEncoder`, columns are those of the encoder's matrix.
 
     X : {DataFrame, array-like, sparse matrix} of shape (n_samples, n_features)
-        Rows at whose codes derivatives are taken.
+        Rows at whose codes derivatives are taken. Those of the encoder by a column are taken at the
+        rows that have a value there.
 
     direction : {"decoder", "encoder"}, default="decoder"
         "decoder": how the rebuilt columns change with each code, the others held. "encoder": how
@@ -190,10 +191,10 @@ def loadings(estimator, X, *, direction="decoder", max_samples=1000) -> Loadings
         columns = _names(X, rows) if encoder is None else [*encoder.get_feature_names_out()]
         function, start = decode, np.asarray(codes, dtype=np.float64)
     some = start[places_among(len(start), int(max_samples))]
-    mean, spread = _derivatives(function, some, start.std(axis=0))
+    mean, spread = _derivatives(function, some, np.nanstd(start, axis=0))
     if direction == "encoder":
         mean, spread = mean.T, spread.T
-    deviations = codes.std(axis=0), np.sqrt(np.nanvar(rows, axis=0))
+    deviations = codes.std(axis=0), np.nanstd(rows, axis=0)
     return Loadings(mean, spread, *deviations, columns, direction)
 
 
@@ -227,7 +228,11 @@ def _names(X, rows: np.ndarray) -> list:
 
 
 def _derivatives(function: Callable, start: np.ndarray, deviation: np.ndarray):
-    """Return mean and deviation over rows of a function's derivatives, (n_in, n_out) each."""
+    """Return mean and deviation over rows of a function's derivatives, (n_in, n_out) each.
+
+    A hole can't be moved, so that its row does not count.
+    """
+    is_hole = np.isnan(start)
     deviation = np.where(np.isfinite(deviation) & (deviation > 0), deviation, 1.0)
     means, spreads = [], []
     n_out = np.asarray(function(start[:1])).shape[1]
@@ -242,8 +247,11 @@ def _derivatives(function: Callable, start: np.ndarray, deviation: np.ndarray):
         ends = ends.reshape(len(which), 2, len(start), n_out)
         width = 2 * _STEP * deviation[list(which)]
         slopes = (ends[:, 0] - ends[:, 1]) / width[:, None, None]  # (n_which, n_rows, n_out)
-        means.append(slopes.mean(axis=1))
-        spreads.append(slopes.std(axis=1))
+        if is_hole.any():
+            holes = np.broadcast_to(is_hole.T[list(which), :, None], slopes.shape)
+            slopes = np.ma.masked_array(slopes, holes)
+        means.append(np.ma.filled(slopes.mean(axis=1), np.nan))
+        spreads.append(np.ma.filled(slopes.std(axis=1), np.nan))
     return np.concatenate(means), np.concatenate(spreads)
 
 

@@ -995,11 +995,13 @@ def pairwise_distance_correlation(X, X_embedded, *, metric="euclidean") -> float
         products += both @ both.T + n_pairs * share * np.outer(shift, shift)
         mean += share * shift
         n_pairs += n_here
-    if not np.diag(products).all():
+    # Equal distances differ by their rounding.
+    spread, rounding = np.sqrt(np.diag(products) / n_pairs), 1e-12 * mean
+    if not (spread > rounding).all():
         warnings.warn(
             "All distances are equal, so their correlation is not defined.",
             UndefinedMetricWarning,
-            stacklevel=2,
+            stacklevel=3,  # past the validation of parameters
         )
         return float("nan")
     return float(products[0, 1] / np.sqrt(products[0, 0] * products[1, 1]))

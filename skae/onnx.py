@@ -28,6 +28,7 @@ from ._standalone import parts_of
 from ._table_encoder import TableEncoder
 from ._tables import TableAutoencoderTransformer
 from ._variational import VariationalAutoencoderTransformer
+from .cluster import AutoencoderClustering
 from .nn import Activation
 
 __all__ = ["register", "to_onnx"]
@@ -116,7 +117,7 @@ def to_onnx(estimator, part=None, *, dtype="float32", target_opset=None) -> Any:
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype={dtype!r} must be 'float32' or 'float64'.")
     register()
-    _refuse_tables(estimator)
+    _refuse_what_stays(estimator)
     if isinstance(estimator, ESTIMATORS):
         parts = [*parts_of(estimator)]
         if part is not None and part not in parts:
@@ -202,22 +203,29 @@ def _method_of(model) -> tuple[Any, str]:
     return model, next(iter(parts_of(model)))
 
 
-# What comes after the matrix of a table's columns, by what reads the table.
-_AFTER_TABLES = {
-    TableAutoencoderTransformer: "to_onnx(estimator.autoencoder_)",
-    TableEncoder: "to_onnx(pipeline[1:])",
+# What stays in Python, and why, with what there is a model of.
+_IN_PYTHON = {
+    TableAutoencoderTransformer: (
+        "reads words and dates",
+        "what comes after the matrix of its columns: to_onnx(estimator.autoencoder_)",
+    ),
+    TableEncoder: (
+        "reads words and dates",
+        "what comes after the matrix of its columns: to_onnx(pipeline[1:])",
+    ),
+    AutoencoderClustering: (
+        "tells groups of codes apart",
+        "what makes the codes, its autoencoder_: to_onnx(estimator.autoencoder_)",
+    ),
 }
 
 
-def _refuse_tables(estimator) -> None:
-    """Raise an error if an estimator, or a step of a pipeline, reads a table."""
+def _refuse_what_stays(estimator) -> None:
+    """Raise an error if an estimator, or a step of a pipeline, stays in Python."""
     for _, step in getattr(estimator, "steps", [("", estimator)]):
-        for kind, after in _AFTER_TABLES.items():
+        for kind, (work, rest) in _IN_PYTHON.items():
             if isinstance(step, kind):
-                raise ValueError(
-                    f"{kind.__name__} reads words and dates, which stays in Python. Export what "
-                    f"comes after the matrix of its columns: {after}."
-                )
+                raise ValueError(f"{kind.__name__} {work}, which stays in Python. Export {rest}.")
 
 
 def _import_extra() -> None:

@@ -12,8 +12,9 @@ drawn anew each time: such as one of its nearest neighbors, or a row of the same
 once a training, for the rows trained on and for those held out, who of the rows trained on
 (``among``) may be whose partner, and returns a sparse matrix (n_rows, n_among) of what each may be
 drawn with, or several whose product it is. Both arguments have ``X``, ``weight``, ``places`` (which
-rows of X in `fit` they are) and, if the penalty has an attribute ``needs_labels`` that is true,
-``labels``: the ``y`` of `fit` as numbers of classes, -1 for none.
+rows of X in `fit` they are; of equal rows one is there), ``stands_for`` (the number of the one that
+is there for each row of X, -1 for none) and, if the penalty has an attribute ``needs_labels`` that
+is true, ``labels``: the ``y`` of `fit` as numbers of classes, -1 for none.
 
 If it has an attribute ``transformer`` that is not None, ``X`` is what a clone of that, fitted to
 the rows trained on, makes of them.
@@ -37,7 +38,7 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.neighbors import VALID_METRICS
+from sklearn.neighbors import VALID_METRICS, VALID_METRICS_SPARSE
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
@@ -58,6 +59,9 @@ __all__ = [
 _EDGE = 1e-6  # of a probability
 _OF_LAYOUT = 0.1  # of a training, at first
 _WEIGHT = [Interval(Real, 0, None, closed="neither")]
+# But for distances that are given, or have parameters of their own.
+_METRICS = set(VALID_METRICS["brute"]) - {"precomputed", "seuclidean", "mahalanobis"}
+_METRICS_SPARSE = sorted(_METRICS & set(VALID_METRICS_SPARSE["brute"]))
 
 
 class L1Sparsity(BaseEstimator):
@@ -375,15 +379,16 @@ class NeighborPreservation(BaseEstimator):
         How many of the nearest rows are a row's neighbors; all, where there are fewer.
 
     metric : str, default="euclidean"
-        By which distance, a name that `sklearn.neighbors.NearestNeighbors` knows. It is that of
-        rows in the units of X, with the mean of its column for a missing value.
+        By which distance, a name that `sklearn.neighbors.NearestNeighbors` knows without further
+        parameters. It is that of rows in the units of X, with the mean of its column for a missing
+        value.
 
     graph : {sparse matrix, sparse array} of shape (n_samples, n_samples), default=None
         The neighbors themselves, in the place of the nearest rows: row j of the X in `fit` is one
         of row i if there is an entry (i, j), whatever its value. Such is what
         `sklearn.neighbors.kneighbors_graph` returns. As rows are held out, each is drawn to those
-        of its neighbors that are trained on. Of equal rows, which a fit merges, the entries of one
-        count.
+        of its neighbors that are trained on. Equal rows, which a fit merges, are one that has the
+        entries of all of them.
 
     transformer : transformer, default=None
         What rows are compared as: distances are those of what a clone of it, fitted to the rows
@@ -452,7 +457,7 @@ class NeighborPreservation(BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "weight": _WEIGHT,
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions(set(VALID_METRICS["brute"]) - {"precomputed"})],
+        "metric": [StrOptions(_METRICS)],
         "graph": ["sparse matrix", None],
         "transformer": [HasMethods(["fit", "transform"]), None],
         "repulsion": _WEIGHT,
@@ -481,7 +486,7 @@ class NeighborPreservation(BaseEstimator):
     @property
     def needs_labels(self) -> bool:
         """Whether the ``y`` of `fit` counts."""
-        return self.supervised > 0
+        return self.supervised != 0  # also of what is no number, which `fit` refuses later
 
     def partners(self, rows, among):
         """Return who may be whose partner: neighbors, and rows of the same class.
@@ -501,7 +506,8 @@ class NeighborPreservation(BaseEstimator):
         Raises
         ------
         ValueError
-            If a graph is not one of the rows in `fit`, or stands beside a transformer.
+            If a graph is not one of the rows in `fit`, or stands beside a transformer, or if rows
+            are sparse and the metric is one of dense rows.
         """
         if self.graph is not None and self.transformer is not None:
             raise ValueError(
@@ -556,6 +562,11 @@ class NeighborPreservation(BaseEstimator):
 
     def _nearest(self, rows, among) -> sp.csr_array:
         """Return the nearest rows of each, but for itself and those of no weight."""
+        if sp.issparse(among.X) and self.metric not in _METRICS_SPARSE:
+            raise ValueError(
+                f"NeighborPreservation(metric={self.metric!r}) is a distance of dense rows, but X "
+                f"is sparse. Give one of {_METRICS_SPARSE}, or X.toarray()."
+            )
         counted = np.flatnonzero(among.weight)
         X = among.X if len(counted) == len(among.weight) else among.X[counted]
         n_asked = min(self.n_neighbors + 1, len(counted))
@@ -568,14 +579,19 @@ class NeighborPreservation(BaseEstimator):
     def _given(self, rows, among) -> sp.csr_array:
         """Return the part of a graph that is about these rows."""
         graph: Any = self.graph
-        if graph.shape != (rows.n_given, rows.n_given):
+        n_given = len(rows.stands_for)
+        if graph.shape != (n_given, n_given):
             raise ValueError(
-                f"graph has shape {graph.shape}, but there are {rows.n_given} rows in fit (with "
+                f"graph has shape {graph.shape}, but there are {n_given} rows in fit (with "
                 "those of validation_fraction, if it is rows). Its entries are matched to rows by "
                 "their places; where others are fitted, as in a cross-validation, give a metric."
             )
-        found = sp.csr_array(sp.csr_array(graph)[rows.places][:, among.places], dtype=np.float64)
-        found.data[:] = 1.0
+        entries = sp.coo_array(graph)
+        of, to = rows.stands_for[entries.row], among.stands_for[entries.col]
+        kept = (of >= 0) & (to >= 0) & (rows.places[of] != among.places[to])
+        shape = len(rows.weight), len(among.weight)
+        found = sp.csr_array((np.ones(kept.sum()), (of[kept], to[kept])), shape=shape)
+        found.data[:] = 1.0  # of rows that are merged, it is there more than once
         return found
 
     def penalize(self, batch) -> Tensor:

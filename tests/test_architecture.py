@@ -65,6 +65,7 @@ LAYERS = [
         "_contract",
         "_drawing",
         "_explanations",
+        "_inverse",
         "_labels",
         "_layout",
         "_neighbors",

@@ -1,13 +1,22 @@
 """AutoencoderClustering: groups among codes; oracles are labels that are known, and a mixture."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits, make_blobs
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skae import AutoencoderTransformer
+from skae import (
+    AutoencoderTransformer,
+    TableAutoencoderTransformer,
+    TableEncoder,
+    VariationalAutoencoderTransformer,
+)
 from skae._code_groups import Islands, Mixture
 from skae.cluster import AutoencoderClustering, _of_columns
 from skae.penalty import NeighborPreservation
@@ -21,6 +30,7 @@ QUICK = AutoencoderTransformer(
 @parametrize_with_checks(
     [AutoencoderClustering(3, autoencoder=QUICK), AutoencoderClustering(None, autoencoder=QUICK)]
 )
+@pytest.mark.filterwarnings("ignore:n_clusters=None found no cluster")
 def test_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -91,10 +101,31 @@ def test_a_few_codes_that_are_alike_are_grouped_too():
 
 
 def test_codes_without_groups_belong_to_none():
-    codes = np.random.RandomState(0).uniform(size=(300, 2))
-    islands = Islands.of(codes)
-    assert (islands.labels(codes) == islands.numbers).all()
-    assert islands.centers.shape[1] == 2
+    codes = np.random.RandomState(0).uniform(size=(20, 2))
+    with pytest.warns(ConvergenceWarning, match="found no cluster of 5 rows or more among 20"):
+        islands = Islands.of(codes)
+    assert (islands.labels(codes) == -1).all()
+    assert islands.centers.shape == (0, 2)
+
+
+@pytest.mark.filterwarnings("ignore:n_clusters=None found no cluster")
+def test_centers_of_no_cluster_decode_to_no_rows():
+    X = np.indices((10, 10)).reshape(2, -1).T.repeat([3, 2], axis=1).astype(np.float32)
+    fitted = AutoencoderClustering(None, autoencoder=PCA(2)).fit(X)
+    assert fitted.n_clusters_ == 0
+    assert (fitted.predict(X) == -1).all()
+    decoded = fitted.inverse_transform(fitted.cluster_centers_)
+    assert decoded.shape == (0, 5)
+    assert decoded.dtype == np.float32
+
+
+def test_names_of_columns_that_are_not_there_are_told_once(blobs):
+    X, _ = blobs
+    fitted = AutoencoderClustering(3, autoencoder=QUICK).fit(pd.DataFrame(X).add_prefix("x"))
+    with pytest.warns(UserWarning, match="valid feature names") as told:
+        fitted.predict(X)
+    (only,) = told
+    assert "AutoencoderClustering was fitted with" in str(only.message)
 
 
 def test_the_same_seed_gives_the_same_clusters(blobs):
@@ -127,6 +158,33 @@ def test_too_few_rows_and_wrong_parameters_are_errors(estimator, X, message):
     with pytest.raises(ValueError, match=message):
         estimator.fit(X)
     assert not hasattr(estimator, "labels_")
+
+
+def test_an_autoencoder_that_needs_labels_is_refused(blobs):
+    X, y = blobs
+    for autoencoder in (
+        AutoencoderTransformer(2, penalty=NeighborPreservation(supervised=0.5)),
+        VariationalAutoencoderTransformer(2, conditional=True),
+    ):
+        with pytest.raises(ValueError, match=r"autoencoder=.* needs labels, but clusters are"):
+            AutoencoderClustering(3, autoencoder=autoencoder).fit(X, y)
+
+
+def test_an_autoencoder_of_tables_is_refused():
+    table = pd.DataFrame({"size": [1.0, 2.0, 8.0, 9.0] * 5, "name": [*"SSLL"] * 5})
+    for autoencoder in (
+        TableAutoencoderTransformer(2),
+        make_pipeline(TableEncoder(), AutoencoderTransformer(2)),
+    ):
+        with pytest.raises(ValueError, match=r"takes tables, .* make_pipeline\(TableEncoder\(\), "):
+            AutoencoderClustering(2, autoencoder=autoencoder).fit(table)
+
+
+@pytest.mark.parametrize("autoencoder", [None, QUICK])
+def test_rows_with_holes_are_refused_with_a_way_out(autoencoder, blobs):
+    X = np.where(np.random.RandomState(0).uniform(size=blobs[0].shape) < 0.1, np.nan, blobs[0])
+    with pytest.raises(ValueError, match=r"contains NaN\.\nAutoenc.*missing='mask'"):
+        AutoencoderClustering(3, autoencoder=autoencoder).fit(X)
 
 
 @pytest.mark.parametrize(("n_columns", "n_codes"), [(19, None), (20, 10)])

@@ -34,6 +34,7 @@ from skae.comparison._methods import UnitVarianceScaler, build_method
 from skae.comparison._packages import PACKAGES
 from skae.comparison._refusals import RowKind, refusal
 from skae.metrics import reconstruction_r2
+from skae.penalty import NeighborPreservation
 
 IRIS = load_iris(return_X_y=True)
 DIGITS = load_digits(return_X_y=True)
@@ -223,6 +224,13 @@ def test_a_target_goes_only_to_methods_that_require_one():
     comparison = compare(*IRIS, methods=methods, random_state=0)
     assert comparison.rows[0]["knn_accuracy"] > 0.9
     assert comparison.estimators["other"].target_ is None
+
+
+def test_labels_go_to_a_penalty_that_needs_some():
+    penalty = NeighborPreservation(supervised=0.5)
+    method = AutoencoderTransformer(2, penalty=penalty, max_iter=1, early_stopping=False)
+    (row,) = compare(*IRIS, methods={"told": method}, random_state=0).rows
+    assert row["trustworthiness"] is not None, row["notes"]
 
 
 def test_standardize_learns_from_the_training_rows():

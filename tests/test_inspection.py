@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.manifold import TSNE
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -130,6 +131,24 @@ def test_holes_are_no_obstacle():
     found = loadings(model.fit(rows), rows)
     assert np.isfinite(found.mean).all()
     assert np.isfinite(found.standardized).all()
+
+
+def test_a_column_counts_where_it_has_a_value():
+    rows = 1e-3 * np.random.RandomState(0).normal(size=(40, 2))
+    rows[::2, 1] = np.nan
+    cubes = FunctionTransformer(lambda X: np.nan_to_num(X) ** 3).fit(rows)
+    found = loadings(cubes, rows, direction="encoder")
+    expected = np.diag(np.nanmean(3 * rows**2, axis=0))
+    np.testing.assert_allclose(found.mean, expected, rtol=1e-4, atol=1e-12)
+    np.testing.assert_allclose(np.diag(found.spread), np.nanstd(3 * rows**2, axis=0), rtol=1e-4)
+
+
+def test_imputers_are_passed_over_on_the_way_back():
+    rows = ROWS.copy()
+    rows[::7, 3] = np.nan
+    model = make_pipeline(StandardScaler(), SimpleImputer(), PCA(2)).fit(rows)
+    found = loadings(model, rows)
+    np.testing.assert_allclose(found.mean, model[-1].components_ * model[0].scale_, atol=1e-6)
 
 
 @pytest.mark.parametrize(

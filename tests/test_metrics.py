@@ -665,8 +665,16 @@ def test_the_correlation_of_distances_is_that_of_all_pairs_in_a_loop(metric, blo
 
 def test_distances_that_have_no_correlation_are_told():
     X = np.array([[0.0], [1.0], [3.0]])
-    with pytest.warns(UndefinedMetricWarning, match="All distances are equal"):
+    with pytest.warns(UndefinedMetricWarning, match="All distances are equal") as warned:
         assert np.isnan(pairwise_distance_correlation(X, np.zeros((3, 2))))
+    assert warned[0].filename == __file__
+    codes = np.random.RandomState(0).normal(size=(10, 2))
+    for alike in (np.eye(10), 0.3 + 1e3 * np.eye(10), 1e3 / 3 + np.eye(10)):
+        with pytest.warns(UndefinedMetricWarning, match="All distances are equal"):
+            assert np.isnan(pairwise_distance_correlation(alike, codes))
+        with pytest.warns(UndefinedMetricWarning, match="All distances are equal"):
+            assert np.isnan(pairwise_distance_correlation(codes, alike))
+    assert pairwise_distance_correlation(1e-9 * codes, codes) == pytest.approx(1)
     with pytest.raises(ValueError, match="2 rows"):
         pairwise_distance_correlation(X[:2], X[:2])
     with pytest.raises(ValueError, match=r"\(3, 1\).*\(2, 1\)"):

@@ -30,6 +30,7 @@ from skae import (
     VariationalAutoencoderTransformer,
 )
 from skae.activation import TopK
+from skae.cluster import AutoencoderClustering
 from skae.nn import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx", reason="comes with the onnx extra")
@@ -493,6 +494,14 @@ def test_a_ladder_has_no_way_back(digits):
 def test_a_part_of_a_pipeline_is_refused(fitted):
     with pytest.raises(ValueError, match="Leave part out, or give a step"):
         skae.to_onnx(make_pipeline(fitted), "inverse_transform")
+
+
+def test_clusters_are_refused_with_a_way_out():
+    clusters = AutoencoderClustering(2, autoencoder=PCA(2)).fit(np.repeat(np.eye(3), 5, axis=0))
+    for estimator in (clusters, make_pipeline(clusters)):
+        with pytest.raises(ValueError, match=r"groups of codes .*\(estimator.autoencoder_\)"):
+            skae.to_onnx(estimator)
+    assert skae.to_onnx(clusters.autoencoder_).graph.output
 
 
 def test_a_table_is_refused_with_a_way_out():

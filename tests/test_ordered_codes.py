@@ -109,6 +109,13 @@ def test_rows_of_a_rank_ask_for_as_many_codes(rank):
     assert fitted.score(X) > PCA(rank).fit(X).explained_variance_ratio_.sum() - 1e-6
 
 
+@pytest.mark.parametrize("unit", [1e-29, 1e80])
+def test_as_many_codes_are_asked_for_in_any_unit_of_the_columns(unit):
+    fitted = auto().fit(unit * of_rank(2))
+    assert fitted.n_components_ == 2
+    assert_allclose(fitted.components_curve_["r2_error"], [0.04, 0.004], atol=0.01)
+
+
 def test_rank_without_noise_and_in_few_rows_of_many_columns():
     assert auto().fit(of_rank(3, noise=0)).n_components_ == 3
     assert auto().fit(of_rank(3, n_columns=300, n_rows=150)).n_components_ == 3

@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.model_selection import PredefinedSplit
 from sklearn.neighbors import kneighbors_graph
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
 
 import skae
 from skae import (
@@ -102,7 +103,7 @@ def test_a_matrix_without_entries_leads_nowhere():
 def test_a_users_penalty_is_given_the_partner_of_each_row_or_the_row_itself():
     penalty, estimator = asked_in_fit(IRIS, early_stopping=False)
     ((rows, among),) = penalty.asked_
-    assert rows.n_given == len(IRIS)
+    np.testing.assert_array_equal(rows.X[rows.stands_for], IRIS)
     np.testing.assert_array_equal(rows.X, IRIS[rows.places])
     assert rows.labels is None
     standardized = torch.from_numpy((IRIS - estimator.mean_) / estimator.scale_).float()
@@ -121,7 +122,7 @@ def test_rows_held_out_have_partners_among_those_trained_on_and_are_nobodys():
     assert (held_out % 5 == 0).all()
     for rows, among in penalty.asked_:
         assert (among.places % 5 != 0).all()
-        assert rows.n_given == len(IRIS)
+        assert len(rows.stands_for) == len(IRIS)
 
 
 def test_rows_that_the_user_holds_out_are_nobodys_partners():
@@ -191,6 +192,19 @@ def test_labels_are_numbers_for_a_penalty_that_needs_them_and_rows_differ_by_the
     assert {0, 100} <= set(rows.places.tolist())  # equal, but of two classes
 
 
+def test_tags_say_that_a_penalty_needs_labels():
+    for penalty, required in (
+        (None, False),
+        ("neighbors", False),
+        (NeighborPreservation(), False),
+        (NeighborPreservation(supervised=0.5), True),
+        ([L1Sparsity(), NeedsLabels()], True),
+    ):
+        assert get_tags(quick(penalty)).target_tags.required == required
+    with pytest.raises(ValueError, match="'supervised' parameter of NeighborPreservation"):
+        quick(NeighborPreservation(supervised="all")).fit(IRIS, LABELS)
+
+
 def test_rows_that_the_user_holds_out_may_have_labels_too():
     y = LABELS.astype(float)
     y[::2] = np.nan
@@ -211,7 +225,8 @@ def test_penalties_that_ask_stand_beside_those_that_do_not():
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (np.ones((150, 150)), r"returned \['ndarray'.*must return a sparse matrix"),
+        (np.ones((149, 149)), r"returned \['ndarray'\] of shapes \[\(149, 149\)\].*sparse"),
+        (None, r"returned \['NoneType'\] of shapes \[\(\)\].*must return a sparse matrix"),
         (sp.csr_array((150, 3)), r"of shapes \[\(150, 3\)\]"),
         ([sp.csr_array((150, 3)), sp.csr_array((4, 150))], r"several to walk along"),
         ([], r"returned \[\]"),
@@ -283,6 +298,14 @@ def test_sparse_rows_have_the_partners_of_dense_ones():
         np.testing.assert_allclose(dense, sparse, rtol=1e-4, atol=1e-5)
 
 
+def test_a_metric_needs_no_parameters_and_knows_rows_as_they_are():
+    for metric in ("seuclidean", "mahalanobis", "precomputed"):
+        with pytest.raises(ValueError, match="'metric' parameter of NeighborPreservation"):
+            quick(NeighborPreservation(metric=metric)).fit(IRIS)
+    with pytest.raises(ValueError, match=r"metric='chebyshev'\) is .* dense rows.*'manhattan'"):
+        quick(NeighborPreservation(metric="chebyshev")).fit(sp.csr_array(IRIS))
+
+
 def test_partial_fit_finds_partners_in_each_batch():
     estimator = quick(NeighborPreservation(n_neighbors=3))
     for part in np.array_split(np.random.RandomState(0).permutation(IRIS), 3):
@@ -342,7 +365,9 @@ def shown(X, places=None, weight=None, labels=None, n_given=None):
     """Return rows as a penalty is shown them."""
     places = np.arange(X.shape[0]) if places is None else places
     weight = np.ones(X.shape[0]) if weight is None else weight
-    return PartnerRows(X, weight, labels, places, n_given or X.shape[0])
+    stands_for = np.full(n_given or places.max() + 1, -1)
+    stands_for[places] = np.arange(len(places))
+    return PartnerRows(X, weight, labels, places, stands_for)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine"])
@@ -382,6 +407,34 @@ def test_a_graph_is_matched_to_rows_by_their_places():
     is_entry = kneighbors_graph(IRIS, 6).toarray() > 0
     np.testing.assert_array_equal(found.toarray() > 0, is_entry[40:45, 60:20:-1])
     assert set(found.data) == {1.0}
+
+
+@pytest.mark.parametrize("n_neighbors", [3, 7, 15])
+@pytest.mark.parametrize("labels", [None, np.arange(60) % 2])
+def test_rows_that_are_merged_have_the_entries_of_them_all(n_neighbors, labels):
+    different = np.random.RandomState(0).normal(size=(15, 3))
+    X = np.tile(different, (4, 1))
+    graph = kneighbors_graph(X, n_neighbors)
+
+    class Noted(NeighborPreservation):
+        def partners(self, rows, among):
+            found = super().partners(rows, among)
+            noted.append((rows, among, found if labels is None else found[0]))
+            return found
+
+    noted = []
+    penalty = Noted(graph=graph, supervised=0.0 if labels is None else 0.5)
+    quick(penalty, validation_fraction=0.3, max_iter=1).fit(X, labels)
+    kinds = X if labels is None else np.column_stack([X, labels])
+    for rows, among, found in noted:
+        expected = np.zeros((len(rows.places), len(among.places)), dtype=bool)
+        for i, j in zip(*graph.nonzero(), strict=True):
+            of = np.flatnonzero((kinds[rows.places] == kinds[i]).all(axis=1))
+            to = np.flatnonzero((kinds[among.places] == kinds[j]).all(axis=1))
+            is_other = (kinds[i] != kinds[j]).any()
+            expected[of, to] |= len(of) > 0 and len(to) > 0 and is_other
+        np.testing.assert_array_equal(found.toarray()[:, : len(among.places)] > 0, expected)
+    assert len(noted) == 2  # of the rows trained on and of those held out
 
 
 def test_a_graph_of_the_nearest_rows_is_as_good_as_a_number_of_neighbors():
@@ -520,6 +573,17 @@ def test_a_layout_of_folds_is_that_of_their_own_rows_and_codes_have_none_in_a_se
     n_laid = len(penalty.laid_)
     estimator.fit(IRIS)
     assert len(penalty.laid_) == n_laid == 1
+
+
+def test_a_layout_has_as_many_codes_as_are_tried_where_their_number_is_open():
+    random = np.random.RandomState(0)
+    X = random.normal(size=(200, 2)) @ random.normal(size=(2, 6))
+    X += 0.3 * random.normal(size=X.shape)
+    penalty = Laid()
+    estimator = quick(penalty, validation_fraction=0.2, hidden_layer_sizes=())
+    codes = estimator.set_params(n_components="auto").fit_transform(X)
+    tried = {n_components for _, _, n_components in penalty.laid_}
+    assert min(tried) == codes.shape[1] == 2 < max(tried)
 
 
 def test_a_layout_of_another_shape_is_refused():

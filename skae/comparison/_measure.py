@@ -14,11 +14,11 @@ from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils import _safe_indexing, check_array
 
+from skae._inverse import without_imputers
 from skae.comparison._methods import (
     embeds_new_rows,
     is_scalable,
     needs_target,
-    without_imputers,
 )
 from skae.comparison._mixed import MixedTable, as_pipeline, ends_of
 from skae.comparison._refusals import RowKind, needs_spmatrix, refusal

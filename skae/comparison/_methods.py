@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.manifold import TSNE, Isomap, LocallyLinearEmbedding
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -297,16 +297,3 @@ def needs_target(estimator):
 def embeds_new_rows(estimator):
     """Tell whether the estimator can embed rows that it was not fitted on."""
     return hasattr(estimator, "transform")
-
-
-def without_imputers(estimator):
-    """Return a fitted pipeline without its imputers, which have no inverse and need none here."""
-    if not isinstance(estimator, Pipeline):
-        return estimator
-    steps = [(name, step) for name, step in estimator.steps if not _is_imputer(step)]
-    return Pipeline(steps) if 0 < len(steps) < len(estimator.steps) else estimator
-
-
-def _is_imputer(step):
-    one = type(step)
-    return one.__module__.startswith("sklearn.impute.") and one.__name__.endswith("Imputer")

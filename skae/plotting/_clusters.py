@@ -4,13 +4,21 @@ from typing import Self
 
 import numpy as np
 from scipy.cluster.hierarchy import dendrogram, linkage
+from sklearn.base import is_clusterer
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skae._drawing import DARK, FRAME, GREY, PALETTE, literal
 from skae.plotting._canvas import LARGEST_WIDTH, panels, put_title, size_in_points
-from skae.plotting._estimators import encode, image_shape_in, numbers, rows_of, target_of
+from skae.plotting._estimators import (
+    encode,
+    fitted,
+    image_shape_in,
+    numbers,
+    rows_of,
+    target_of,
+)
 from skae.plotting._images import (
     as_images,
     centers,
@@ -30,18 +38,19 @@ MOST_TO_JUDGE = 2000  # rows, that the number of clusters is chosen by
 class ClusterDisplay:
     """Clusters of codes with images of each, and a dendrogram whose leaves are images.
 
-    The clusters are those of k-means, and their number, if it is not given, the one of the
-    largest silhouette [1]_. The dendrogram joins some of the rows, of each cluster as many as its
-    share, by Ward's method: its distance is that of the codes for two rows, and grows with the
-    number of rows that come together.
+    The clusters are those of an estimator that has found some, or of k-means, whose number, if it
+    is not given, is the one of the largest silhouette [1]_. The dendrogram joins some of the rows,
+    of each cluster as many as its share, by Ward's method: its distance is that of the codes for
+    two rows, and grows with the number of rows that come together.
 
     Parameters
     ----------
     labels : ndarray of shape (n_samples,)
-        The cluster of each row, from 0, the largest first.
+        The cluster of each row, from 0: of k-means the largest first, of an estimator as it numbers
+        them, with -1 for a row that is in none.
 
     images : list of ndarray of shape (n_images, height, width) or (n_images, height, width, 3 or 4)
-        Images of each cluster.
+        Images of each cluster that has rows; of rows that are in none, at the end.
 
     leaves : ndarray of shape (n_leaves,)
         Where the rows of the dendrogram are in X.
@@ -127,7 +136,8 @@ class ClusterDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted, with `transform`.
+            Fitted, with `transform`; its own clusters are drawn if it is a clusterer, as
+            `skae.cluster.AutoencoderClustering` is.
 
         X : array-like of shape (n_samples, n_features)
             Images as rows, at least three.
@@ -137,8 +147,8 @@ class ClusterDisplay:
             class is most frequent there, and its share.
 
         n_clusters : int, default=None
-            How many clusters. None takes the number from 2 to 10 with the largest silhouette, of
-            at most 2000 rows.
+            How many clusters k-means finds. None takes those of a clusterer, and else the number
+            from 2 to 10 with the largest silhouette, of at most 2000 rows.
 
         n_images : int, default=12
             Images of each cluster, at most; drawn at random.
@@ -172,11 +182,14 @@ class ClusterDisplay:
         ValueError
             If a parameter is out of its range, or rows are no images.
         """
-        rows = rows_of(X)
-        return cls.from_predictions(
+        rows, own = rows_of(X), None
+        if n_clusters is None and is_clusterer(estimator):
+            own = np.asarray(fitted(estimator, "predict").predict(X))
+        return cls._of(
             encode(estimator, X),
             rows,
             y,
+            own,
             n_clusters=n_clusters,
             n_images=n_images,
             n_leaves=n_leaves,
@@ -246,6 +259,26 @@ class ClusterDisplay:
         ValueError
             If a parameter is out of its range, or rows are no images.
         """
+        return cls._of(
+            codes,
+            X,
+            y,
+            None,
+            n_clusters=n_clusters,
+            n_images=n_images,
+            n_leaves=n_leaves,
+            image_shape=image_shape,
+            random_state=random_state,
+            ax=ax,
+            cmap=cmap,
+        )
+
+    @classmethod
+    def _of(
+        cls, codes, X, y, labels, *, n_clusters, n_images, n_leaves, image_shape, random_state,
+        ax, cmap,
+    ) -> Self:  # fmt: skip
+        """Draw clusters that are known, or that k-means finds."""
         codes, rows, y = numbers(codes), rows_of(X), target_of(y)
         check_consistent_length(codes, rows, y)
         shape = check_image_shape(image_shape, rows.shape[1])
@@ -260,10 +293,11 @@ class ClusterDisplay:
                 raise ValueError(f"{name}={number}, but at least {least} can be drawn.")
 
         random = check_random_state(random_state)
-        labels, silhouettes = _clusters(codes, n_clusters, random)
-        n_found = labels.max() + 1
+        silhouettes = None
+        if labels is None:
+            labels, silhouettes = _clusters(codes, n_clusters, random)
         order = random.permutation(len(codes))
-        members = [order[labels[order] == cluster] for cluster in range(n_found)]
+        members = [order[labels[order] == cluster] for cluster in _found(labels)]
         shown = [np.sort(rows_of_cluster[: int(n_images)]) for rows_of_cluster in members]
         leaves = _leaves(members, min(int(n_leaves), len(codes)))
         display = cls(
@@ -272,7 +306,7 @@ class ClusterDisplay:
             leaves,
             as_images(rows[leaves], shape),
             linkage(codes[leaves], method="ward", optimal_ordering=True),
-            names=[_describe(some, y) for some in members],
+            names=[_describe(some, y, labels) for some in members],
             limits=value_range(rows),
             silhouettes=silhouettes,
         )
@@ -316,10 +350,12 @@ class ClusterDisplay:
         gap = gap_between(canvas)
         show(ax, mosaic(canvas, n_columns, gap), limits=self.limits, cmap=cmap)
         ax.set_yticks(centers(len(self.images), height, gap), self.names)
-        for cluster, label in enumerate(ax.get_yticklabels()):
+        found = _found(self.labels)
+        for cluster, label in zip(found, ax.get_yticklabels(), strict=True):
             label.set_color(_color(cluster))
             label.set_fontweight("bold")
-        title = "1 cluster" if len(self.images) == 1 else f"{len(self.images)} clusters"
+        n_clusters = np.count_nonzero(found >= 0)
+        title = "1 cluster" if n_clusters == 1 else f"{n_clusters} clusters"
         if self.silhouettes:
             title += f", silhouette {max(self.silhouettes.values()):.2f}"
         put_title(ax, title)
@@ -350,7 +386,13 @@ class ClusterDisplay:
 
 
 def _color(cluster):
-    return PALETTE[cluster % len(PALETTE)]
+    return PALETTE[cluster % len(PALETTE)] if cluster >= 0 else GREY
+
+
+def _found(labels):
+    """Return the clusters that have rows, in order, and at the end -1 if some are in none."""
+    found = np.unique(labels)
+    return np.roll(found, -np.count_nonzero(found < 0))
 
 
 def _clusters(codes, n_clusters, random):
@@ -381,9 +423,9 @@ def _leaves(members, n_leaves):
     )
 
 
-def _describe(rows, y):
+def _describe(rows, y, labels):
     """Return the number of rows of a cluster, and its most frequent class."""
-    text = f"{len(rows)} rows"
+    text = f"{len(rows)} rows" if labels[rows[0]] >= 0 else f"{len(rows)} in none"
     if y is None:
         return text
     classes, counts = np.unique(y[rows], return_counts=True)

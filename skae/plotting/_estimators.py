@@ -10,6 +10,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skae._frames import library_of
+from skae._inverse import without_imputers
 from skae._labels import is_unlabeled
 from skae.nn import read_image_shape
 from skae.plotting._images import check_image_shape, is_drawable
@@ -101,6 +102,7 @@ def encode(estimator, X):
 
 def decode(estimator, codes):
     """Return the rows that codes stand for."""
+    estimator = without_imputers(fitted(estimator))
     return numbers(fitted(estimator, "inverse_transform").inverse_transform(codes))
 
 

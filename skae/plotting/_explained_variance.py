@@ -145,7 +145,7 @@ class ExplainedVarianceDisplay:
         ax.set_ylim(bottom=0)
         ax.set_xlabel("number of codes", color=DARK)
         ax.set_ylabel("explained share of variance", color=DARK)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         tidy(ax)
         ax.legend(frameon=False, fontsize="small", loc="lower right")
         self.ax_, self.figure_ = ax, ax.figure

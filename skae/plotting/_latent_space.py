@@ -7,6 +7,7 @@ from sklearn.utils import check_consistent_length
 
 from skae._drawing import BLUE, DARK, GREY, literal, on_principal_axes, shortened
 from skae.inspection import loadings, strongest
+from skae.plotting._arrows import draw_arrows
 from skae.plotting._canvas import one_axes, size_in_points, tidy
 from skae.plotting._estimators import checked_image_shape, encode, numbers, rows_of
 from skae.plotting._images import (
@@ -397,18 +398,10 @@ class LatentSpaceDisplay:
         towards = self.loadings.standardized.T  # (n_features, 2)
         lengths = np.linalg.norm(towards, axis=1)
         center, reach = self.codes.mean(axis=0), np.ptp(self.codes, axis=0)
-        for i in strongest(lengths, n_most):
-            end = center + 0.45 * reach * towards[i] / lengths.max() if lengths[i] > 0 else center
-            self.ax_.annotate(
-                "", end, center, arrowprops={"arrowstyle": "-|>", "color": DARK, "shrinkA": 0}
-            )
-            side = "left" if end[0] >= center[0] else "right"
-            name = shortened(str(self.loadings.columns[i]), LONGEST_NAME)
-            self.ax_.annotate(
-                name, end, color=DARK, fontsize="small", ha=side, va="center",
-                xytext=(3 if side == "left" else -3, 0), textcoords="offset points",
-                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "alpha": 0.7, "lw": 0},
-            )  # fmt: skip
+        chosen = strongest(lengths, n_most)
+        ends = center + 0.45 * reach * towards[chosen] / (lengths.max() or 1.0)
+        names = [shortened(str(self.loadings.columns[i]), LONGEST_NAME) for i in chosen]
+        draw_arrows(self.ax_, center, ends, names)
 
     def _draw_thumbnails(self, n_most, cmap, colors):
         """Draw images of rows that are further from one another than an image is wide."""

@@ -1,5 +1,6 @@
 """What colors the rows of a display: classes, numbers or dates, of which some may be missing."""
 
+from datetime import date
 from numbers import Number
 from typing import Any, NamedTuple
 
@@ -76,7 +77,8 @@ def _has_words(frame: Any) -> bool:
     column = frame[:, 0] if isinstance(frame, np.ndarray) else frame["y"]
     values = np.empty(len(column), dtype=object)
     values[:] = list(column)
-    return any(not isinstance(one, Number) for one in values[~is_unlabeled(values, np.nan)])
+    known = values[~is_unlabeled(values, np.nan)]
+    return any(not isinstance(one, Number | date | np.datetime64) for one in known)
 
 
 def _as_frame(y: Any) -> Any:

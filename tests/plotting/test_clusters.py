@@ -7,6 +7,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.offsetbox import AnnotationBbox
 from scipy.cluster.hierarchy import linkage
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
@@ -240,6 +241,43 @@ def test_an_estimator_is_asked_for_codes(digits, convolutional):
     # A convolutional estimator knows the shape of its images.
     display = ClusterDisplay.from_estimator(convolutional, X, n_clusters=2)
     assert display.leaf_images.shape[1:] == (8, 8)
+
+
+class Grouped(ClusterMixin, TransformerMixin, BaseEstimator):
+    """Codes are rows as they are; one in ten rows is in no cluster, and cluster 1 has no rows."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X[:, :2]
+
+    def predict(self, X):
+        numbers = np.arange(len(X))
+        return np.where(numbers % 10 == 0, -1, 2 * (numbers % 3 == 0))
+
+
+def test_a_clusterer_is_asked_for_its_own_clusters(blobs, draw):
+    _, rows, _ = blobs
+    estimator = Grouped().fit(rows)
+    display = ClusterDisplay.from_estimator(estimator, rows, image_shape=(3, 4))
+    draw(display.figure_)
+    expected = estimator.predict(rows)
+    np.testing.assert_array_equal(display.labels, expected)
+    assert display.names == ["60 rows", "30 rows", "10 in none"]
+    assert display.axes_[0].get_title() == "2 clusters"
+    ticks = display.axes_[0].get_yticklabels()
+    assert [tick.get_color() for tick in ticks] == [PALETTE[0], PALETTE[2], GREY]
+    for cluster, images in zip((0, 2, -1), display.images, strict=True):
+        assert set(expected[(images[:, 0, 0] / 12).astype(int)]) == {cluster}
+    boxes = thumbnails(display.axes_[1])
+    edges = {box.patch.get_edgecolor() for box in boxes}
+    assert edges == {to_rgba(color) for color in (PALETTE[0], PALETTE[2], GREY)}
+    assert (
+        len(ClusterDisplay.from_estimator(estimator, rows, n_clusters=4, image_shape=(3, 4)).images)
+        == 4
+    )
 
 
 def test_the_same_seed_gives_the_same_images_and_another_one_others(blobs):

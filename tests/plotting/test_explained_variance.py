@@ -49,6 +49,15 @@ def test_pca_and_ordered_codes_have_a_curve_of_their_own(digits):
     assert display.pca_r2 is None
 
 
+@pytest.mark.parametrize("n_codes", [1, 2, 12])
+def test_ticks_are_numbers_of_codes(n_codes):
+    numbers = np.arange(1, n_codes + 1)
+    ax = ExplainedVarianceDisplay(numbers, numbers / n_codes).plot().ax_
+    ticks = [tick for tick in ax.get_xticks() if ax.get_xlim()[0] <= tick <= ax.get_xlim()[1]]
+    assert len(ticks) > 0
+    assert set(ticks) <= set(numbers.tolist())
+
+
 def test_numbers_are_drawn_as_they_are_in_axes_that_are_given(figures):
     from matplotlib import pyplot as plt
 
