@@ -1,6 +1,7 @@
 """Rows as they are given: scikit-learn's validation, with the ways out that skae knows."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -28,6 +29,8 @@ def validated_rows(estimator: BaseEstimator, X, *, reset: bool, allow_nan: bool 
     that have ``_reads_sources`` know what to do with.
     """
     source = source_of(X)
+    if source is None:
+        _refuse_unopened(X)
     if source is not None and not (isinstance(X, np.ndarray) and source.fits):
         return _rows_of_source(estimator, source, reset=reset, allow_nan=allow_nan, **how)
     with says_way_out(X, estimator):
@@ -40,6 +43,34 @@ def validated_rows(estimator: BaseEstimator, X, *, reset: bool, allow_nan: bool 
             ensure_all_finite="allow-nan" if allow_nan and not sp.issparse(X) else True,
             **how,
         )
+
+
+def _refuse_unopened(X) -> None:
+    """Raise an error for what `open_rows` makes rows of: a path, or a sequence of chunks."""
+    if isinstance(X, str | os.PathLike):
+        raise ValueError(
+            f"X is the path {os.fspath(X)!r}; open it as rows: skae.datasets.open_rows(X)."
+        )
+    if isinstance(X, Sequence) and not hasattr(X, "shape"):
+        if len(X) and getattr(X[0], "ndim", 0) == 2:
+            raise ValueError(
+                f"X is a {type(X).__name__} of {len(X)} arrays with rows and columns. If these are "
+                "chunks of rows, open them: skae.datasets.open_rows(X). If each is a sample, make "
+                "it a row: np.reshape(X, (len(X), -1))."
+            )
+    elif _is_sequence(X):
+        raise ValueError(
+            f"X is {type(X).__name__}, which has a length and items but is no array. If the items "
+            "are chunks of rows, open it: skae.datasets.open_rows(X). Else give an array: "
+            "numpy.array([X[i] for i in range(len(X))])."
+        )
+
+
+def _is_sequence(X) -> bool:
+    """Whether this has items by their numbers, and nothing that makes an array of it."""
+    has_items = hasattr(X, "__len__") and hasattr(X, "__getitem__")
+    arrays = ("shape", "dtype", "columns", "__array__", "__array_interface__", "__dlpack__")
+    return has_items and not isinstance(X, Mapping) and not any(hasattr(X, a) for a in arrays)
 
 
 def _rows_of_source(estimator, source: RowSource, *, reset: bool, allow_nan: bool, **how):
@@ -60,6 +91,8 @@ def _rows_of_source(estimator, source: RowSource, *, reset: bool, allow_nan: boo
 def checked_codes(X):
     """Return codes as an array, or as the source that they are too many for."""
     source = source_of(X)
+    if source is None:
+        _refuse_unopened(X)
     if source is not None and not source.fits:
         source.check(allow_nan=False)
         return source
@@ -72,7 +105,7 @@ def checked_codes(X):
 def says_way_out(X, estimator: BaseEstimator | None = None) -> Iterator[None]:
     """Say in an error of scikit-learn what to do with an estimator of skae.
 
-    With an array that is no table, and with missing values.
+    With an array that is no table, with words, and with missing values.
     """
     try:
         yield
@@ -86,6 +119,12 @@ def says_way_out(X, estimator: BaseEstimator | None = None) -> Iterator[None]:
             if missing != "error":
                 way_out = "It takes missing values in dense rows: X.toarray()."
             raise ValueError(f"{message}\n{type(estimator).__name__}: {way_out}") from error
+        if message.startswith("could not convert string to float"):
+            name = "..." if estimator is None else f"{type(estimator).__name__}(...)"
+            raise ValueError(
+                f"{message}\nX has words, as tables do. Put a TableEncoder before it: "
+                f"make_pipeline(TableEncoder(), {name})."
+            ) from error
         if not message.startswith("Found array with dim"):
             raise
         shape = np.shape(X)

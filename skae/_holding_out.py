@@ -1,6 +1,6 @@
 """The rows of a fit: which differ, and which are held out to judge the epochs by."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ _FEW_ROWS = 2000  # rows below which each of them validates once, in a cross-val
 _N_FOLDS = 5
 _ENOUGH_ROWS = 250  # held out, to judge a training by
 _SHARE = 0.1  # held out of many rows
+_MOST_UNITS = 2**16  # kinds of equal rows that are counted, of a source
 
 # Near-copies: in half of the rows, the nearest few others lie three times nearer than the next, or
 # the nearest of all comes right before or after in X. Of independent rows in a single dimension
@@ -232,7 +233,9 @@ class StreamedFitRows(FitRows):
     """The rows of a fit that are read from a source, and held out by a hash of what they hold.
 
     Equal rows stay apart, as nothing but a look at all rows at one time could tell them; but they
-    have one hash, and so are on one side of a split. A byte for each row says on which.
+    have one hash, and so are on one side of a split. A byte for each row says on which. Where
+    all groups, or all kinds of equal rows, are more than may be held out, some rows of the smallest
+    are, and the rest of it is on neither side.
 
     Parameters
     ----------
@@ -256,8 +259,6 @@ class StreamedFitRows(FitRows):
             self.indices = RowChoice(len(X), sample_weight > 0)
             self.weight = sample_weight[sample_weight > 0]
         if validation is not None:
-            if isinstance(validation, RowSource):
-                validation.refuse_whole("be held out, which stays in memory")
             mask = np.zeros(len(X) + len(validation), dtype=bool)
             mask[: len(X)] = sample_weight > 0
             self.X, self.indices = below(X, validation), RowChoice(len(mask), mask)
@@ -286,7 +287,7 @@ class StreamedFitRows(FitRows):
                 f"{0.9 * most / len(self):.2g}, or allow more memory than "
                 f"{self.X.memory:,} bytes."
             )
-        held_out = self._held_out(share, seed)
+        held_out = self._held_out(share, most, seed)
         if self.groups is None:
             self._warn_of_near_copies()
         masks = [~held_out, held_out]
@@ -300,7 +301,8 @@ class StreamedFitRows(FitRows):
                 "more rows that differ, or rows to hold out."
             )
         training, validation = (Rows(*self._weighted(side)) for side in sides)
-        validation = validation._replace(indices=sides[1][:])
+        some = places_among(len(sides[1]), most) if len(sides[1]) > most else slice(None)
+        validation = Rows(sides[1][some], validation.weight[some])
         groups = None if self.groups is None else self.groups[validation.indices]
         return [Split(training, validation, groups)]
 
@@ -312,16 +314,51 @@ class StreamedFitRows(FitRows):
         even = weight.strides == (0,)  # without a number for each row
         return side, np.broadcast_to(weight[0], len(side)) if even else weight[side.mask]
 
-    def _held_out(self, share: float, seed: int) -> np.ndarray:
-        """Return which rows have a hash, of them or of their group, that is below a share."""
-        held_out = np.empty(len(self.X), dtype=bool)
+    def _held_out(self, share: float, most: int, seed: int) -> np.ndarray:
+        """Return which rows have a hash, of them or of their group, that is among the lowest.
+
+        The hashes of many rows that differ are evenly spread, so those below a share are chosen
+        in the same look. Others have to be counted first.
+        """
         start = np.uint64(np.random.RandomState(seed).randint(2**62, dtype=np.uint64))
-        below_it = np.uint64(int(share * 2**64))
+        n_wanted, is_there = share * len(self), self.indices.mask
         if self.groups is not None:
-            return _mixed(self.groups.astype(np.uint64), start) < below_it
-        for chunk, rows in dense_chunks(self.X, None):
-            held_out[chunk] = _mixed(row_hashes(rows), start) < below_it
+            there = self.groups if is_there is None else self.groups[is_there]
+            units, counts = np.unique(there, return_counts=True)
+            order = np.argsort(_mixed(units.astype(np.uint64), start))
+            units, counts = units[order], counts[order]
+            return _among(self.groups, units[_nearest_units(counts, n_wanted, most)])
+        held_out, below_it = np.empty(len(self.X), dtype=bool), np.uint64(int(share * 2**64))
+        for chunk, hashes in self._hashes(start):
+            held_out[chunk] = hashes < below_it
+        n_held_out = np.count_nonzero(held_out if is_there is None else held_out & is_there)
+        if 0 < n_held_out <= min(most, len(self) - 1):
+            return held_out
+        units, counts = self._lowest_hashes(start, min(most, _MOST_UNITS) + len(self) // most + 2)
+        chosen = units[_nearest_units(counts, n_wanted, most)]
+        for chunk, hashes in self._hashes(start):
+            held_out[chunk] = np.isin(hashes, chosen)
         return held_out
+
+    def _hashes(self, start: np.uint64) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield hashes of the rows, some at a time."""
+        for chunk, rows in dense_chunks(self.X, None):
+            yield chunk, _mixed(row_hashes(rows), start)
+
+    def _lowest_hashes(self, start: np.uint64, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return as many different hashes, in their order, and of how many rows each is."""
+        lowest, counts = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
+        for chunk, hashes in self._hashes(start):
+            if self.indices.mask is not None:
+                hashes = hashes[self.indices.mask[chunk]]
+            if len(lowest) == most:  # others have as many before them already
+                hashes = hashes[hashes <= lowest[-1]]
+            others, n_others = np.unique(hashes, return_counts=True)
+            lowest, unit = np.unique(np.concatenate([lowest, others]), return_inverse=True)
+            both = np.zeros(len(lowest), dtype=np.int64)
+            np.add.at(both, unit, np.concatenate([counts, n_others]))
+            lowest, counts = lowest[:most], both[:most]
+        return lowest, counts
 
     def _warn_of_near_copies(self) -> None:
         _tell_of_near_copies(*_near_copies(self.X, all_rows(self.X)))
@@ -329,6 +366,8 @@ class StreamedFitRows(FitRows):
 
 def fit_rows(X, sample_weight, *, groups=None, validation=None, **how) -> FitRows:
     """Return the rows of a fit, which are those of a source if X is one."""
+    if isinstance(validation, RowSource):
+        validation.refuse_whole("be held out, which stays in memory")
     if isinstance(X, RowSource):
         return StreamedFitRows(X, sample_weight, groups=groups, validation=validation)
     return FitRows(X, sample_weight, groups=groups, validation=validation, **how)
@@ -341,6 +380,23 @@ def _mixed(hashes: np.ndarray, start: np.uint64) -> np.ndarray:
         hashes ^= hashes >> np.uint64(33)
         hashes *= np.uint64(multiplier)
     return hashes ^ (hashes >> np.uint64(33))
+
+
+def _nearest_units(counts: np.ndarray, n_wanted: float, most: int) -> list[int]:
+    """Return the first units that hold nearest to a number of rows, passing by those too large.
+
+    If all of them have more rows than the most, it is the smallest. One is always left.
+    """
+    chosen: list[int] = []
+    total = 0
+    for unit, n_rows in enumerate(counts.tolist()):
+        if total + n_rows > most:
+            continue
+        if chosen and total + n_rows - n_wanted >= n_wanted - total:
+            break
+        chosen.append(unit)
+        total += n_rows
+    return (chosen or [int(counts.argmin())])[: len(counts) - 1]
 
 
 def evened(splits: list[Split]) -> list[Split]:

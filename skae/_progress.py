@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from ._contract import BaseEstimator
 from ._rows import StandardizedRows
 from ._seeding import global_torch_state
+from ._sources import RowChoice, RowSource, source_of
 
 try:
     from sklearn.callback import CallbackSupportMixin, ProgressBar
@@ -59,10 +60,15 @@ class GivenRows(NamedTuple):
         """Return the same of some rows.
 
         Equal rows that a fit has merged are themselves again; weights of another kind stay weights.
-        Where there is no y, rows are to be rebuilt as they are.
+        Where there is no y, rows are to be rebuilt as they are. Training rows of a source that
+        memory does not hold are the source itself.
         """
-        X, y, n_rows = self.X, self.y, _num_samples(self.X)
+        source = None if isinstance(self.X, np.ndarray) else source_of(self.X)
+        X, y = self.X if source is None else source, self.y
+        n_rows = _num_samples(X)
         indices, weight, metadata = rows.indices, rows.sample_weight, None
+        if isinstance(indices, RowChoice):
+            return {**self.all(), "X": X, "y": X if y is None else y}
         if self.validation is not None and indices.min() >= n_rows:
             (X, y), indices = self.validation, indices - n_rows
         if np.array_equal(weight, np.floor(weight)) and weight.sum() <= _num_samples(X):
@@ -74,6 +80,8 @@ class GivenRows(NamedTuple):
 
 
 def _taken(X, indices: np.ndarray):
+    if isinstance(X, RowSource):
+        return X[indices]
     return _safe_indexing(X.tocsr() if sp.issparse(X) else X, indices)
 
 

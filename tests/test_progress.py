@@ -32,6 +32,7 @@ from skae import (
 )
 from skae._progress import report_of_fit
 from skae._training import Run
+from skae.datasets import open_rows
 from skae.metrics import reconstruction_r2_scorer
 
 HAS_CALLBACKS = find_spec("sklearn.callback") is not None
@@ -413,6 +414,27 @@ def test_training_rows_are_what_is_left_to_judge_by_without_others():
         assert metadata == {}
     judging = watched(quick(), X, callback=Judging())
     assert {told.path[:2] for told, *_ in judging.seen} == {(0, 0)}  # not the last training
+
+
+@with_callbacks
+@pytest.mark.parametrize("weight", [None, np.tile([1.0, 0.0, 1.5], 50)])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_rows_of_a_source_are_judged_by_without_all_of_them_in_memory(early_stopping, weight):
+    rows = open_rows(np.split(X, 15), memory="4kB")
+    assert not rows.fits
+
+    def scores(fitted, X, y=None, **how):
+        return {"r2": fitted.score(X, **how)}
+
+    estimator, judging = quick(early_stopping=early_stopping), Judging()
+    monitor = ScoringMonitor(scoring=scores)
+    estimator.set_callbacks(monitor, judging).fit(rows, sample_weight=weight)
+    assert len(monitor.get_logs().data) == (3 if early_stopping else 4)  # with the whole fit
+    for _, fitted, some, y, metadata in judging.seen[:3]:
+        assert y is some
+        assert isinstance(some, np.ndarray if early_stopping else type(rows))
+        assert len(some) < 60 or not early_stopping
+        assert np.isfinite(fitted.score(some, **metadata))
 
 
 @with_callbacks

@@ -3,11 +3,15 @@
 The oracle is the array that holds all of them.
 """
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 import tracemalloc
 import warnings
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.model_selection import KFold, cross_val_score
 
 from skae import (
     AutoencoderOutlierDetector,
@@ -205,6 +210,86 @@ def test_a_source_has_the_rows_of_the_array(engine, dtype, tmp_path):
     assert np.array_equal(source[rows[:, 0] > 0], rows[rows[:, 0] > 0])
     assert np.array_equal(source[-1], rows[-1])
     assert "read a block at a time" in repr(source)
+
+
+def test_a_copy_of_a_source_reads_the_same_rows(engine, tmp_path):
+    key = "X" if engine is hdf5_file else None
+    names = [f"x{i}" for i in (3, 1)] if engine.__name__.startswith("parquet") else [3, 1]
+    source = open_rows(engine(X, tmp_path), memory=TINY, key=key, columns=names)
+    source[:100]
+    for other in (copy.deepcopy(source), pickle.loads(pickle.dumps(source))):
+        assert np.array_equal(other[:], X[:, [3, 1]])
+        assert repr(other) == repr(source)
+
+
+@pytest.mark.parametrize("part", [np.s_[100:900], np.s_[900:100:-2, 1:], np.s_[::3]])
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+@pytest.mark.parametrize("offset", [0, 8, 20_000])
+def test_a_copy_of_a_part_of_a_map_is_that_part(part, mode, offset, tmp_path):
+    (tmp_path / "rows").write_bytes(bytes(offset) + X[:1000].tobytes())
+    rows = np.memmap(tmp_path / "rows", X.dtype, mode, offset=offset, shape=(1000, P))[part]
+    if mode == "c":
+        rows[0] = 3.0
+    source = open_rows(rows, memory="2kB")
+    again = copy.deepcopy(copy.deepcopy(source))
+    assert np.array_equal(again[:], rows)
+    assert isinstance(again._engine.array.base, np.memmap) is (mode != "c")
+
+
+def test_rows_to_hold_out_may_be_of_a_file(tmp_path):
+    rows = open_rows(npy_file(X, tmp_path), columns=range(P))
+    fits = [clone(quick(max_iter=1, validation_fraction=some)).fit(X) for some in (rows, X)]
+    assert fits[0].validation_loss_curve_ == fits[1].validation_loss_curve_
+
+
+@pytest.mark.parametrize("kind", [npy_file, parquet_file, own_sequence])
+def test_threads_read_the_rows_that_they_ask_for(kind, tmp_path):
+    source = open_rows(kind(X, tmp_path), memory="2kB")
+    mapped = source.mapped(lambda rows: -rows)
+
+    def is_right(seed):
+        random = np.random.RandomState(seed)
+        for start in random.randint(N - 40, size=20):
+            rows = (source, mapped)[seed % 2][start : start + 40]
+            if not np.array_equal(rows, (-1) ** seed * X[start : start + 40]):
+                return False
+        return True
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(is_right, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_rows_are_taken_as_scikit_learn_does(tmp_path):
+    source = open_rows(npy_file(X[:240], tmp_path), memory=TINY)
+    folds = KFold(2)
+    scores = cross_val_score(quick(max_iter=1), source, cv=folds)
+    np.testing.assert_array_equal(scores, cross_val_score(quick(max_iter=1), X[:240], cv=folds))
+    some = np.array([-2, 100], dtype=np.int8)
+    assert np.array_equal(source[some, ...], X[:240][some])
+    assert np.array_equal(source[np.array([200], dtype=np.uint8)], X[200:201])
+    assert source[[]].shape == (0, P)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (np.s_[:, 0], "taken by one index"),
+        (np.s_[1, 2, 3], "taken by one index"),
+        (np.ones(N - 1, dtype=bool), rf"shape \({N - 1},\) is none of {N} rows; .* mask of shape"),
+        ([0.5], "dtype float64"),
+        (["a"], "whole numbers"),
+        ([[1, 2]], r"shape \(1, 2\)"),
+        ([N], f"not all of {N} rows"),
+    ],
+)
+def test_what_is_no_index_of_rows_is_refused(index, message):
+    with pytest.raises(IndexError, match=message):
+        streamed()[index]
 
 
 def test_what_fits_is_fitted_as_the_array_is_to_the_bit(engine, tmp_path, fitted):
@@ -449,6 +534,51 @@ def test_groups_are_held_out_as_one_and_rows_of_no_weight_not_at_all():
     assert not set(groups[training]) & set(groups[validation])
     assert np.array_equal(np.sort(np.r_[training, validation]), np.flatnonzero(weight))
     assert np.array_equal(split.groups, groups[validation])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_few_groups_are_held_out_as_in_memory_within_the_bound(seed):
+    groups = np.arange(N) % 8
+    source = streamed(memory="20kB")  # of which 56 rows may be held out, of groups of 150
+    (split,) = fit_rows(source, np.broadcast_to(1.0, N), groups=groups).splits("auto", seed)
+    training, validation = split.training.indices[:], split.validation.indices
+    assert len(validation) == len(set(validation)) == source.n_held_out
+    assert len({*groups[validation]}) == 1
+    assert len(training) == N - 150
+    assert not set(groups[training]) & set(groups[validation])
+
+
+def test_groups_are_held_out_until_the_share_is_reached():
+    weight, groups = np.where(np.arange(N) % 2, 1.0, 0.0), np.arange(N) % 40
+    for seed in range(5):
+        (split,) = fit_rows(streamed(memory="90kB"), weight, groups=groups).splits(0.25, seed)
+        assert len(split.validation.indices) == 150
+        assert len({*split.groups}) == 5
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kinds", [2, 8, 300])
+def test_few_different_rows_are_held_out_within_the_bound(kinds, seed):
+    rows = X[np.arange(N) % kinds]
+    source = streamed(rows, memory="20kB")
+    (split,) = fit_rows(source, np.broadcast_to(1.0, N)).splits("auto", seed)
+    training, validation = rows[split.training.indices[:]], rows[split.validation.indices]
+    assert 1 < len(validation) <= source.n_held_out == 56
+    assert len(training) >= N / 2
+    assert not {*training[:, 0]} & {*validation[:, 0]}
+
+
+@pytest.mark.parametrize("weighed", [True, False])
+def test_many_equal_rows_are_left_to_train_on(weighed):
+    rows = X.copy()
+    rows[np.arange(N) % 4 > 0] = 1.0
+    weight = np.where(np.arange(N) % 5, 1.0, 0.0) if weighed else np.broadcast_to(1.0, N)
+    source, seed = streamed(rows), 20  # of which the hash of the equal rows is below the share
+    (split,) = fit_rows(source, weight).splits("auto", seed)
+    validation = split.validation.indices
+    assert 10 < len(validation) <= source.n_held_out
+    assert (rows[validation] != 1.0).all()
+    assert weight[validation].all()
 
 
 def test_another_seed_holds_out_other_rows():
@@ -712,9 +842,44 @@ def test_what_needs_all_rows_at_once_is_refused(how, given, message):
         quick(**how).fit(streamed(), **given)
 
 
-def test_splitters_are_refused():
-    from sklearn.model_selection import KFold
+def test_rows_to_hold_out_of_an_array_have_to_fit():
+    with pytest.raises(ValueError, match="too large to be held out"):
+        quick(validation_fraction=streamed()).fit(X)
 
+
+def test_frames_of_dask_are_not_gathered():
+    dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    frame = dd.from_pandas(pd.DataFrame(X, columns=NAMES), npartitions=3)
+    for call in (quick().fit, open_rows):
+        with pytest.raises(ValueError, match=r"to_dask_array\(\s*lengths=True\).*map_partitions"):
+            call(frame)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (str, "X is the path '.*rows.npy'; open it"),
+        (lambda path: path, "X is the path '.*rows.npy'; open it"),
+        (lambda _: [X[:500], X[500:1000]], "a list of 2 arrays .* are chunks of rows, open them"),
+        (lambda _: (sp.csr_array(X), sp.csr_array(X)), "a tuple of 2 arrays"),
+        (lambda _: Generated(X), "X is Generated, which has a length and items but is no array"),
+    ],
+)
+def test_what_is_to_be_opened_is_not_taken_for_rows(given, message, fitted, tmp_path):
+    rows = given(npy_file(X, tmp_path))
+    for call in (quick().fit, fitted.transform, fitted.score, fitted.inverse_transform):
+        with pytest.raises(ValueError, match=rf"{message}.*skae\.datasets\.open_rows\(X\)"):
+            call(rows)
+
+
+def test_lists_of_rows_are_rows(fitted):
+    codes = fitted.transform(X[:9])
+    tensors = [torch.from_numpy(x) for x in X[:9]]
+    for rows in (X[:9].tolist(), list(X[:9]), tuple(X[:9]), deque(X[:9]), tensors, X[:9].data):
+        np.testing.assert_array_equal(fitted.transform(rows), codes)
+
+
+def test_splitters_are_refused():
     with pytest.raises(ValueError, match="held out by a hash of each"):
         quick(validation_fraction=KFold(3)).fit(streamed())
 
@@ -774,6 +939,24 @@ def test_a_file_that_changes_is_noticed(kind, tmp_path):
         source[N - 1]
 
 
+@pytest.mark.parametrize("kind", [memory_map, hdf5_file, hdf5_array])
+def test_a_file_that_changes_is_noticed_behind_an_array(kind, tmp_path):
+    source = open_rows(kind(X, tmp_path), memory=TINY, key="X" if kind is hdf5_file else None)
+    source[0]
+    (path,) = tmp_path.iterdir()
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(ValueError, match=r"rows\.\w+' has changed since it was opened"):
+        source[N - 1]
+
+
+def test_a_map_without_a_file_is_read(tmp_path):
+    rows = memory_map(X, tmp_path)
+    (tmp_path / "rows.npy").unlink()
+    source = open_rows(rows, memory=TINY)
+    assert np.array_equal(source[:], X)
+    assert np.array_equal(copy.deepcopy(source)[:], X)
+
+
 def test_chunks_that_change_are_noticed():
     rows = in_chunks(X)
     source = open_rows(rows, memory=TINY)
@@ -798,12 +981,127 @@ def test_the_array_of_hdf5_is_named(tmp_path):
         open_rows(tmp_path / "two.h5")
 
 
+def test_the_arrays_of_a_group_are_named(tmp_path):
+    h5py, zarr = pytest.importorskip("h5py"), pytest.importorskip("zarr")
+    with h5py.File(tmp_path / "group.h5", "w") as file:
+        file["days/a"], file["days/b"], file["days/c"] = X, X[:, :2], X[:, 0]
+    root = zarr.open_group(str(tmp_path / "group.zarr"), mode="w")
+    root.create_array("days/a", data=X)
+    root.create_array("days/b", data=X[:, :2])
+    for path in (tmp_path / "group.h5", tmp_path / "group.zarr"):
+        for key in ("days", "nothing", None):
+            with pytest.raises(ValueError, match=r"arrays of rows \['days/a', 'days/b'\]"):
+                open_rows(path, key=key)
+        assert np.array_equal(open_rows(path, key="days/a")[:], X)
+    with h5py.File(tmp_path / "group.h5") as file:
+        for call in (open_rows, quick().fit):
+            for given in (file, root):
+                with pytest.raises(ValueError, match=r"no array .* \['days/a', 'days/b'\];"):
+                    call(given)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_chunks_with_names_have_the_same_in_the_same_order(library):
+    frames = pytest.importorskip(library)
+    one = frames.DataFrame({"a": X[:500, 0], "b": X[:500, 1]})
+    assert np.array_equal(open_rows([one, one])[500:], X[:500, :2])
+    with pytest.raises(ValueError, match=r"Chunk 1 has the columns \['b', 'a'\], but chunk 0 has"):
+        open_rows([one, one[["b", "a"]]])
+    with pytest.raises(ValueError, match=r"Chunk 1 has the columns None"):
+        open_rows([one, X[:, :2]])
+
+
 def test_integers_of_a_memory_map_are_read_as_float64(tmp_path):
     pixels = np.random.RandomState(0).randint(0, 255, size=(500, 4), dtype=np.uint8)
     source = open_rows(npy_file(pixels, tmp_path), memory="9kB")
     assert source.dtype == np.float64
     assert np.array_equal(source[:], pixels)
     assert np.array_equal(validated_rows(quick(), source, reset=True)[3:7], pixels[3:7])
+
+
+# Files of Parquet that are several, or parts of them
+
+
+def written_by_pandas(folder, name="rows.parquet", **how):
+    pd, _ = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(X[:100, :3], columns=["a", "b", "c"], **how)
+    frame.to_parquet(folder / name)
+    return frame
+
+
+@pytest.mark.parametrize("memory", ["1GB", "2kB"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop(columns="b"), r"1.parquet' has 0 columns 'b'.*\['a', 'c'\]"),
+        (
+            lambda frame: frame.assign(b="x"),
+            r"'b' of .*1.parquet' is no number \((large_)?string\), but .* one .* \(double\)",
+        ),
+    ],
+)
+def test_a_file_of_other_columns_than_the_first_is_refused(change, message, memory, tmp_path):
+    change(written_by_pandas(tmp_path, "0.parquet")).to_parquet(tmp_path / "1.parquet")
+    with pytest.raises(ValueError, match=message):
+        open_rows(tmp_path, memory=memory)
+    assert np.array_equal(open_rows(tmp_path, columns=["c"])[100:], X[:100, 2:3])
+
+
+@pytest.mark.parametrize("memory", ["1GB", "2kB"])
+def test_files_of_several_types_of_numbers_are_read_in_the_larger(memory, tmp_path):
+    frame = written_by_pandas(tmp_path, "1.parquet")
+    frame.astype("float32").to_parquet(tmp_path / "0.parquet")
+    frame.assign(a=None, b=range(100)).to_parquet(tmp_path / "2.parquet")
+    rows = open_rows(tmp_path, memory=memory)
+    assert rows.dtype == np.float64
+    assert np.array_equal(rows[100:200], frame)
+    assert np.isnan(rows[200:][:, 0]).all()
+    assert np.array_equal(rows[200:][:, 1], range(100))
+
+
+@pytest.mark.parametrize("memory", ["1GB", "2kB"])
+def test_the_value_of_a_partition_is_that_of_all_its_rows(memory, tmp_path):
+    pa, dataset = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.dataset")
+    table = pa.table({"year": np.repeat([2020, 2021], 50), "a": X[:100, 0], "b": X[:100, 1]})
+    dataset.write_dataset(
+        table, tmp_path, format="parquet", partitioning=["year"], partitioning_flavor="hive"
+    )
+    rows = open_rows(
+        dataset.dataset(tmp_path, partitioning="hive"), columns=["year", "b"], memory=memory
+    )
+    assert np.array_equal(rows[:], np.column_stack([table["year"], table["b"]]))
+    assert np.array_equal(rows[[99, 3]], [[2021, X[99, 1]], [2020, X[3, 1]]])
+
+
+@pytest.mark.parametrize("memory", ["1GB", "300"])
+def test_large_integers_are_rounded_beside_nulls_as_without(memory, tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pa.table({"a": pa.array([2**60 + 1, None] * 30), "b": pa.array([2**60 + 1] * 60)})
+    parquet.write_table(table, tmp_path / "large.parquet")
+    rows = open_rows(tmp_path / "large.parquet", memory=memory)[:]
+    assert (rows[::2, 0] == rows[::2, 1]).all()
+
+
+def test_a_part_of_a_file_is_read_and_a_filter_refused(tmp_path):
+    dataset = pytest.importorskip("pyarrow.dataset")
+    whole = dataset.dataset(parquet_file(X, tmp_path))
+    (file,) = whole.get_fragments()
+    how = whole.schema, whole.format, whole.filesystem
+    some = dataset.FileSystemDataset([file.subset(row_group_ids=[1, 3])], *how)
+    assert np.array_equal(open_rows(some)[:], np.concatenate([X[50:100], X[150:200]]))
+    with pytest.raises(ValueError, match="has a filter"):
+        quick().fit(whole.filter(dataset.field("x0") > 0))
+
+
+@pytest.mark.parametrize("name", ["__index_level_0__", "day"])
+def test_the_index_of_a_frame_is_no_column_unless_it_is_asked_for(name, tmp_path):
+    pd = pytest.importorskip("pandas")
+    index = pd.Index(np.arange(100.0)[::-1], name=None if name.startswith("_") else name)
+    written_by_pandas(tmp_path, index=index)
+    rows = open_rows(tmp_path / "rows.parquet")
+    assert rows.feature_names == ["a", "b", "c"]
+    asked_for = open_rows(tmp_path / "rows.parquet", columns=[name, "a"])
+    assert np.array_equal(asked_for[:], np.column_stack([index, X[:100, 0]]))
 
 
 # Memory
@@ -890,6 +1188,7 @@ def test_blocks_of_dask_are_transformed_one_by_one_and_none_is_gathered():
     assert codes.shape == (n_blocks * n_rows, 2)
     assert made == []
     store = CountingStore()
+    codes[:9].compute(scheduler="synchronous")  # which imports what it needs
     tracemalloc.start()
     codes.store(store, scheduler="synchronous", lock=False)
     _, peak = tracemalloc.get_traced_memory()

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skae
+import skae.cluster
 from skae import (
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
@@ -256,3 +257,12 @@ def test_many_levels_that_nothing_tells_apart_have_a_column_each():
     matrix = encoder.transform(table)
     assert matrix.shape == (140, 71)
     pd.testing.assert_frame_equal(encoder.inverse_transform(matrix), table)
+
+
+@pytest.mark.parametrize(
+    "estimator", [skae.AutoencoderOutlierDetector(), skae.cluster.AutoencoderClustering(2)]
+)
+def test_estimators_of_numbers_say_what_to_do_with_words(estimator):
+    name = type(estimator).__name__
+    with pytest.raises(ValueError, match=rf"make_pipeline\(TableEncoder\(\), {name}"):
+        estimator.fit(people())

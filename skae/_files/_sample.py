@@ -48,13 +48,16 @@ def sample_of_parquet(path, memory: int | str) -> tuple[Sample, Any] | None:
     with ParquetFile(path, pre_buffer=False) as file:
         metadata = file.metadata
         n_groups, n_columns = metadata.num_row_groups, metadata.num_columns
+        size = max(1, _BATCH_VALUES // max(1, n_columns))
         written = sum(metadata.row_group(i).total_byte_size for i in range(n_groups))
         row_bytes = max(8 * n_columns, written / max(1, metadata.num_rows))
+        for batch in file.iter_batches(size, use_threads=False):
+            row_bytes = max(row_bytes, batch.nbytes / max(1, batch.num_rows))
+            break  # words that are written as numbers of a dictionary take more in memory
         sample = sample_of(metadata.num_rows, row_bytes, memory)
         if sample is None:
             return None
         parts, start = [], 0
-        size = max(1, _BATCH_VALUES // n_columns)
         for batch in file.iter_batches(size, use_threads=False):
             first, last = np.searchsorted(sample.places, [start, start + batch.num_rows])
             parts.append(batch.take(pa.array(sample.places[first:last] - start)))

@@ -31,7 +31,7 @@ def open_rows(data, *, columns=None, key=None, memory=DEFAULT_MEMORY) -> RowSour
 
     columns : list of str or list of int, default=None
         Which columns to take, in this order: of Parquet by their names, of all else by their
-        numbers. None takes all of them.
+        numbers. None takes all of them, but for what pandas wrote as the index of a frame.
 
     key : str, default=None
         The name of the array in an HDF5 file or in a group of Zarr. None takes the only one.
@@ -76,6 +76,7 @@ def open_rows(data, *, columns=None, key=None, memory=DEFAULT_MEMORY) -> RowSour
     larger than an eighth of the memory.
 
     Files are looked at again each time that they are read; one that has changed since is an error.
+    Zarr is not watched.
 
     Examples
     --------
@@ -116,6 +117,9 @@ def source_of(X) -> RowSource | None:
     """Return the source that X is or is to be read as, or None if X is rows in memory."""
     if isinstance(X, RowSource):
         return X
+    if hasattr(X, "to_dask_array"):
+        _refuse_frame(X)
+    _refuse_group(X)
     is_array = isinstance(X, np.memmap) or _library(X) in _ARRAYS
     of_numbers = getattr(getattr(X, "dtype", None), "kind", "") in tuple("biuf")
     if _is_parquet(X) or (is_array and of_numbers and getattr(X, "ndim", 0) == 2 and X.shape[0]):
@@ -134,6 +138,7 @@ def _is_parquet(data) -> bool:
 
 def _engine_of(data, columns: list[str] | None = None) -> Any:
     """Return the engine that reads an object, if there is one: of Parquet, some columns only."""
+    _refuse_group(data)
     if isinstance(data, np.ndarray):
         is_map = isinstance(data, np.memmap) and data._mmap is not None  # type: ignore[attr-defined]
         return MappedArray(data) if is_map else _Plain(data)
@@ -155,7 +160,7 @@ def _engine_of_path(path, key: str | None, columns: list[str] | None) -> Any:
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     ending = path.suffix.lower()
     if ending == ".npy":
-        return MappedArray(np.load(path, mmap_mode="r", allow_pickle=False), path)
+        return MappedArray(np.load(path, mmap_mode="r", allow_pickle=False))
     if ending in (".h5", ".hdf5", ".hdf"):
         file = _imported("h5py", "HDF5").File(path, "r")
         return SlicedArray(_only_array(file, key, path))
@@ -185,15 +190,36 @@ def _imported(name: str, what: str) -> Any:
 
 def _only_array(group, key: str | None, path: Path) -> Any:
     """Return the array of a group by its name, or the only one that has rows and columns."""
-    names = [name for name in group if getattr(group[name], "ndim", 0) == 2]
+    names = [name for name in group if getattr(group.get(name), "ndim", 0) == 2]
     if key is None and len(names) == 1:
         (key,) = names
-    if key is None or key not in group:
+    if key is None or not hasattr(group.get(key), "shape"):
         raise ValueError(
-            f"{str(path)!r} has the arrays of rows {names}; give the name of one as key, not "
-            f"key={key!r}."
+            f"{str(path)!r} has the arrays of rows {_arrays_within(group)}; give the name of one "
+            f"as key, not key={key!r}."
         )
     return group[key]
+
+
+def _arrays_within(group, before: str = "") -> list[str]:
+    """Return the names of arrays that have rows and columns, in a group and the groups in it."""
+    names = []
+    for name in sorted(group):
+        member = group.get(name)
+        if hasattr(member, "get"):
+            names += _arrays_within(member, f"{before}{name}/")
+        elif getattr(member, "ndim", 0) == 2:
+            names.append(before + name)
+    return names
+
+
+def _refuse_group(data) -> None:
+    """Raise an error for a group of arrays of HDF5 or Zarr, of which one is to be chosen."""
+    if _library(data) in ("h5py", "zarr") and not hasattr(data, "shape"):
+        raise ValueError(
+            f"X is {type(data).__name__} of {_library(data)}, which is no array but has the arrays "
+            f"of rows {_arrays_within(data)}; give one of them, X[name]."
+        )
 
 
 class _Stamp:
@@ -213,6 +239,11 @@ class _Stamp:
                 f"{str(self.path)!r} has changed since it was opened. What was learnt so far is of "
                 "other rows: open it anew, and fit again."
             )
+
+
+def _stamp_of(path) -> _Stamp | None:
+    """Return what a file is recognized by, if it has a name and is there by it."""
+    return _Stamp(path) if path is not None and os.path.isfile(path) else None
 
 
 def _refuse_shape(data, what: str) -> tuple[int, int]:
@@ -251,27 +282,49 @@ class MappedArray(_Plain):
     Parameters
     ----------
     array : numpy.memmap
-    path : path-like, optional
-        Of the file, if it was opened for this.
+        A copy of this maps the same file again, where its name is known.
     """
 
-    def __init__(self, array: np.ndarray, path=None) -> None:
-        self.path = path or getattr(array, "filename", None)
-        self.stamp = None if path is None else _Stamp(path)
+    def __init__(self, array: Any) -> None:
+        self.path, self.map = array.filename, array._mmap
         super().__init__(array)
+        if array.mode in ("r+", "w+"):
+            self.map.flush()  # which would change the file later
+        self.stamp = _stamp_of(self.path)
         # Pages that nobody can have written to may be dropped, and are read again when needed.
-        self.may_drop = hasattr(mmap, "MADV_DONTNEED") and getattr(array, "mode", "") == "r"
+        self.may_drop = hasattr(mmap, "MADV_DONTNEED") and array.mode == "r"
+        self.place: dict[str, Any] | None = None  # in the file, unless it is of its own
+        if self.stamp is not None and array.mode != "c":
+            self.place = {"offset": _offset(array), "strides": array.strides}
+
+    def __getstate__(self) -> dict[str, Any]:
+        array = np.array(self.array) if self.place is None else None
+        return {**self.__dict__, "map": None, "may_drop": False, "array": array}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.place is not None:
+            whole: Any = np.memmap(self.path, mode="r")
+            self.array = np.ndarray(self.shape, self.dtype, buffer=whole, **self.place)
+            self.map, self.may_drop = whole._mmap, hasattr(mmap, "MADV_DONTNEED")
 
     def read(self, start: int, stop: int) -> np.ndarray:
         if self.stamp is not None:
             self.stamp.check()
         rows = super().read(start, stop)
         if self.may_drop:
-            self.array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+            self.map.madvise(mmap.MADV_DONTNEED)
         return rows
 
     def __str__(self) -> str:
         return "a memory map" if self.path is None else f"the memory map {str(self.path)!r}"
+
+
+def _offset(array: Any) -> int:
+    """Return where in its file the first value of a memory map is, or of a part of one."""
+    begin = np.frombuffer(array._mmap, dtype=np.uint8).__array_interface__["data"][0]
+    mapped_from = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
+    return mapped_from + array.__array_interface__["data"][0] - begin
 
 
 class SlicedArray:
@@ -280,20 +333,37 @@ class SlicedArray:
     Parameters
     ----------
     array : h5py.Dataset or zarr.Array
+        A copy of one of HDF5 opens the same file again, where its name is known.
     """
 
     header = None
     in_memory = False
 
     def __init__(self, array: Any) -> None:
-        self.array = array
+        self.array, self.name = array, array.name
+        self.path, self.stamp = None, None
+        if _library(array) == "h5py" and array.name is not None:
+            if array.file.mode != "r":
+                array.file.flush()  # which would change the file later
+            self.path = os.path.abspath(array.file.filename)
+            self.stamp = _stamp_of(self.path)
         self.shape, self.dtype = _refuse_shape(array, str(self)), np.dtype(array.dtype)
         n_rows = None if array.chunks is None else int(array.chunks[0])
         self.pieces = None
         if n_rows is not None and n_rows > 1:
             self.pieces = np.append(np.arange(0, self.shape[0], n_rows), self.shape[0])
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "array": self.array if self.stamp is None else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.stamp is not None:
+            self.array = _imported("h5py", "HDF5").File(self.path, "r")[self.name]
+
     def read(self, start: int, stop: int) -> np.ndarray:
+        if self.stamp is not None:
+            self.stamp.check()
         return np.array(self.array[start:stop])
 
     def __str__(self) -> str:
@@ -315,9 +385,7 @@ class DaskRows:
     def __init__(self, array: Any) -> None:
         self.array = array
         if not hasattr(array, "chunks"):
-            raise ValueError(
-                f"X is {type(array).__name__} of dask; give X.to_dask_array(lengths=True)."
-            )
+            _refuse_frame(array)
         self.shape, self.dtype = _refuse_shape(array, str(self)), np.dtype(array.dtype)
         self.pieces = np.concatenate([[0], np.cumsum(array.chunks[0])]).astype(np.int64)
 
@@ -326,6 +394,15 @@ class DaskRows:
 
     def __str__(self) -> str:
         return f"the Dask array {self.array.name!r}"
+
+
+def _refuse_frame(frame) -> None:
+    """Raise an error for a frame of Dask, whose numbers of rows and names would be lost."""
+    raise ValueError(
+        f"X is {type(frame).__name__} of dask, which is not gathered. Fit X.to_dask_array("
+        "lengths=True), which has no names, or some of the rows as a frame of pandas; methods of a "
+        "fitted estimator take its partitions: X.map_partitions(autoencoder.transform)."
+    )
 
 
 class Chunks:
@@ -343,6 +420,7 @@ class Chunks:
         self.chunks = chunks
         if len(chunks) == 0:
             raise ValueError("The sequence of chunks is empty; give at least one.")
+        self.names: list[Any] | None = []  # until the first chunk is there
         sizes, dtypes, self.n_features = [], set(), 0
         for number in range(len(chunks)):
             chunk = self._chunk(number)
@@ -355,6 +433,14 @@ class Chunks:
 
     def _chunk(self, number: int) -> np.ndarray:
         chunk = self.chunks[number]
+        names = _names_of(chunk)
+        if self.names == []:
+            self.names = names
+        if names != self.names:
+            raise ValueError(
+                f"Chunk {number} has the columns {names}, but chunk 0 has {self.names}; all chunks "
+                "need the same columns in the same order."
+            )
         chunk = chunk.toarray() if sp.issparse(chunk) else np.asarray(chunk)
         _refuse_shape(chunk, f"Chunk {number}")
         return chunk
@@ -390,6 +476,11 @@ class Chunks:
         return f"{len(self.chunks)} chunks"
 
 
+def _names_of(chunk) -> list[Any] | None:
+    """Return the names of the columns of a frame, or None of an array."""
+    return list(chunk.columns) if hasattr(chunk, "columns") else None
+
+
 class ParquetRows:
     """The columns of numbers of Parquet files, of which whole row groups can be read.
 
@@ -417,33 +508,40 @@ class ParquetRows:
             )
         self.columns = self._chosen(columns)
         self.header = dataset.schema.empty_table().select(self.columns)
-        types = self.header.schema.types
-        self.dtype = np.dtype(np.float32 if {str(t) for t in types} == {"float"} else np.float64)
+        types = {str(kind) for kind in self.header.schema.types}
         self.groups: list[tuple[str, int]] = []  # of each piece: its file, and which of its groups
         self.metadata, self.stamps, bounds = {}, {}, [0]
-        for path in dataset.files:
+        self.written: dict[str, list[str]] = {}  # of each file: columns that are in it, and
+        self.constants: dict[str, dict[str, float]] = {}  # those that the name of its folder has
+        for fragment in self._fragments():
+            path = fragment.path
             self.stamps[path] = self._stamp(path)
-            with self._open(path) as file:
-                self.metadata[path] = file.metadata
-            for number in range(self.metadata[path].num_row_groups):
-                n_rows = self.metadata[path].row_group(number).num_rows
+            types |= self._look_at(fragment)
+            self.metadata[path] = fragment.metadata
+            for group in fragment.row_groups:
+                n_rows = self.metadata[path].row_group(group.id).num_rows
                 if n_rows:
-                    self.groups.append((path, number))
+                    self.groups.append((path, group.id))
                     bounds.append(bounds[-1] + n_rows)
+        self.dtype = np.dtype(np.float32 if types <= {"float", "null"} else np.float64)
         self.pieces = np.array(bounds)
         self.shape = (bounds[-1], len(self.columns))
         self._batches: Iterator[Any] = iter(())  # of the piece that is being read
         self._place, self._rest = -1, np.empty((0, len(self.columns)))
         self._ends = set(bounds)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_batches": iter(()), "_place": -1, "_rest": self._rest[:0].copy()}
+
     def _chosen(self, columns: list[str] | None) -> list[str]:
         """Return the names of columns, all of which hold numbers."""
         schema = self.dataset.schema
         names = list(schema.names)
+        index = (schema.pandas_metadata or {}).get("index_columns", [])
         for name in columns or ():
             if name not in names:
                 raise ValueError(f"{self} has no column {name!r}; it has {names}.")
-        chosen = names if columns is None else columns
+        chosen = [name for name in names if name not in index] if columns is None else columns
         twice = sorted({name for name in chosen if names.count(name) > 1})
         if twice:
             raise ValueError(f"{self} has several columns of the names {twice}; rename them.")
@@ -457,6 +555,46 @@ class ParquetRows:
                 "or turn them into numbers (skae.TableEncoder)."
             )
         return list(chosen)
+
+    def _fragments(self) -> list[Any]:
+        """Return the files of the data set, or what it has of them."""
+        try:
+            return list(self.dataset.get_fragments())
+        except ValueError as error:
+            raise ValueError(
+                f"{self} has a filter, or columns that are computed, but is read by whole row "
+                "groups. Give the data set without it, or write what it has to a file: "
+                "pyarrow.dataset.write_dataset(...)."
+            ) from error
+
+    def _look_at(self, fragment) -> set[str]:
+        """Find the columns of a file, all of which are to be there as numbers; return their types.
+
+        Those that are parts of the names of folders (year=2020) have one value in all of a file.
+        """
+        partition_keys = _imported("pyarrow.dataset", "Parquet").get_partition_keys
+        schema, constants = fragment.physical_schema, partition_keys(fragment.partition_expression)
+        constants = {name: constants[name] for name in self.columns if name in constants}
+        written = [name for name in self.columns if name not in constants]
+        types = {}
+        for name in written:
+            if (n_times := schema.names.count(name)) != 1:
+                raise ValueError(
+                    f"{fragment.path!r} has {n_times} columns {name!r}, but the data set has one; "
+                    f"the file has {schema.names}. Leave the column out (columns=...), or the file."
+                )
+            types[name] = str(schema.field(name).type)
+            if not (_is_number(types[name]) or types[name] == "null"):
+                raise ValueError(
+                    f"Column {name!r} of {fragment.path!r} is no number ({types[name]}), but it is "
+                    f"one in the data set ({self.dataset.schema.field(name).type}). Leave it out "
+                    "(columns=...), or write the file anew."
+                )
+        self.written[fragment.path] = written
+        self.constants[fragment.path] = {
+            name: np.nan if value is None else float(value) for name, value in constants.items()
+        }
+        return {*types.values()}
 
     def _stamp(self, path: str) -> tuple[Any, Any]:
         (info,) = self.dataset.filesystem.get_file_info([path])
@@ -491,21 +629,24 @@ class ParquetRows:
         path, group = self._checked(number)
         with self._open(path) as file:
             for j, name in enumerate(self.columns):
+                if name in self.constants[path]:
+                    rows[:, j] = self.constants[path][name]
+                    continue
                 table = file.read_row_group(group, columns=[name], use_threads=False)
                 rows[:, j] = self._numbers(table.column(name))
 
     def _next(self, place: int, number: int) -> np.ndarray:
         """Return some rows from a place on within a piece, best that where the last ones ended."""
+        path, group = self._checked(number)
         if place != self._place:
-            path, group = self._checked(number)
             size = max(1, _BATCH_VALUES // self.shape[1])
             self._batches = self._open(path).iter_batches(
-                size, row_groups=[group], columns=self.columns, use_threads=False
+                size, row_groups=[group], columns=self.written[path], use_threads=False
             )
             self._place, self._rest = int(self.pieces[number]), self._rest[:0]
         while True:
             if len(self._rest) == 0:
-                self._rest = self._array(next(self._batches))
+                self._rest = self._array(next(self._batches), self.constants[path])
             n_passed = min(place - self._place, len(self._rest))
             self._place, self._rest = self._place + n_passed, self._rest[n_passed:]
             if len(self._rest):
@@ -521,16 +662,18 @@ class ParquetRows:
             )
         return path, group
 
-    def _array(self, batch) -> np.ndarray:
+    def _array(self, batch, constants: dict[str, float]) -> np.ndarray:
         rows = np.empty((batch.num_rows, self.shape[1]), dtype=self.dtype)
         for j, name in enumerate(self.columns):
-            rows[:, j] = self._numbers(batch.column(batch.schema.get_field_index(name)))
+            of_all = constants.get(name)
+            rows[:, j] = self._numbers(batch.column(name)) if of_all is None else of_all
         return rows
 
     def _numbers(self, column) -> np.ndarray:
         """Return a column as numbers, with NaN for what is null."""
         if str(column.type) == "bool" or column.null_count:
-            column = column.cast("float32" if self.dtype == np.float32 else "float64")
+            kind = "float32" if self.dtype == np.float32 else "float64"
+            column = column.cast(kind, safe=False)  # large integers are rounded, as elsewhere
         return column.to_numpy(zero_copy_only=False)
 
     def __str__(self) -> str:

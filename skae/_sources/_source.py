@@ -4,6 +4,7 @@ import copy
 import re
 from collections.abc import Callable, Iterator
 from numbers import Integral
+from threading import Lock
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -102,8 +103,16 @@ class RowSource:
         self._function: Callable[[np.ndarray], np.ndarray] | None = None
         self._bounds, self._are_whole = _bounds(engine, self._row_bytes, memory)
         self._last: tuple[int, np.ndarray | None] = (-1, None)
+        self._lock = Lock()  # an engine may not be asked by several threads at one time
         self._survey: Survey | None = None
         self.moments: Any = None  # what has been summed of some of the rows, and which
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": (-1, None), "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = Lock()
 
     @property
     def header(self) -> Any:
@@ -196,33 +205,49 @@ class RowSource:
 
     def block(self, number: int) -> np.ndarray:
         """Return the rows of a block, which stay in memory until another one is read."""
-        if self._last[0] != number:
-            self._last = (-1, None)  # before there are two
-            start, stop = self.bounds(number)
-            rows = self._engine.read(start, stop)
-            if rows.shape != (stop - start, self._engine.shape[1]):
-                raise ValueError(
-                    f"{self._engine} gave an array of shape {rows.shape} for the rows {start} to "
-                    f"{stop - 1} of {self._engine.shape[1]} columns: it is not what it was when it "
-                    "was opened. Open it anew."
-                )
-            rows = rows.astype(self.dtype, copy=False)
-            self._last = (number, rows if self._function is None else self._function(rows))
-        last = self._last[1]
-        assert last is not None
-        return last
+        with self._lock:
+            last_number, rows = self._last
+            if last_number != number or rows is None:
+                self._last, rows = (-1, None), None  # before there are two
+                rows = self._read(*self.bounds(number))
+                self._last = (number, rows)
+            return rows
+
+    def _read(self, start: int, stop: int) -> np.ndarray:
+        rows = self._engine.read(start, stop)
+        if rows.shape != (stop - start, self._engine.shape[1]):
+            raise ValueError(
+                f"{self._engine} gave an array of shape {rows.shape} for the rows {start} to "
+                f"{stop - 1} of {self._engine.shape[1]} columns: it is not what it was when it "
+                "was opened. Open it anew."
+            )
+        rows = rows.astype(self.dtype, copy=False)
+        return rows if self._function is None else self._function(rows)
 
     def __getitem__(self, index) -> np.ndarray:
         """Return some rows, by a slice, by indices in any order or by a mask."""
+        if isinstance(index, tuple):
+            if len(index) != 2 or index[1] is not Ellipsis:
+                raise IndexError(
+                    f"rows of a source are taken by one index, source[indices], not {index!r}; "
+                    "take columns of what it returns"
+                )
+            index = index[0]
         if isinstance(index, Integral):
             return self[np.array([index])][0]
         n_samples = self.shape[0]
         if isinstance(index, slice):
             index = np.arange(*index.indices(n_samples))
         index = np.asarray(index)
-        if index.dtype == bool:
+        if index.dtype == bool and index.shape == (n_samples,):
             index = np.flatnonzero(index)
-        index = np.where(index < 0, index + n_samples, index).astype(np.int64)
+        elif index.ndim != 1 or (index.dtype.kind not in "iu" and len(index)):
+            raise IndexError(
+                f"an index of dtype {index.dtype} and shape {index.shape} is none of {n_samples} "
+                f"rows; give whole numbers, a slice, or a mask of shape ({n_samples},)"
+            )
+        index = index.astype(np.int64)
+        index = np.where(index < 0, index + n_samples, index)
         if len(index) and not (index.min() >= 0 and index.max() < n_samples):
             raise IndexError(f"rows {index.min()} to {index.max()} are not all of {n_samples} rows")
         ascending = bool((np.diff(index) >= 0).all())
@@ -273,7 +298,7 @@ class RowSource:
         other, before = copy.copy(self), self._function
         other._function = function if before is None else lambda rows: function(before(rows))
         other.shape = (self.shape[0], self.shape[1] if n_features is None else n_features)
-        other._last, other._survey, other.moments = (-1, None), None, None
+        other._survey, other.moments, other._lock = None, None, self._lock
         return other
 
     def survey(self) -> Survey:
@@ -415,9 +440,15 @@ class RowChoice:
 
     def __getitem__(self, places) -> np.ndarray:
         """Return the indices at some places among those chosen."""
+        if isinstance(places, Integral):
+            return self[np.array([places])][0]
         if isinstance(places, slice):
             places = np.arange(*places.indices(len(self)))
         places = np.asarray(places)
+        if len(places) and not (places.min() >= 0 and places.max() < len(self)):
+            raise IndexError(
+                f"places {places.min()} to {places.max()} are not all of {len(self)} rows"
+            )
         if self.mask is None:
             return places.astype(np.int64)
         segment = np.searchsorted(self._n_before, places, side="right") - 1
