@@ -593,6 +593,12 @@ def _near_copies_of(looked_at: np.ndarray, X, indices: np.ndarray) -> tuple[floa
     mean, _ = mean_and_scale(some, np.arange(len(some)), np.ones(len(some)))
     # Less the mean, as differences of small numbers are exact.
     some = fill_holes(some, mean) - mean
+    # Columns of two values say of what kind a row is: of some kinds there are few, so that others
+    # of them are near and all else is far.
+    varied = np.count_nonzero(np.diff(np.sort(some, axis=0), axis=0), axis=0) > 1
+    if not varied.any():
+        return 0.0, ""
+    some = some[:, varied]
     copies = row_hashes(some) if isinstance(X, RowSource) else None  # elsewhere they are merged
     squares = np.einsum("ij,ij->i", some, some)
     n_nearest = min(_NEIGHBORS, len(indices) - 2) + 1
@@ -600,6 +606,7 @@ def _near_copies_of(looked_at: np.ndarray, X, indices: np.ndarray) -> tuple[floa
     neighbor = np.zeros(len(some), dtype=int)
     for chunk, rows in dense_chunks(X, indices):
         rows = fill_holes(rows, mean) - mean
+        rows = rows if varied.all() else rows[:, varied]
         distance = squares[:, None] - 2 * (some @ rows.T) + np.einsum("ij,ij->i", rows, rows)
         distance = np.maximum(distance, 0, out=distance)
         itself = np.flatnonzero((chunk.start <= looked_at) & (looked_at < chunk.stop))

@@ -274,6 +274,16 @@ def test_independent_rows_are_not_warned_of(rows, scaled):
     fit_rows(rows).splits("auto", 0)
 
 
+@pytest.mark.parametrize("n_numbers", [0, 2])
+def test_rows_of_one_kind_are_no_near_copies(n_numbers):
+    for seed in range(10):
+        random = np.random.RandomState(seed)
+        kinds = [np.eye(n)[random.randint(n, size=150)] for n in (3, 2, 6)]
+        numbers = random.normal(size=(150, n_numbers))
+        rows = np.hstack([numbers, *(3 * kind for kind in kinds)])
+        assert _near_copies(rows, np.arange(150))[0] < 0.3
+
+
 @pytest.mark.parametrize("n_copied", [60, 100, 150, 300])
 def test_near_copies_are_counted_by_all_distances_where_they_are_many(n_copied):
     rows = 1e6 + np.random.RandomState(0).normal(size=(600, 20))
