@@ -110,7 +110,7 @@ def test_codes_without_groups_belong_to_none():
 
 @pytest.mark.filterwarnings("ignore:n_clusters=None found no cluster")
 def test_centers_of_no_cluster_decode_to_no_rows():
-    X = np.indices((10, 10)).reshape(2, -1).T.repeat([3, 2], axis=1).astype(np.float32)
+    X = np.random.RandomState(0).uniform(size=(6, 5)).astype(np.float32)
     fitted = AutoencoderClustering(None, autoencoder=PCA(2)).fit(X)
     assert fitted.n_clusters_ == 0
     assert (fitted.predict(X) == -1).all()

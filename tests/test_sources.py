@@ -986,8 +986,8 @@ def test_the_arrays_of_a_group_are_named(tmp_path):
     with h5py.File(tmp_path / "group.h5", "w") as file:
         file["days/a"], file["days/b"], file["days/c"] = X, X[:, :2], X[:, 0]
     root = zarr.open_group(str(tmp_path / "group.zarr"), mode="w")
-    root.create_array("days/a", data=X)
-    root.create_array("days/b", data=X[:, :2])
+    root["days/a"] = X
+    root["days/b"] = X[:, :2]
     for path in (tmp_path / "group.h5", tmp_path / "group.zarr"):
         for key in ("days", "nothing", None):
             with pytest.raises(ValueError, match=r"arrays of rows \['days/a', 'days/b'\]"):
