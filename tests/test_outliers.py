@@ -96,7 +96,9 @@ def folds_of(detector, X):
 
 def test_a_row_of_X_is_scored_by_the_autoencoder_that_has_not_seen_it():
     X = table()
-    detector = fitted("squared_error")
+    # At PCA the encoder's gradient is nothing but rounding, which solvers make whole steps of.
+    random = small(2, init="random")
+    detector = quick(random, criterion="squared_error").fit(X)
     folds = folds_of(detector, X)
     np.testing.assert_array_equal(np.sort(np.bincount(folds)), [66, 67, 67])
     for fold, autoencoder in enumerate(detector.autoencoders_):
@@ -104,7 +106,8 @@ def test_a_row_of_X_is_scored_by_the_autoencoder_that_has_not_seen_it():
         np.testing.assert_allclose(
             -detector.score_samples(own), autoencoder.reconstruction_error(own)
         )
-        again = small(2, random_state=autoencoder.random_state).fit(X[folds != fold])
+        again = clone(random).set_params(random_state=autoencoder.random_state)
+        again.fit(X[folds != fold])
         np.testing.assert_allclose(
             again.reconstruction_error(own), autoencoder.reconstruction_error(own), rtol=1e-5
         )

@@ -1207,3 +1207,38 @@ def test_partitions_of_a_dask_frame_are_transformed_to_frames():
     frame = dd.from_pandas(table, npartitions=3)
     codes = frame.map_partitions(autoencoder.transform, meta=autoencoder.transform(table[:1]))
     pd.testing.assert_frame_equal(codes.compute(), autoencoder.transform(table))
+
+
+def test_a_chunk_of_which_parts_are_read_is_asked_for_once():
+    asked = []
+
+    class Asked:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, number):
+            asked.append(number)
+            return X[number * 500 : (number + 1) * 500]
+
+    rows = open_rows(Asked(), memory=X[:500].nbytes)
+    assert rows.n_blocks > 4
+    asked.clear()
+    assert np.array_equal(np.concatenate([*rows.blocks()]), X[:1000])
+    assert asked == [0, 1]
+
+
+def test_a_chunk_of_dask_of_which_parts_are_read_is_computed_once():
+    dask = pytest.importorskip("dask.array")
+    computed = []
+
+    def of_chunk(block):
+        computed.append(len(block))
+        return block
+
+    array = dask.from_array(X[:1000], chunks=(500, -1)).map_blocks(
+        of_chunk, dtype=X.dtype, meta=np.empty((0, 0))
+    )
+    rows = open_rows(array, memory=X[:500].nbytes)
+    assert rows.n_blocks > 4
+    assert np.array_equal(np.concatenate([*rows.blocks()]), X[:1000])
+    assert computed == [500, 500]

@@ -388,9 +388,23 @@ class DaskRows:
             _refuse_frame(array)
         self.shape, self.dtype = _refuse_shape(array, str(self)), np.dtype(array.dtype)
         self.pieces = np.concatenate([[0], np.cumsum(array.chunks[0])]).astype(np.int64)
+        self.last: tuple[int, Any] = (-1, None)  # a chunk of which parts are still to come
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        return np.array(self.array[start:stop])
+        number = int(np.searchsorted(self.pieces, start, side="right")) - 1
+        begin, end = self.pieces[number : number + 2].tolist()
+        if stop > end or (start, stop) == (begin, end):
+            return np.array(self.array[start:stop])
+        if self.last[0] != number:  # of a chunk that is computed once for all of its parts
+            self.last = (-1, None)
+            self.last = (number, np.array(self.array[begin:end]))
+        rows = self.last[1][start - begin : stop - begin].copy()
+        if stop == end:
+            self.last = (-1, None)
+        return rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "last": (-1, None)}
 
     def __str__(self) -> str:
         return f"the Dask array {self.array.name!r}"
@@ -421,6 +435,7 @@ class Chunks:
         if len(chunks) == 0:
             raise ValueError("The sequence of chunks is empty; give at least one.")
         self.names: list[Any] | None = []  # until the first chunk is there
+        self.last: tuple[int, Any] = (-1, None)  # a chunk of which parts are still to come
         sizes, dtypes, self.n_features = [], set(), 0
         for number in range(len(chunks)):
             chunk = self._chunk(number)
@@ -462,15 +477,25 @@ class Chunks:
                 break
             if begin == end:
                 continue
-            chunk = self._checked(number, self._chunk(number))
-            if len(chunk) != end - begin:
-                raise ValueError(
-                    f"Chunk {number} has {len(chunk)} rows, and had {end - begin} when it was "
-                    "first asked for; chunks have to be the same each time."
-                )
+            chunk = self.last[1] if self.last[0] == number else self._again(number, end - begin)
             low, high = max(start, begin), min(stop, end)
             rows[low - start : high - start] = chunk[low - begin : high - begin]
+            self.last = (-1, None) if high == end else (number, chunk)
         return rows
+
+    def _again(self, number: int, n_rows: int) -> np.ndarray:
+        """Return a chunk that has been asked for before."""
+        self.last = (-1, None)
+        chunk = self._checked(number, self._chunk(number))
+        if len(chunk) != n_rows:
+            raise ValueError(
+                f"Chunk {number} has {len(chunk)} rows, and had {n_rows} when it was first asked "
+                "for; chunks have to be the same each time."
+            )
+        return chunk
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "last": (-1, None)}
 
     def __str__(self) -> str:
         return f"{len(self.chunks)} chunks"
