@@ -219,7 +219,7 @@ def _categorical(given: Any, names: list) -> list[bool]:
 
 
 def without_zones(X: Any) -> Any:
-    """Return a table whose dates are the local ones of their time zones, as they are read."""
+    """Return a table whose dates are what clocks of their time zones show."""
     library = library_of(X)
     if library == "pandas":
         zoned = [name for name in X.columns if getattr(X[name].dtype, "tz", None) is not None]
