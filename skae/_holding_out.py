@@ -584,21 +584,31 @@ def _near_copies(X, indices: np.ndarray) -> tuple[float, str]:
     n_looked_at = int(np.clip(_DISTANCE_WORK / (n_rows * X.shape[1]), 50, 300))
     looked_at = places_among(n_rows, n_looked_at)
     share, what = _near_copies_of(looked_at[:: len(looked_at) // _FEWEST_LOOKED_AT], X, indices)
-    return (share, what) if share < _MANY / 2 else _near_copies_of(looked_at, X, indices)
+    if share < _MANY / 2:
+        return share, what
+    share, what = _near_copies_of(looked_at, X, indices)
+    # Columns of two values say of what kind a row is: of some kinds there are few, so that others
+    # of them are near and all else is far. Copies are near without these, too.
+    return min((share, what), _near_copies_of(looked_at, X, indices, kinds=False))
 
 
-def _near_copies_of(looked_at: np.ndarray, X, indices: np.ndarray) -> tuple[float, str]:
-    """Return what share of the rows at some places of the indices have near-copies, and how."""
+def _near_copies_of(
+    looked_at: np.ndarray, X, indices: np.ndarray, *, kinds: bool = True
+) -> tuple[float, str]:
+    """Return what share of the rows at some places of the indices have near-copies, and how.
+
+    Without ``kinds``, columns of two values do not count.
+    """
     some = np.concatenate([rows for _, rows in dense_chunks(X, indices[looked_at])])
     mean, _ = mean_and_scale(some, np.arange(len(some)), np.ones(len(some)))
     # Less the mean, as differences of small numbers are exact.
     some = fill_holes(some, mean) - mean
-    # Columns of two values say of what kind a row is: of some kinds there are few, so that others
-    # of them are near and all else is far.
-    varied = np.count_nonzero(np.diff(np.sort(some, axis=0), axis=0), axis=0) > 1
-    if not varied.any():
-        return 0.0, ""
-    some = some[:, varied]
+    counted: Any = slice(None)
+    if not kinds:
+        counted = np.count_nonzero(np.diff(np.sort(some, axis=0), axis=0), axis=0) > 1
+        if not counted.any():
+            return 0.0, ""
+        some = some[:, counted]
     copies = row_hashes(some) if isinstance(X, RowSource) else None  # elsewhere they are merged
     squares = np.einsum("ij,ij->i", some, some)
     n_nearest = min(_NEIGHBORS, len(indices) - 2) + 1
@@ -606,7 +616,7 @@ def _near_copies_of(looked_at: np.ndarray, X, indices: np.ndarray) -> tuple[floa
     neighbor = np.zeros(len(some), dtype=int)
     for chunk, rows in dense_chunks(X, indices):
         rows = fill_holes(rows, mean) - mean
-        rows = rows if varied.all() else rows[:, varied]
+        rows = rows[:, counted]
         distance = squares[:, None] - 2 * (some @ rows.T) + np.einsum("ij,ij->i", rows, rows)
         distance = np.maximum(distance, 0, out=distance)
         itself = np.flatnonzero((chunk.start <= looked_at) & (looked_at < chunk.stop))
