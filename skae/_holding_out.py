@@ -584,9 +584,10 @@ def _near_copies(X, indices: np.ndarray) -> tuple[float, str]:
     n_looked_at = int(np.clip(_DISTANCE_WORK / (n_rows * X.shape[1]), 50, 300))
     looked_at = places_among(n_rows, n_looked_at)
     share, what = _near_copies_of(looked_at[:: len(looked_at) // _FEWEST_LOOKED_AT], X, indices)
-    if share < _MANY / 2:
+    if share >= _MANY / 2:
+        share, what = _near_copies_of(looked_at, X, indices)
+    if share <= _MANY:
         return share, what
-    share, what = _near_copies_of(looked_at, X, indices)
     # Columns of two values say of what kind a row is: of some kinds there are few, so that others
     # of them are near and all else is far. Copies are near without these, too.
     return min((share, what), _near_copies_of(looked_at, X, indices, kinds=False))

@@ -371,7 +371,32 @@ class SlicedArray:
         return f"the {kind} array {self.array.name!r}"
 
 
-class DaskRows:
+class _ByChunk:
+    """What asks for whole chunks, and keeps the last one while parts of it are still to come."""
+
+    last: tuple[int, Any] = (-1, None)
+    pieces: np.ndarray
+
+    def _part(self, number: int, start: int, stop: int) -> np.ndarray:
+        """Return rows of a chunk, given by their places among all rows."""
+        begin, end = self.pieces[number : number + 2].tolist()
+        if self.last[0] != number:
+            self.last = (-1, None)  # before there are two
+            self.last = (number, self._whole(number, begin, end))
+        rows = self.last[1][start - begin : stop - begin]
+        if stop == end:
+            self.last = (-1, None)
+        return rows
+
+    def _whole(self, number: int, begin: int, end: int) -> np.ndarray:
+        """Return a chunk, which has the rows from one place to another."""
+        raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "last": (-1, None)}
+
+
+class DaskRows(_ByChunk):
     """A Dask array, whose chunks are computed when they are read.
 
     Parameters
@@ -388,23 +413,16 @@ class DaskRows:
             _refuse_frame(array)
         self.shape, self.dtype = _refuse_shape(array, str(self)), np.dtype(array.dtype)
         self.pieces = np.concatenate([[0], np.cumsum(array.chunks[0])]).astype(np.int64)
-        self.last: tuple[int, Any] = (-1, None)  # a chunk of which parts are still to come
 
     def read(self, start: int, stop: int) -> np.ndarray:
         number = int(np.searchsorted(self.pieces, start, side="right")) - 1
         begin, end = self.pieces[number : number + 2].tolist()
         if stop > end or (start, stop) == (begin, end):
             return np.array(self.array[start:stop])
-        if self.last[0] != number:  # of a chunk that is computed once for all of its parts
-            self.last = (-1, None)
-            self.last = (number, np.array(self.array[begin:end]))
-        rows = self.last[1][start - begin : stop - begin].copy()
-        if stop == end:
-            self.last = (-1, None)
-        return rows
+        return self._part(number, start, stop).copy()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "last": (-1, None)}
+    def _whole(self, number: int, begin: int, end: int) -> np.ndarray:
+        return np.array(self.array[begin:end])
 
     def __str__(self) -> str:
         return f"the Dask array {self.array.name!r}"
@@ -419,7 +437,7 @@ def _refuse_frame(frame) -> None:
     )
 
 
-class Chunks:
+class Chunks(_ByChunk):
     """A sequence of arrays, which are asked for one at a time.
 
     Parameters
@@ -435,7 +453,6 @@ class Chunks:
         if len(chunks) == 0:
             raise ValueError("The sequence of chunks is empty; give at least one.")
         self.names: list[Any] | None = []  # until the first chunk is there
-        self.last: tuple[int, Any] = (-1, None)  # a chunk of which parts are still to come
         sizes, dtypes, self.n_features = [], set(), 0
         for number in range(len(chunks)):
             chunk = self._chunk(number)
@@ -477,25 +494,18 @@ class Chunks:
                 break
             if begin == end:
                 continue
-            chunk = self.last[1] if self.last[0] == number else self._again(number, end - begin)
             low, high = max(start, begin), min(stop, end)
-            rows[low - start : high - start] = chunk[low - begin : high - begin]
-            self.last = (-1, None) if high == end else (number, chunk)
+            rows[low - start : high - start] = self._part(number, low, high)
         return rows
 
-    def _again(self, number: int, n_rows: int) -> np.ndarray:
-        """Return a chunk that has been asked for before."""
-        self.last = (-1, None)
+    def _whole(self, number: int, begin: int, end: int) -> np.ndarray:
         chunk = self._checked(number, self._chunk(number))
-        if len(chunk) != n_rows:
+        if len(chunk) != end - begin:
             raise ValueError(
-                f"Chunk {number} has {len(chunk)} rows, and had {n_rows} when it was first asked "
-                "for; chunks have to be the same each time."
+                f"Chunk {number} has {len(chunk)} rows, and had {end - begin} when it was first "
+                "asked for; chunks have to be the same each time."
             )
         return chunk
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "last": (-1, None)}
 
     def __str__(self) -> str:
         return f"{len(self.chunks)} chunks"
