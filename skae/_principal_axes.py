@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.linalg import norm
 from scipy.linalg import eigh
 from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.utils.extmath import svd_flip
@@ -45,11 +46,13 @@ def principal_axes(X, indices, weight, mean, n_components):
         squares, axes = _of_gram_matrix(X, indices, weight, mean, n_components)
     else:
         squares, axes = _of_operator(X, indices, weight, mean, n_components)
-    # Eigenvalues below the rounding of the largest one belong to no direction in the data.
+    # Eigenvalues below the rounding of the largest one belong to no direction in the data, and
+    # none do where all rows are their mean.
     precision = 10 * np.finfo(X.dtype).eps
     if X.dtype == np.float64:
         precision = np.finfo(X.dtype).eps * max(n_rows, n_features)
-    axes = axes[squares > precision * max(squares.max(initial=0), np.finfo(np.float64).tiny)]
+    largest = max(squares.max(initial=0), np.finfo(np.float64).tiny)
+    axes = axes[squares > max(precision * largest, _rounding(X, weight, mean) ** 2)]
     _, axes = svd_flip(None, axes, u_based_decision=False)
     return axes
 
@@ -78,13 +81,24 @@ def _of_moderate_size(X, indices, mean):
     largest = _largest(X)
     if largest >= limit:  # perhaps in a row that does not count
         largest = _largest(X[indices])
-    return (X, mean) if largest < limit else (X / X.dtype.type(largest), mean / largest)
+    if largest < limit:
+        return X, mean
+    if sp.issparse(X):  # whose own division is a product with a rounded inverse
+        smaller = sp.csr_array((X.data / X.dtype.type(largest), X.indices, X.indptr), X.shape)
+    else:
+        smaller = X / X.dtype.type(largest)
+    return smaller, mean / largest
 
 
 def _largest(X):
     """Return the largest size of a value."""
     values = X.data if sp.issparse(X) else X
     return max(values.max(initial=0), -values.min(initial=0))
+
+
+def _rounding(X, weight, mean):
+    """Return how long weighted rows are, along any direction, that differ by rounding only."""
+    return 4 * np.finfo(X.dtype).eps * np.sqrt(weight.sum()) * norm(mean)
 
 
 def n_principal_axes(X, indices, weight, mean, share):
@@ -147,6 +161,8 @@ def _of_gram_matrix(X, indices, weight, mean, n_components):
         shift = rows @ mean  # (n_rows,)
         gram = (rows @ rows.T).toarray() - shift - shift[:, None] + mean @ mean
         squares, vectors = eigh(gram * root * root.T, subset_by_index=[first, n_rows - 1])
+        # What is left of products that cancel is rounding of the products.
+        squares[squares < _rounding(rows, weight, mean) * np.sqrt(weight.sum()) * norm(mean)] = 0
         vectors = vectors * root
         axes = rows.T @ vectors - np.outer(mean, vectors.sum(axis=0))
     else:
@@ -156,7 +172,7 @@ def _of_gram_matrix(X, indices, weight, mean, n_components):
         squares, vectors = eigh(rows @ rows.T, subset_by_index=[first, n_rows - 1])
         axes = rows.T @ vectors
     squares, axes = squares[::-1], axes.T[::-1]
-    norms = np.linalg.norm(axes, axis=1, keepdims=True)
+    norms = norm(axes, axis=1, keepdims=True)
     return squares, axes / np.where(norms > 0, norms, 1)
 
 
@@ -174,7 +190,8 @@ def _of_operator(X, indices, weight, mean, n_components):
     probe, start = (
         np.random.RandomState(0).uniform(-1, 1, n) for n in (n_features, min(rows.shape))
     )
-    if not operator.matvec(probe).any():  # all rows are the mean, which ARPACK refuses
+    # Where all rows are the mean, ARPACK refuses the operator.
+    if norm(operator.matvec(probe)) <= _rounding(X, weight, mean) * norm(probe):
         return np.zeros(0), np.zeros((0, n_features))
     _, values, axes = svds(operator, k=k, v0=start)
     order = np.argsort(values)[::-1]
